@@ -1,0 +1,1 @@
+"""Catalogue: the few questions a shop must answer; register(); autodiscovers shopvision_catalogue.py."""

@@ -1,0 +1,205 @@
+"""Every setting: default, unit, reason.
+
+A shop sets them in one dict, ``SHOPVISION``, in its settings module. A key that is not listed here is an
+error (``shopvision.E001``), with the nearest spelling. Read them as attributes: ``conf.BATCH_SIZE``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings as django_settings
+
+from .exceptions import Misconfigured
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key of ``SHOPVISION``.
+
+    Args:
+        default: used when the shop says nothing; a callable is called at read time.
+        reason: why this default, and when to change it.
+        valid: returns True for a value we can work with.
+        rule: the same in words, for the error message.
+    """
+
+    default: Any
+    reason: str
+    valid: Callable[[Any], bool]
+    rule: str
+
+    def value(self) -> Any:
+        """The default, computed if it must be."""
+        return self.default() if callable(self.default) else self.default
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _one_of(*names: str) -> Callable[[Any], bool]:
+    return lambda value: value in names
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _data_dir() -> Path:
+    base = getattr(django_settings, "BASE_DIR", None) or Path.cwd()
+    return Path(base) / "shopvision_data"
+
+
+POSITIVE = "a number above 0"
+WHOLE = "a whole number above 0"
+
+SETTINGS: dict[str, Setting] = {
+    "DATA_DIR": Setting(
+        _data_dir,
+        "Folder for index snapshots and model files; derived data, safe to delete. One per host, not on NFS.",
+        lambda value: isinstance(value, (str, Path)),
+        "a path",
+    ),
+    "ENGINE": Setting(
+        "thread",
+        "Who does background work: 'thread' (a worker thread beside the web process, or the command "
+        "shopvision_worker), 'celery', or 'immediate' (inside the request; for tests and scripts).",
+        _one_of("thread", "celery", "immediate"),
+        "'thread', 'celery' or 'immediate'",
+    ),
+    "ENCODER": Setting(
+        "weights:efficientnet_lite0",
+        "Backbone: 'weights:efficientnet_lite0' (no torch), 'timm:NAME', 'torchvision:NAME', "
+        "'open_clip:MODEL/TAG' (torch extra), or a dotted path to a callable that returns an Encoder.",
+        _text,
+        "a backbone's name or a dotted path",
+    ),
+    "ENCODE_IN": Setting(
+        "process",
+        "Where query photos are encoded: 'process' (the web process, ONNX Runtime) or 'worker' (Celery's "
+        "gpu queue, with a deadline and a fall-back to the process).",
+        _one_of("process", "worker"),
+        "'process' or 'worker'",
+    ),
+    "ENCODE_TIMEOUT_SECONDS": Setting(
+        2.0, "How long a request waits for a worker to encode its photo.", _positive, POSITIVE
+    ),
+    "PRECISION": Setting(
+        "auto",
+        "'int8' (2.3x faster on CPU), 'fp32', or 'auto': int8 if it costs at most 0.5 points of recall@1 "
+        "on the shop's own photos.",
+        _one_of("auto", "int8", "fp32"),
+        "'auto', 'int8' or 'fp32'",
+    ),
+    "DEVICE": Setting(
+        "auto", "Device of torch encoders: 'auto' (CUDA if there is one), 'cpu', 'cuda', 'cuda:1'.", _text,
+        "a torch device name or 'auto'",
+    ),
+    "INFERENCE_THREADS": Setting(
+        2, "Threads of one ONNX session; 1 where many web processes share few cores.", _whole, WHOLE
+    ),
+    "EMBEDDING_DIM": Setting(
+        256, "Dimensions of an embedding; 256 lost nothing against 512 on the benchmark sets.", _whole, WHOLE
+    ),
+    "INDEX": Setting(
+        "shopvision.index.flat.FlatIndex", "Dotted path of the vector index.", _text, "a dotted path"
+    ),
+    "MAX_UPLOAD_BYTES": Setting(
+        12 * 2**20, "Largest photo accepted; a 12-megapixel phone photo is 3-6 MB.", _whole, WHOLE
+    ),
+    "MAX_IMAGE_PIXELS": Setting(
+        40_000_000, "Most pixels a header may announce; guards memory against bombs.", _whole, WHOLE
+    ),
+    "MIN_IMAGE_SIDE_PIXELS": Setting(
+        16, "Shortest side accepted; less shows nothing to compare.", _whole, WHOLE
+    ),
+    "IMAGE_FORMATS": Setting(
+        ("JPEG", "PNG", "WEBP", "AVIF"),
+        "Allowed formats by Pillow's name; AVIF is dropped when Pillow was built without it.",
+        lambda value: bool(value) and set(value) <= {"JPEG", "PNG", "WEBP", "AVIF"},
+        "some of JPEG, PNG, WEBP, AVIF",
+    ),
+    "BATCH_SIZE": Setting(32, "Images a worker encodes together.", _whole, WHOLE),
+    "LEASE_SECONDS": Setting(
+        120, "How long a worker may hold claimed work before another takes it over.", _whole, WHOLE
+    ),
+    "MAX_ATTEMPTS": Setting(
+        3, "Tries before an image or a change is set aside, with its reason shown in the admin.", _whole, WHOLE
+    ),
+    "POLL_SECONDS": Setting(
+        1.0, "How often a worker looks for work that nobody woke it for, and readers look for news.", _positive,
+        POSITIVE,
+    ),
+    "RECONCILE_SECONDS": Setting(
+        300, "How often a worker compares the shop's tables with ours, to catch what sent no signal.", _positive,
+        POSITIVE,
+    ),
+    "SEARCH_MAX_RESULTS": Setting(200, "Most products one search can page through.", _whole, WHOLE),
+    "SEARCH_TTL_SECONDS": Setting(
+        3600, "How long further pages of a search can be asked for; then its row is purged.", _whole, WHOLE
+    ),
+    "SEARCH_RATE": Setting(
+        "60/min", "Photo searches per visitor (DRF throttle syntax).", _text, "a DRF rate such as '60/min'"
+    ),
+    "BROWSE_RATE": Setting(
+        "600/min", "Cheap reads (similar products, pages) per visitor.", _text, "a DRF rate such as '600/min'"
+    ),
+    "SEARCH_MAX_IN_FLIGHT": Setting(
+        8, "Photo searches one process works on at once; more get 503 queue_full.", _whole, WHOLE
+    ),
+    "DEMAND_RETENTION_DAYS": Setting(
+        90, "Days that 'a shopper looked for this and we do not sell it' is kept (no photo is).", _whole, WHOLE
+    ),
+    "QUEUES": Setting(
+        {"cpu": "shopvision-cpu", "gpu": "shopvision-gpu"},
+        "Celery queue names.",
+        lambda value: isinstance(value, dict) and set(value) == {"cpu", "gpu"},
+        "a dict with the keys cpu and gpu",
+    ),
+}
+
+
+def _given() -> dict[str, Any]:
+    given = getattr(django_settings, "SHOPVISION", {})
+    if not isinstance(given, dict):
+        raise Misconfigured(f"SHOPVISION must be a dict, not {type(given).__name__}")
+    return given
+
+
+def problems() -> list[tuple[str, str]]:
+    """What is wrong with the shop's ``SHOPVISION``, as (check id, message) pairs; empty when all is well."""
+    found: list[tuple[str, str]] = []
+    for key, value in _given().items():
+        if key not in SETTINGS:
+            near = difflib.get_close_matches(key, SETTINGS, n=1, cutoff=0.5)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            found.append(("shopvision.E001", f"SHOPVISION[{key!r}] is not a setting{hint}"))
+        elif not SETTINGS[key].valid(value):
+            found.append(("shopvision.E002", f"SHOPVISION[{key!r}] is {value!r}; it takes {SETTINGS[key].rule}"))
+    return found
+
+
+def __getattr__(name: str) -> Any:
+    """The value of a setting: the shop's if given, else the default.
+
+    Raises:
+        Misconfigured: the shop's value breaks the setting's rule.
+    """
+    if name not in SETTINGS:
+        raise AttributeError(f"shopvision has no setting {name!r}")
+    setting = SETTINGS[name]
+    given = _given()
+    if name not in given:
+        return setting.value()
+    if not setting.valid(given[name]):
+        raise Misconfigured(f"SHOPVISION[{name!r}] is {given[name]!r}; it takes {setting.rule}")
+    return given[name]

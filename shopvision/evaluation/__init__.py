@@ -1,0 +1,1 @@
+"""Offline measures on arrays, no Django."""

@@ -1,0 +1,1 @@
+"""bytes -> pixels -> tensor. No Django, no torch."""

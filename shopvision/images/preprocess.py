@@ -1,0 +1,64 @@
+"""Images + PreprocessSpec -> float32 (N, 3, H, W)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+
+@dataclass(frozen=True, slots=True)
+class PreprocessSpec:
+    """How a backbone wants its pixels; part of its digest.
+
+    Args:
+        size: side of the square input, pixels.
+        mean, std: per RGB channel on the 0-255 scale; pixels become ``(x - mean) / std``.
+        fit: ``letterbox`` keeps the whole image on a white square; ``crop`` takes the centre.
+    """
+
+    size: int = 224
+    mean: tuple[float, float, float] = (127.0, 127.0, 127.0)
+    std: tuple[float, float, float] = (128.0, 128.0, 128.0)
+    fit: str = "letterbox"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON and for the digest."""
+        return asdict(self)
+
+
+def fit_square(image: Image.Image, size: int, fit: str = "letterbox") -> Image.Image:
+    """The image as a ``size`` x ``size`` RGB square: letterboxed on white, or its centre crop."""
+    width, height = image.size
+    if fit == "crop":
+        side = min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        box = (left, top, left + side, top + side)
+        return image.resize((size, size), Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
+    scale = size / max(width, height)
+    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
+    resized = image.resize(inner, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    if inner == (size, size):
+        return resized
+    square = Image.new("RGB", (size, size), (255, 255, 255))
+    square.paste(resized, ((size - inner[0]) // 2, (size - inner[1]) // 2))
+    return square
+
+
+def squares(images: Sequence[Image.Image], spec: PreprocessSpec) -> np.ndarray:
+    """Upright RGB images of any size -> uint8 (N, H, W, 3); no images gives (0, H, W, 3)."""
+    out = np.empty((len(images), spec.size, spec.size, 3), np.uint8)
+    for row, image in enumerate(images):
+        out[row] = np.asarray(fit_square(image, spec.size, spec.fit))
+    return out
+
+
+def normalise(pixels: np.ndarray, spec: PreprocessSpec) -> np.ndarray:
+    """uint8 (N, H, W, 3) -> float32 (N, 3, H, W), ``(x - mean) / std`` per channel, contiguous."""
+    mean = np.asarray(spec.mean, np.float32)
+    scale = 1.0 / np.asarray(spec.std, np.float32)
+    floats = (pixels.astype(np.float32) - mean) * scale
+    return np.ascontiguousarray(floats.transpose(0, 3, 1, 2))

@@ -1,0 +1,19 @@
+"""Every table, imported from the package that owns it."""
+
+from .catalogue.models import CatalogueEntry, CatalogueImage, Outbox
+from .index.models import Artefact, Descriptor, Embedding, EncoderRelease
+from .jobs import Job
+from .search.models import Demand, StoredSearch
+
+__all__ = [
+    "Artefact",
+    "CatalogueEntry",
+    "CatalogueImage",
+    "Demand",
+    "Descriptor",
+    "Embedding",
+    "EncoderRelease",
+    "Job",
+    "Outbox",
+    "StoredSearch",
+]

@@ -1,0 +1,21 @@
+"""Public signals, each with its keyword arguments documented.
+
+A receiver that raises is logged and never breaks our work: we send with ``send_robust``.
+"""
+
+from django.dispatch import Signal
+
+image_indexed = Signal()
+"""A product photo became searchable. ``product`` (ProductRef), ``image`` (storage name)."""
+
+image_rejected = Signal()
+"""A product photo was set aside. ``product``, ``image``, ``code`` (ImageRejected.CODES), ``reason``."""
+
+search_performed = Signal()
+"""A search was answered. ``listing`` (types.Listing), ``kind`` ("photo" or "similar"). Never the photo."""
+
+duplicates_found = Signal()
+"""The near-duplicate finder finished. ``pairs`` (list of search.duplicates.Duplicate)."""
+
+release_activated = Signal()
+"""An encoder release went live. ``release`` (index.models.EncoderRelease), ``previous`` (or None)."""
