@@ -1,6 +1,6 @@
 """Every table, imported from the package that owns it."""
 
-from .catalogue.models import CatalogueEntry, CatalogueImage, Outbox
+from .catalogue.models import CatalogueEntry, CatalogueImage, Outbox, Overview
 from .index.models import Artefact, Descriptor, Embedding, EncoderRelease
 from .jobs import Job
 from .search.models import Demand, StoredSearch
@@ -15,5 +15,6 @@ __all__ = [
     "EncoderRelease",
     "Job",
     "Outbox",
+    "Overview",
     "StoredSearch",
 ]

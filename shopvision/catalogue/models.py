@@ -103,3 +103,12 @@ class Outbox(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source}:{self.object_id}"
+
+
+class Overview(CatalogueEntry):
+    """The admin's first page; a name in the app list, no table of its own."""
+
+    class Meta:
+        proxy = True
+        verbose_name = verbose_name_plural = "overview"
+        default_permissions = ("view",)

@@ -1,0 +1,118 @@
+"""Catalogue: every product's state, rejected photos with their reasons, changes set aside."""
+
+from __future__ import annotations
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from ..catalogue import outbox
+from ..catalogue.adapter import catalogue
+from ..catalogue.models import CatalogueEntry, CatalogueImage, Outbox
+from ..exceptions import ShopvisionError
+from .readonly import ReadOnlyAdmin
+
+
+class ImageInline(admin.TabularInline[CatalogueImage, CatalogueEntry]):
+    """The product's photos."""
+
+    model = CatalogueImage
+    fields = readonly_fields = ("position", "name", "state", "reject_code", "reject_reason", "width", "height")
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: CatalogueEntry | None = None) -> bool:
+        """Photos are added in the shop."""
+        return False
+
+
+@admin.register(CatalogueEntry)
+class CatalogueEntryAdmin(ReadOnlyAdmin):
+    """Products as shopvision sees them."""
+
+    list_display = ("title", "source", "object_id", "state", "changed_at", "indexed_at")
+    list_filter = ("state", "source", "in_stock")
+    search_fields = ("title", "object_id")
+    inlines = [ImageInline]
+    actions = ["index_again"]
+
+    @admin.action(description="Index again", permissions=["act"])
+    def index_again(self, request: HttpRequest, queryset: QuerySet[CatalogueEntry]) -> None:
+        """Queue the chosen products."""
+        number = _queue(queryset)
+        messages.success(request, f"{number} product(s) queued; they are searchable again in seconds.")
+
+
+@admin.register(CatalogueImage)
+class CatalogueImageAdmin(ReadOnlyAdmin):
+    """Photos; filter by "rejected" to see what shoppers cannot find, and why."""
+
+    list_display = ("photo", "product", "state", "reject_code", "reject_reason", "attempts", "changed_at")
+    list_display_links = ("product",)
+    list_filter = ("state", "reject_code", "entry__source")
+    search_fields = ("name", "entry__title", "entry__object_id")
+    list_select_related = ("entry",)
+    list_per_page = 50
+    actions = ["retry"]
+
+    @admin.display(description="photo")
+    def photo(self, image: CatalogueImage) -> SafeString | str:
+        """A thumbnail from the shop's own storage; its name when that cannot be had."""
+        url = photo_url(image)
+        if not url:
+            return image.name
+        return format_html('<img src="{}" alt="" height="48" loading="lazy">', url)
+
+    @admin.display(description="product", ordering="entry__title")
+    def product(self, image: CatalogueImage) -> str:
+        """Whose photo it is."""
+        return str(image.entry)
+
+    @admin.action(description="Try again", permissions=["act"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[CatalogueImage]) -> None:
+        """Forget the rejection and queue the products."""
+        entries = CatalogueEntry.objects.filter(images__in=queryset).distinct()
+        number = _queue(entries)
+        queryset.update(state=CatalogueImage.State.PENDING, reject_code="", reject_reason="", attempts=0)
+        messages.success(request, f"The photos of {number} product(s) will be tried again.")
+
+
+@admin.register(Outbox)
+class OutboxAdmin(ReadOnlyAdmin):
+    """Changes that wait for a worker, and those set aside after too many attempts."""
+
+    list_display = ("source", "object_id", "state", "attempts", "created_at", "available_at", "last_error")
+    list_filter = ("state", "source")
+    search_fields = ("object_id", "last_error")
+    actions = ["retry"]
+
+    @admin.action(description="Try again now", permissions=["act"])
+    def retry(self, request: HttpRequest, queryset: QuerySet[Outbox]) -> None:
+        """Make the chosen changes claimable at once."""
+        number = queryset.update(
+            state=Outbox.State.WAITING, attempts=0, available_at=timezone.now(), lease="", leased_until=None
+        )
+        messages.success(request, f"{number} change(s) will be tried again.")
+
+
+def _queue(entries: QuerySet[CatalogueEntry]) -> int:
+    number = 0
+    for source, object_id in entries.values_list("source", "object_id").iterator():
+        outbox.record_change(source, object_id)
+        number += 1
+    return number
+
+
+def photo_url(image: CatalogueImage) -> str:
+    """Where the shop's storage serves the photo; empty when the product or the storage does not say."""
+    try:
+        adapter = catalogue(image.entry.source)
+        product = adapter.get(image.entry.object_id)
+        if product is None:
+            return ""
+        return next((str(f.url) for f in adapter.image_files(product) if f.name == image.name), "")
+    except (ShopvisionError, OSError, ValueError, LookupError):
+        return ""
