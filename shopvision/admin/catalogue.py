@@ -20,7 +20,15 @@ class ImageInline(admin.TabularInline[CatalogueImage, CatalogueEntry]):
     """The product's photos."""
 
     model = CatalogueImage
-    fields = readonly_fields = ("position", "name", "state", "reject_code", "reject_reason", "width", "height")
+    fields = readonly_fields = (
+        "position",
+        "name",
+        "state",
+        "reject_code",
+        "reject_reason",
+        "width",
+        "height",
+    )
     extra = 0
     can_delete = False
 

@@ -27,7 +27,16 @@ ACTIVE = (Job.State.QUEUED, Job.State.RUNNING, Job.State.CANCELLING)
 class JobAdmin(ReadOnlyAdmin):
     """The list reloads itself while a job runs."""
 
-    list_display = ("kind", "state", "progress", "failed", "estimated", "created_by", "created_at", "finished_at")
+    list_display = (
+        "kind",
+        "state",
+        "progress",
+        "failed",
+        "estimated",
+        "created_by",
+        "created_at",
+        "finished_at",
+    )
     list_filter = ("state", "kind")
     actions = ["cancel", "resume"]
     change_list_template = "admin/shopvision/job_list.html"

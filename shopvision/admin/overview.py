@@ -30,7 +30,9 @@ class OverviewAdmin(ReadOnlyAdmin):
             "title": "Overview",
             "opts": self.opts,
             "numbers": numbers,
-            "latency_plot": plots.line(numbers["latency"]["series"], "milliseconds of the latest photo searches"),
+            "latency_plot": plots.line(
+                numbers["latency"]["series"], "milliseconds of the latest photo searches"
+            ),
             "demand_plot": plots.bars(numbers["demand"]["series"], "searches without a match, by day"),
             **(extra_context or {}),
         }

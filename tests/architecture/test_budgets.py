@@ -52,7 +52,7 @@ def test_input_is_never_checked_by_assert() -> None:
 
 
 def test_no_own_import_hides_inside_a_function() -> None:
-    """Cycles are solved, not hidden; a lazily loaded door (the package's own ``__getattr__``) is named here."""
+    """Cycles are solved, not hidden; a lazily loaded door is named here."""
     allowed = {("shopvision/__init__.py", "__getattr__"), ("shopvision/apps.py", "ready")}
     found = []
     for path in SOURCES:
