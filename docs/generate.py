@@ -17,8 +17,8 @@ def page() -> str:
     lines = [
         "# Settings",
         "",
-        "One dict in your settings module, `SHOPVISION = {...}`. Every key has a default; an unknown key is an",
-        "error with the nearest spelling. This page is generated: `.venv/bin/python docs/generate.py`.",
+        "One dict in your settings module, `SHOPVISION = {...}`. Every key has a default; an unknown key",
+        "is an error with the nearest spelling. This page is generated: `.venv/bin/python docs/generate.py`.",
         "",
         "| key | default | takes | why |",
         "|---|---|---|---|",

@@ -101,7 +101,9 @@ SETTINGS: dict[str, Setting] = {
         "'auto', 'int8' or 'fp32'",
     ),
     "DEVICE": Setting(
-        "auto", "Device of torch encoders: 'auto' (CUDA if there is one), 'cpu', 'cuda', 'cuda:1'.", _text,
+        "auto",
+        "Device of torch encoders: 'auto' (CUDA if there is one), 'cpu', 'cuda', 'cuda:1'.",
+        _text,
         "a torch device name or 'auto'",
     ),
     "INFERENCE_THREADS": Setting(
@@ -133,14 +135,21 @@ SETTINGS: dict[str, Setting] = {
         120, "How long a worker may hold claimed work before another takes it over.", _whole, WHOLE
     ),
     "MAX_ATTEMPTS": Setting(
-        3, "Tries before an image or a change is set aside, with its reason shown in the admin.", _whole, WHOLE
+        3,
+        "Tries before an image or a change is set aside, with its reason shown in the admin.",
+        _whole,
+        WHOLE,
     ),
     "POLL_SECONDS": Setting(
-        1.0, "How often a worker looks for work that nobody woke it for, and readers look for news.", _positive,
+        1.0,
+        "How often a worker looks for work that nobody woke it for, and readers look for news.",
+        _positive,
         POSITIVE,
     ),
     "RECONCILE_SECONDS": Setting(
-        300, "How often a worker compares the shop's tables with ours, to catch what sent no signal.", _positive,
+        300,
+        "How often a worker compares the shop's tables with ours, to catch what sent no signal.",
+        _positive,
         POSITIVE,
     ),
     "SEARCH_MAX_RESULTS": Setting(200, "Most products one search can page through.", _whole, WHOLE),
@@ -157,7 +166,10 @@ SETTINGS: dict[str, Setting] = {
         8, "Photo searches one process works on at once; more get 503 queue_full.", _whole, WHOLE
     ),
     "DEMAND_RETENTION_DAYS": Setting(
-        90, "Days that 'a shopper looked for this and we do not sell it' is kept (no photo is).", _whole, WHOLE
+        90,
+        "Days that 'a shopper looked for this and we do not sell it' is kept (no photo is).",
+        _whole,
+        WHOLE,
     ),
     "QUEUES": Setting(
         {"cpu": "shopvision-cpu", "gpu": "shopvision-gpu"},
@@ -184,7 +196,9 @@ def problems() -> list[tuple[str, str]]:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             found.append(("shopvision.E001", f"SHOPVISION[{key!r}] is not a setting{hint}"))
         elif not SETTINGS[key].valid(value):
-            found.append(("shopvision.E002", f"SHOPVISION[{key!r}] is {value!r}; it takes {SETTINGS[key].rule}"))
+            found.append(
+                ("shopvision.E002", f"SHOPVISION[{key!r}] is {value!r}; it takes {SETTINGS[key].rule}")
+            )
     return found
 
 

@@ -45,7 +45,8 @@ class JobAdmin(ReadOnlyAdmin):
     def progress(self, job: Job) -> SafeString:
         """A bar and the numbers behind it."""
         return format_html(
-            '<progress class="shopvision-progress" max="{}" value="{}" aria-label="progress"></progress> {} / {}',
+            '<progress class="shopvision-progress" max="{}" value="{}" aria-label="progress"></progress> '
+            "{} / {}",
             max(job.total, 1),
             job.done,
             job.done,
