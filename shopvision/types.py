@@ -157,3 +157,23 @@ class Listing:
     encoder: str = ""
     index: Mapping[str, Any] = field(default_factory=dict)
     took_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far a long job has come; it yields one after each batch.
+
+    Args:
+        done, failed: items worked off since the last step.
+        total: items in all, once known.
+        cursor: where to go on if the job stops here; JSON.
+        message: what it is doing, for a person.
+        result: figures to keep at the end; JSON. Later steps replace earlier keys.
+    """
+
+    done: int = 0
+    failed: int = 0
+    total: int | None = None
+    cursor: Mapping[str, Any] = field(default_factory=dict)
+    message: str = ""
+    result: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,182 @@
+"""Product photos -> what we keep of them: read, decoded in a pool of threads, described in batches."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from django.db.models.fields.files import FieldFile
+from PIL.Image import Image
+
+from .. import conf, telemetry
+from ..exceptions import ImageRejected, TemporaryFailure
+from ..images.colour import dominant_colours
+from ..images.decode import DecodeLimits, decode
+from ..images.quality import assess, difference_hash
+from ..vision.base import Encoder
+from ..vision.descriptor import pack
+
+DECODERS = min(4, os.cpu_count() or 1)  # threads: decoding releases the GIL, more than the cores gain nothing
+UNREADABLE = "unreadable"  # the shop's storage did not give the bytes
+FAILED = "failed"  # our own code could not work on it
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """One photo to look at.
+
+    Args:
+        id: primary key of its CatalogueImage.
+        file: in the field's own storage; read with ``open``, never by a path.
+        known: sha256 of the bytes each stored descriptor was made from, by backbone digest.
+        rejected: sha256 of the bytes it was rejected for, or empty.
+    """
+
+    id: int
+    file: FieldFile
+    known: Mapping[str, str] = field(default_factory=dict)
+    rejected: str = ""
+
+
+@dataclass(slots=True)
+class Sighting:
+    """What looking at one photo gave.
+
+    Args:
+        id: primary key of its CatalogueImage.
+        digest: sha256 of its bytes; empty when they could not be read.
+        facts: values of CatalogueImage's columns; empty when nothing new was seen.
+        packed: descriptors to store, by backbone digest.
+        code, reason: why it cannot be used; ``UNREADABLE`` and ``FAILED`` may pass, other codes will not.
+    """
+
+    id: int
+    digest: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    packed: dict[str, bytes] = field(default_factory=dict)
+    code: str = ""
+    reason: str = ""
+    pixels: Image | None = None
+    wanted: tuple[str, ...] = ()
+
+    @property
+    def may_pass(self) -> bool:
+        """Worth another try later."""
+        return self.code in (UNREADABLE, FAILED)
+
+
+def limits() -> DecodeLimits:
+    """The shop's limits for photos."""
+    return DecodeLimits(
+        max_bytes=conf.MAX_UPLOAD_BYTES,
+        max_pixels=conf.MAX_IMAGE_PIXELS,
+        min_side=conf.MIN_IMAGE_SIDE_PIXELS,
+        formats=tuple(conf.IMAGE_FORMATS),
+    )
+
+
+def describe_photos(photos: Iterable[Photo], encoders: Mapping[str, Encoder]) -> Iterator[list[Sighting]]:
+    """Look at photos, in the order given and a batch at a time, reading ahead while the encoder works.
+
+    Memory stays flat: at most two batches of decoded photos are held. A photo that cannot be read, decoded
+    or encoded gets its reason and never costs its neighbours anything.
+
+    Args:
+        photos: what to look at.
+        encoders: by backbone digest; a photo is described by those that do not know its bytes yet.
+
+    Raises:
+        TemporaryFailure: the encoder is down; the photos of this batch are not to blame.
+    """
+    bounds, size = limits(), conf.BATCH_SIZE
+    pool = ThreadPoolExecutor(DECODERS, thread_name_prefix="shopvision-decode")
+    try:
+        ahead: deque[Future[Sighting]] = deque()
+        source = iter(photos)
+        while True:
+            for photo in source:
+                ahead.append(pool.submit(look, photo, tuple(encoders), bounds))
+                if len(ahead) >= 2 * size:
+                    break
+            if not ahead:
+                return
+            start = time.perf_counter()
+            batch = [ahead.popleft().result() for _ in range(min(size, len(ahead)))]
+            telemetry.observe("index_decode_wait", (time.perf_counter() - start) * 1000)
+            _describe(batch, encoders)
+            yield batch
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def look(photo: Photo, backbones: Sequence[str], bounds: DecodeLimits) -> Sighting:
+    """Read and decode one photo, unless its bytes are the ones we know. Runs in the pool; never raises."""
+    try:
+        data = read(photo.file, bounds.max_bytes)
+    except Exception as error:  # noqa: BLE001 - any storage backend may raise anything
+        return Sighting(photo.id, code=UNREADABLE, reason=f"{type(error).__name__}: {error}")
+    digest = hashlib.sha256(data).hexdigest()
+    wanted = tuple(name for name in backbones if photo.known.get(name) != digest)
+    if not wanted or photo.rejected == digest:
+        return Sighting(photo.id, digest)
+    try:
+        image = decode(data, bounds)
+        return Sighting(photo.id, digest, facts=_facts(image), pixels=image, wanted=wanted)
+    except ImageRejected as error:
+        return Sighting(photo.id, digest, code=error.code, reason=error.message)
+    except Exception as error:  # noqa: BLE001 - one photo must never stop its batch
+        telemetry.log.exception("photo %s could not be looked at", photo.id)
+        return Sighting(photo.id, digest, code=FAILED, reason=f"{type(error).__name__}: {error}")
+
+
+def read(file: FieldFile, max_bytes: int) -> bytes:
+    """The bytes of a stored photo, at most one more than allowed (``decode`` then says ``too_large``)."""
+    with file.storage.open(file.name, "rb") as opened:
+        return bytes(opened.read(max_bytes + 1))
+
+
+def _facts(image: Image) -> dict[str, Any]:
+    colours = [asdict(colour) for colour in dominant_colours(image)]
+    return {
+        "width": image.width,
+        "height": image.height,
+        "perceptual_hash": difference_hash(image),
+        "colours": colours,
+        "quality": assess(image).as_dict(),
+    }
+
+
+def _describe(batch: Sequence[Sighting], encoders: Mapping[str, Encoder]) -> None:
+    """Fill in ``packed``, one call per encoder; then let go of the pixels."""
+    by_encoder: dict[str, list[Sighting]] = defaultdict(list)
+    for seen in batch:
+        for name in seen.wanted:
+            by_encoder[name].append(seen)
+    for name, seen_by in by_encoder.items():
+        with telemetry.timed("index_encode"):
+            _encode(seen_by, name, encoders[name])
+    for seen in batch:
+        seen.pixels = None
+
+
+def _encode(batch: Sequence[Sighting], name: str, encoder: Encoder) -> None:
+    """Describe a batch; one that fails as a whole goes one by one, so that only the guilty photo is blamed."""
+    try:
+        described = encoder.describe([seen.pixels for seen in batch if seen.pixels is not None])
+        for row, seen in enumerate(batch):
+            seen.packed[name] = pack(described, row)
+    except TemporaryFailure:
+        raise
+    except Exception as error:  # noqa: BLE001 - a runtime may raise anything on one odd photo
+        if len(batch) > 1:
+            for seen in batch:
+                _encode([seen], name, encoder)
+            return
+        telemetry.log.exception("photo %s could not be encoded", batch[0].id)
+        batch[0].code, batch[0].reason = FAILED, f"{type(error).__name__}: {error}"
