@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
+import time
 import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db import models
+from django.db import connections, models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from . import conf, telemetry
+from .exceptions import InvalidRequest, TemporaryFailure
+
+WORKER_SEEN_SECONDS = 30.0  # a worker that wrote nothing for longer is taken for dead
 
 
 class Job(models.Model):
@@ -37,6 +54,7 @@ class Job(models.Model):
     )
     lease = models.CharField(max_length=36, blank=True)
     leased_until = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveIntegerField(default=0, help_text="workers that died on it since it last moved")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -47,3 +65,255 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+class Worker(models.Model):
+    """A process that does background work; it says "here I am" every few seconds."""
+
+    name = models.CharField(primary_key=True, max_length=100, help_text="host:process id")
+    kind = models.CharField(max_length=16, help_text="thread, command or celery")
+    started_at = models.DateTimeField(default=timezone.now)
+    seen_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        app_label = "shopvision"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a job of this kind runs.
+
+    Args:
+        steps: dotted path of ``(params, cursor) -> Iterator[Step]``; loaded when a job starts, so that the
+            web process does not import the machinery.
+        estimate: dotted path of ``(params) -> {images, seconds, basis}``.
+        words: what it does, for a person.
+    """
+
+    steps: str
+    estimate: str
+    words: str
+
+
+_BULK = "shopvision.search.bulk."
+KINDS: dict[str, Kind] = {
+    "index_all": Kind(
+        _BULK + "index_all", _BULK + "estimate_index", "Look at every product and index what changed"
+    ),
+    "reconcile": Kind(
+        _BULK + "reconcile", _BULK + "estimate_walk", "Compare the shop with the index, queue the difference"
+    ),
+    "tune": Kind(_BULK + "tune", _BULK + "estimate_tune", "Fit the encoder to the catalogue's own photos"),
+    "duplicates": Kind(_BULK + "duplicates", _BULK + "estimate_walk", "Find products that share a photo"),
+}
+
+S = Job.State
+ACTIVE = (S.QUEUED, S.RUNNING, S.CANCELLING)
+on_start: list[Callable[[], None]] = []
+"""Called after the commit that queued a job; ``tasks.engine`` puts its wake-up here."""
+
+
+def estimate(kind: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What the job would cost, before it starts: ``{images, seconds, basis}``.
+
+    Raises:
+        InvalidRequest: no such kind.
+    """
+    answer: dict[str, Any] = import_string(_kind(kind).estimate)(dict(params or {}))
+    return answer
+
+
+def start(kind: str, params: Mapping[str, Any] | None = None, user: Any = None) -> Job:
+    """Queue a job and wake a worker; if the same job is already queued or running, that one is returned.
+
+    Raises:
+        InvalidRequest: no such kind.
+    """
+    known = estimate(kind, params)
+    with transaction.atomic():
+        for job in Job.objects.select_for_update().filter(kind=kind, state__in=ACTIVE):
+            if job.params == dict(params or {}):
+                return job
+        owner = user if getattr(user, "is_authenticated", False) else None
+        job = Job.objects.create(
+            kind=kind,
+            params=dict(params or {}),
+            estimate=known,
+            total=int(known.get("products") or 0),
+            created_by=owner,
+        )
+        transaction.on_commit(_wake)
+    return job
+
+
+def _wake() -> None:
+    for hook in on_start:
+        hook()
+
+
+def _kind(name: str) -> Kind:
+    if name not in KINDS:
+        raise InvalidRequest(
+            f"there is no job called {name!r}; one of {', '.join(KINDS)}", code="unknown_job"
+        )
+    return KINDS[name]
+
+
+def cancel(job: Job) -> Job:
+    """Stop a job after the batch in hand; what is done stays done.
+
+    Raises:
+        InvalidRequest: it is not queued or running.
+    """
+    rows = Job.objects.filter(pk=job.pk)
+    queued = rows.filter(state=S.QUEUED).update(state=S.CANCELLED, finished_at=timezone.now())
+    if not queued and not rows.filter(state=S.RUNNING).update(state=S.CANCELLING):
+        raise InvalidRequest(f"{job} is {Job.objects.get(pk=job.pk).state} and cannot be cancelled")
+    job.refresh_from_db()
+    return job
+
+
+def resume(job: Job) -> Job:
+    """Queue a cancelled or failed job again, to go on where it stopped.
+
+    Raises:
+        InvalidRequest: it was neither cancelled nor failed.
+    """
+    stopped = Job.objects.filter(pk=job.pk, state__in=(S.CANCELLED, S.FAILED))
+    if not stopped.update(state=S.QUEUED, finished_at=None, message="", attempts=0, lease=""):
+        raise InvalidRequest(f"{job} is {Job.objects.get(pk=job.pk).state} and cannot be resumed")
+    transaction.on_commit(_wake)
+    job.refresh_from_db()
+    return job
+
+
+def waiting() -> models.QuerySet[Job]:
+    """Jobs a worker may take: queued ones, and those whose worker let its lease run out."""
+    now = timezone.now()
+    abandoned = Q(state__in=(S.RUNNING, S.CANCELLING), leased_until__lt=now)
+    return Job.objects.filter(Q(state=S.QUEUED) | abandoned).order_by("created_at")
+
+
+def run_waiting(stop: Callable[[], bool] = lambda: False) -> int:
+    """Run waiting jobs, oldest first, until there is none or ``stop`` says so; how many were run."""
+    count = 0
+    while not stop():
+        job = waiting().first()
+        if job is None:
+            break
+        count += run(job, stop=stop)
+    return count
+
+
+def run(job: Job, *, stop: Callable[[], bool] = lambda: False) -> bool:
+    """Run one job to its end, or until it is cancelled or ``stop`` says so; False if another worker has it.
+
+    Told to stop, it goes back to the queue and another worker resumes it. What it raises is kept in its
+    message; it never reaches the caller.
+    """
+    token = _take(job)
+    if token is None:
+        return False
+    log = telemetry.log
+    with _kept(job, token):
+        try:
+            state, message = _walk(job, token, stop), ""
+        except Exception as error:
+            log.exception("job %s failed", job)
+            state, message = S.FAILED, f"{type(error).__name__}: {error}"
+    finished = timezone.now() if state != S.QUEUED else None
+    values = {"state": state, "lease": "", "leased_until": None, "finished_at": finished}
+    if message or state == S.DONE:
+        values["message"] = message
+    Job.objects.filter(pk=job.pk, lease=token).update(**values)
+    job.refresh_from_db()
+    telemetry.event("job_ended", job=str(job.pk), kind=job.kind, state=job.state, done=job.done)
+    return True
+
+
+def _take(job: Job) -> str | None:
+    """Hold the job under a fresh lease; None when it is not ours to take."""
+    token, now = str(uuid.uuid4()), timezone.now()
+    free = waiting().filter(pk=job.pk)
+    abandoned = free.exclude(state=S.QUEUED)
+    abandoned.filter(state=S.CANCELLING).update(state=S.CANCELLED, finished_at=now, lease="")
+    too_often = abandoned.filter(attempts__gte=conf.MAX_ATTEMPTS - 1)
+    why = f"{conf.MAX_ATTEMPTS} workers died on it without a step forward"
+    too_often.update(state=S.FAILED, finished_at=now, lease="", message=why)
+    abandoned.update(attempts=F("attempts") + 1, state=S.QUEUED, lease="", leased_until=None)
+    queued = Job.objects.filter(pk=job.pk, state=S.QUEUED, lease="")
+    if not queued.update(state=S.RUNNING, lease=token, leased_until=_until()):
+        return None
+    Job.objects.filter(pk=job.pk, started_at=None).update(started_at=now)
+    job.refresh_from_db()
+    return token
+
+
+def _until() -> Any:
+    return timezone.now() + timedelta(seconds=conf.LEASE_SECONDS)
+
+
+@contextmanager
+def _kept(job: Job, token: str) -> Iterator[None]:
+    """Renew the lease beside a step that takes long."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(conf.LEASE_SECONDS / 3):
+            Job.objects.filter(pk=job.pk, lease=token).update(leased_until=_until())
+        connections.close_all()
+
+    keeper = threading.Thread(target=renew, name="shopvision-lease", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        keeper.join(timeout=5)
+
+
+def _walk(job: Job, token: str, stop: Callable[[], bool]) -> str:
+    """Take the job's steps, saving each; the state it ends in."""
+    begun = time.monotonic()
+    cursor = {**job.cursor, "resumed": job.attempts > 0}
+    for step in import_string(_kind(job.kind).steps)(dict(job.params), cursor):
+        job.result = {**job.result, **step.result}
+        values: dict[str, Any] = {"done": F("done") + step.done, "failed": F("failed") + step.failed}
+        if step.done:
+            values["attempts"] = 0
+        if step.total is not None:
+            values["total"] = step.total
+        if step.cursor:
+            values["cursor"] = dict(step.cursor)
+        mine = Job.objects.filter(pk=job.pk, lease=token)
+        if not mine.update(leased_until=_until(), message=step.message, result=job.result, **values):
+            raise TemporaryFailure("another worker took the job over: the lease ran out")
+        if mine.filter(state=S.CANCELLING).exists():
+            return S.CANCELLED
+        if stop():
+            return S.QUEUED
+    spent = job.result.get("seconds", 0.0) + time.monotonic() - begun
+    Job.objects.filter(pk=job.pk, lease=token).update(result={**job.result, "seconds": round(spent, 2)})
+    return S.DONE
+
+
+def here_i_am(kind: str) -> None:
+    """Write this process's heartbeat."""
+    name, now = f"{socket.gethostname()}:{os.getpid()}"[-100:], timezone.now()
+    if not Worker.objects.filter(name=name).update(seen_at=now, kind=kind):
+        Worker.objects.get_or_create(name=name, defaults={"kind": kind})
+
+
+def good_bye() -> None:
+    """Take this process's heartbeat back, and those of workers silent for a day."""
+    name = f"{socket.gethostname()}:{os.getpid()}"[-100:]
+    silent = Q(seen_at__lt=timezone.now() - timedelta(days=1))
+    Worker.objects.filter(Q(name=name) | silent).delete()
+
+
+def workers_alive() -> models.QuerySet[Worker]:
+    """Workers that said "here I am" within ``WORKER_SEEN_SECONDS``."""
+    return Worker.objects.filter(seen_at__gte=timezone.now() - timedelta(seconds=WORKER_SEEN_SECONDS))

@@ -2,7 +2,7 @@
 
 from .catalogue.models import CatalogueEntry, CatalogueImage, Outbox, Overview
 from .index.models import Artefact, Descriptor, Embedding, EncoderRelease
-from .jobs import Job
+from .jobs import Job, Worker
 from .search.models import Demand, StoredSearch
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "Outbox",
     "Overview",
     "StoredSearch",
+    "Worker",
 ]
