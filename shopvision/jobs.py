@@ -126,8 +126,14 @@ def estimate(kind: str, params: Mapping[str, Any] | None = None) -> dict[str, An
     return answer
 
 
-def start(kind: str, params: Mapping[str, Any] | None = None, user: Any = None) -> Job:
+def start(kind: str, params: Mapping[str, Any] | None = None, user: Any = None, *, wake: bool = True) -> Job:
     """Queue a job and wake a worker; if the same job is already queued or running, that one is returned.
+
+    Args:
+        kind: a key of ``KINDS``.
+        params: what its function takes; JSON.
+        user: who asked for it.
+        wake: False for a caller that runs it itself.
 
     Raises:
         InvalidRequest: no such kind.
@@ -145,7 +151,8 @@ def start(kind: str, params: Mapping[str, Any] | None = None, user: Any = None) 
             total=int(known.get("products") or 0),
             created_by=owner,
         )
-        transaction.on_commit(_wake)
+        if wake:
+            transaction.on_commit(_wake)
     return job
 
 
@@ -176,8 +183,8 @@ def cancel(job: Job) -> Job:
     return job
 
 
-def resume(job: Job) -> Job:
-    """Queue a cancelled or failed job again, to go on where it stopped.
+def resume(job: Job, *, wake: bool = True) -> Job:
+    """Queue a cancelled or failed job again, to go on where it stopped; ``wake`` as in ``start``.
 
     Raises:
         InvalidRequest: it was neither cancelled nor failed.
@@ -185,7 +192,8 @@ def resume(job: Job) -> Job:
     stopped = Job.objects.filter(pk=job.pk, state__in=(S.CANCELLED, S.FAILED))
     if not stopped.update(state=S.QUEUED, finished_at=None, message="", attempts=0, lease=""):
         raise InvalidRequest(f"{job} is {Job.objects.get(pk=job.pk).state} and cannot be resumed")
-    transaction.on_commit(_wake)
+    if wake:
+        transaction.on_commit(_wake)
     job.refresh_from_db()
     return job
 
@@ -208,11 +216,13 @@ def run_waiting(stop: Callable[[], bool] = lambda: False) -> int:
     return count
 
 
-def run(job: Job, *, stop: Callable[[], bool] = lambda: False) -> bool:
+def run(
+    job: Job, *, stop: Callable[[], bool] = lambda: False, watch: Callable[[Job], None] = lambda job: None
+) -> bool:
     """Run one job to its end, or until it is cancelled or ``stop`` says so; False if another worker has it.
 
     Told to stop, it goes back to the queue and another worker resumes it. What it raises is kept in its
-    message; it never reaches the caller.
+    message; it never reaches the caller. ``watch`` is called after every step, with the job as stored.
     """
     token = _take(job)
     if token is None:
@@ -220,7 +230,7 @@ def run(job: Job, *, stop: Callable[[], bool] = lambda: False) -> bool:
     log = telemetry.log
     with _kept(job, token):
         try:
-            state, message = _walk(job, token, stop), ""
+            state, message = _walk(job, token, stop, watch), ""
         except Exception as error:
             log.exception("job %s failed", job)
             state, message = S.FAILED, f"{type(error).__name__}: {error}"
@@ -275,7 +285,7 @@ def _kept(job: Job, token: str) -> Iterator[None]:
         keeper.join(timeout=5)
 
 
-def _walk(job: Job, token: str, stop: Callable[[], bool]) -> str:
+def _walk(job: Job, token: str, stop: Callable[[], bool], watch: Callable[[Job], None]) -> str:
     """Take the job's steps, saving each; the state it ends in."""
     begun = time.monotonic()
     cursor = {**job.cursor, "resumed": job.attempts > 0}
@@ -291,7 +301,9 @@ def _walk(job: Job, token: str, stop: Callable[[], bool]) -> str:
         mine = Job.objects.filter(pk=job.pk, lease=token)
         if not mine.update(leased_until=_until(), message=step.message, result=job.result, **values):
             raise TemporaryFailure("another worker took the job over: the lease ran out")
-        if mine.filter(state=S.CANCELLING).exists():
+        job.refresh_from_db()
+        watch(job)
+        if job.state == S.CANCELLING:
             return S.CANCELLED
         if stop():
             return S.QUEUED

@@ -158,19 +158,20 @@ def reconcile(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[
         yield Step(message=f"{outbox.pending()} changes to go")
 
 
-def tune_due() -> bool:
-    """The live release never saw the shop's own photos, and there are enough of them by now."""
+def tune_due() -> int:
+    """Photos described, if the live release never saw them and they are enough to learn from; else 0."""
     try:
         live = releases.live()
     except TemporaryFailure:
-        return False
+        return 0
     described = Descriptor.objects.filter(backbone_digest=live.row.backbone_digest).count()
-    return releases.is_generic(live.row) and described >= TUNE_FROM_PHOTOS
+    return described if releases.is_generic(live.row) and described >= TUNE_FROM_PHOTOS else 0
 
 
 def tune(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]:
     """Fit a release to the catalogue's own photos; it goes live if it is better."""
-    yield Step(message="fitting the encoder to the catalogue")
+    photos = Descriptor.objects.count()
+    yield Step(message="fitting the encoder to the catalogue", result={"photos": photos})
     row = fit_and_promote()
     yield Step(message=f"{row} is {row.state}", result={"release": str(row), "release_state": row.state})
 

@@ -1,0 +1,109 @@
+"""Index the catalogue: estimate, progress bar, resumable."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from argparse import ArgumentParser
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ... import jobs
+from ...catalogue.adapter import catalogues
+from ...exceptions import InvalidRequest
+from ...jobs import Job
+from ...search import releases
+from ...search.follow import verify
+from ..progress import Progress
+
+WATCH_SECONDS = 0.5
+STOPPED = (Job.State.CANCELLED, Job.State.FAILED)
+
+
+class Command(BaseCommand):
+    """Looks at every product, indexes what changed, drops what is gone. Run it again after any interruption."""
+
+    help = "Index the catalogue: every product, one source, or the photos that were set aside."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument("--all", action="store_true", help="every product of every source (the default)")
+        which.add_argument("--source", help="one source only, as in shop.product")
+        which.add_argument(
+            "--failed", action="store_true", help="only photos and products that were set aside"
+        )
+        parser.add_argument("--fresh", action="store_true", help="start over instead of resuming")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        params = self._params(options)
+        job = self._job(params, fresh=options["fresh"])
+        if not options["json"]:
+            self.stderr.write(_words(job))
+        self._run(job)
+        job.refresh_from_db()
+        answer = {"job": str(job.pk), "state": job.state, "done": job.done, "failed": job.failed}
+        answer |= {**job.result, "drift": verify(releases.live()).as_dict() if job.state == "done" else None}
+        self.stdout.write(json.dumps(answer) if options["json"] else _summary(job, answer))
+        if job.state != Job.State.DONE:
+            raise CommandError(f"{job.state}: {job.message or 'run the command again to go on'}")
+
+    def _params(self, options: dict[str, Any]) -> dict[str, Any]:
+        if not catalogues():
+            raise CommandError(
+                "no product model is registered: write shopvision_catalogue.py in your shop's app "
+                "(python manage.py shopvision_init writes it for you)"
+            )
+        if options["source"] and options["source"] not in catalogues():
+            raise CommandError(f"no source {options['source']!r}; one of {', '.join(catalogues())}")
+        chosen = {"source": options["source"], "failed": options["failed"]}
+        return {key: value for key, value in chosen.items() if value}
+
+    def _job(self, params: dict[str, Any], *, fresh: bool) -> Job:
+        """The interrupted job of the same parameters if there is one, else a new one."""
+        last = Job.objects.filter(kind="index_all", params=params).first()
+        if last and last.state in STOPPED and last.cursor and not fresh:
+            return jobs.resume(last, wake=False)
+        return jobs.start("index_all", params, wake=False)
+
+    def _run(self, job: Job) -> None:
+        """Run it here, or watch the worker that was faster; an interrupt stops it after the batch in hand."""
+
+        def interrupt(number: int, frame: FrameType | None) -> None:
+            try:
+                jobs.cancel(job)
+            except InvalidRequest:
+                raise KeyboardInterrupt from None
+
+        bar = Progress("indexing")
+        before = signal.signal(signal.SIGINT, interrupt)
+        try:
+            while not jobs.run(job, watch=lambda now: bar.show(now.done, now.total, now.message)):
+                job.refresh_from_db()
+                if job.state not in jobs.ACTIVE:
+                    break
+                bar.show(job.done, job.total, "by another worker")
+                time.sleep(WATCH_SECONDS)
+        finally:
+            signal.signal(signal.SIGINT, before)
+            bar.close()
+
+
+def _words(job: Job) -> str:
+    known = job.estimate
+    verb = f"resuming at {job.done} of" if job.done else "indexing"
+    return (
+        f"{verb} {known.get('products', job.total)} products, about {known.get('images', 0)} photos: "
+        f"at most {known.get('seconds', 0):.0f} s ({known.get('basis', '')})"
+    )
+
+
+def _summary(job: Job, answer: dict[str, Any]) -> str:
+    drift = (answer.get("drift") or {}).get("total", "unknown")
+    return (
+        f"{job.state}: {job.done} products, {answer.get('images', 0)} new photos "
+        f"({answer.get('images_per_second', 0)}/s), {answer.get('rejected', 0)} rejected, drift {drift}"
+    )

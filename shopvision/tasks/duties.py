@@ -1,0 +1,120 @@
+"""What a worker does each turn: changes, jobs, and the periodic work nobody wakes it for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.core.cache import cache
+from django.utils import timezone
+
+from .. import conf, jobs, telemetry
+from ..catalogue import outbox
+from ..catalogue.reconcile import reconcile as queue_drift
+from ..exceptions import TemporaryFailure
+from ..search import releases
+from ..search.bulk import tune_due
+from ..search.embeddings import sweep
+from ..search.follow import follow
+from ..search.indexing import drain_outbox
+from ..search.models import Demand, StoredSearch
+
+HEARTBEAT_SECONDS = 5.0
+PURGE_SECONDS = 3600.0
+JOBS_KEPT_DAYS = 90
+TUNE_AGAIN_AT = 2.0  # times the photos of the last try: a tune that was not promoted is not repeated at once
+
+
+class Clock:
+    """When each duty was last done by this process."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, float] = {}
+
+    def due(self, name: str, seconds: float) -> bool:
+        """True once per ``seconds``, the first time at once."""
+        now = time.monotonic()
+        if name in self._last and now - self._last[name] < seconds:
+            return False
+        self._last[name] = now
+        return True
+
+
+def first_here(name: str, seconds: float) -> bool:
+    """True for one process per ``seconds``, as far as the shop's cache is shared; True if it is down."""
+    try:
+        return bool(cache.add(f"shopvision:duty:{name}", 1, timeout=seconds))
+    except Exception as error:  # noqa: BLE001 - any cache backend; doing a duty twice harms nobody
+        telemetry.log.warning("the cache does not answer (%s); doing %s anyway", error, name)
+        return True
+
+
+def turn(clock: Clock, kind: str, stop: Callable[[], bool]) -> int:
+    """One round of everything that is due; the number of changes worked off."""
+    if clock.due("heartbeat", HEARTBEAT_SECONDS):
+        jobs.here_i_am(kind)
+    done = drain(stop)
+    jobs.run_waiting(stop)
+    if clock.due("reconcile", conf.RECONCILE_SECONDS) and not stop():
+        reconcile()
+        done += drain(stop)
+    if clock.due("purge", PURGE_SECONDS):
+        purge()
+    follow_index()
+    return done
+
+
+def drain(stop: Callable[[], bool]) -> int:
+    """Work off the outbox a batch at a time, until it is empty or ``stop`` says so."""
+    done = 0
+    while not stop():
+        count = drain_outbox(conf.BATCH_SIZE)
+        done += count
+        if not count:
+            break
+    return done
+
+
+def reconcile() -> int:
+    """Queue the difference between the shop and us, bury orphans, tune if due; products queued."""
+    found = queue_drift()
+    try:
+        sweep(releases.live().row)
+        tune_if_due()
+    except TemporaryFailure as error:  # a shop without photos has no release, and nothing to sweep
+        telemetry.log.debug("no release to look after yet: %s", error)
+    return len(found.missing) + len(found.stale) + len(found.extra)
+
+
+def tune_if_due() -> None:
+    """Start a tuning job when the live release never saw the shop's photos, and there are enough by now."""
+    photos = tune_due()
+    if not photos:
+        return
+    last = jobs.Job.objects.filter(kind="tune").first()
+    if last is None or photos >= TUNE_AGAIN_AT * last.result.get("photos", 0):
+        jobs.start("tune")
+
+
+def follow_index() -> int:
+    """Bring this host's index up to the database; rows applied."""
+    try:
+        return follow(releases.live())
+    except TemporaryFailure as error:
+        telemetry.log.debug("nothing to follow: %s", error)
+        return 0
+
+
+def purge() -> int:
+    """Delete what its time has come for: stored searches, demand, old jobs; rows deleted."""
+    now = timezone.now()
+    searches = StoredSearch.objects.filter(created_at__lt=now - timedelta(seconds=conf.SEARCH_TTL_SECONDS))
+    demand = Demand.objects.filter(day__lt=(now - timedelta(days=conf.DEMAND_RETENTION_DAYS)).date())
+    old = jobs.Job.objects.filter(finished_at__lt=now - timedelta(days=JOBS_KEPT_DAYS))
+    return sum(rows.delete()[0] for rows in (searches, demand, old))
+
+
+def work_is_waiting() -> tuple[bool, bool]:
+    """(changes are due, jobs are waiting): two short queries."""
+    return outbox.pending() > 0, jobs.waiting().exists()

@@ -1,0 +1,287 @@
+"""Who does background work: celery, a thread beside the web process, or the request itself."""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import os
+import threading
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any
+
+from celery import current_app
+from django.core.signals import request_started
+from django.db import close_old_connections, connections
+
+from .. import conf, jobs, telemetry
+from ..catalogue import outbox
+from ..search.indexing import drain_outbox
+from . import duties
+
+COALESCE_SECONDS = 0.1  # a thousand saves within it are one message
+STAND_BACK_SECONDS = 5.0  # how often a thread that leaves the work to others looks whether they live
+STOP_SECONDS = 5.0  # how long the end of the process waits for a batch in hand
+WAKE_EXPIRES_SECONDS = 30  # a wake-up nobody took by then is worthless: workers poll
+TASKS = ("shopvision.tasks.cpu", "shopvision.tasks.gpu")
+
+
+class Background:
+    """One daemon thread per process, started when first poked; a forked child starts its own.
+
+    Args:
+        name: of the thread.
+        body: called with (stop, news); returns when ``stop`` is set.
+    """
+
+    def __init__(self, name: str, body: Callable[[threading.Event, threading.Event], None]) -> None:
+        self.name = name
+        self.body = body
+        self._fresh()
+        os.register_at_fork(after_in_child=self._fresh)
+
+    def _fresh(self) -> None:
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self.stop = threading.Event()
+        self.news = threading.Event()
+
+    @property
+    def started(self) -> bool:
+        """This process has the thread."""
+        return self._thread is not None
+
+    def poke(self) -> None:
+        """Say that there is work; starts the thread if this process has none yet. Never blocks."""
+        self.news.set()
+        if self._thread is not None and self._thread.is_alive():
+            return
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.body(self.stop, self.news)
+        except Exception:  # noqa: BLE001 - the next poke starts it again
+            telemetry.log.exception("%s ended; it starts again with the next change", self.name)
+        finally:
+            connections.close_all()
+
+    def end(self) -> None:
+        """Let it finish the batch in hand, but not for long."""
+        self.stop.set()
+        self.news.set()
+        if self._thread is not None and self._thread.is_alive():
+            self._thread.join(timeout=STOP_SECONDS)
+        self._thread, self.stop = None, threading.Event()
+
+
+def connect() -> None:
+    """Hook the engine up; called once, when Django is ready."""
+    outbox.on_commit_wake = wake
+    if wake_jobs not in jobs.on_start:
+        jobs.on_start.append(wake_jobs)
+    request_started.connect(_on_request, dispatch_uid="shopvision-engine")
+    atexit.register(stop_threads)
+    if conf.ENGINE == "celery":
+        for name in TASKS:
+            import_module(name)
+
+
+def wake() -> None:
+    """Say that the catalogue changed. Runs after the shop's commit: never raises, and waits for nobody else.
+
+    ``immediate`` does the work here. ``thread`` pokes this process's worker thread; in a script there is
+    none, and the web processes or ``shopvision_worker`` find the change within POLL_SECONDS. ``celery`` lets
+    a small thread send the wake-up, so that a broker that hangs cannot hang the shop's save.
+    """
+    _wake(drain_outbox, change_sender)
+
+
+def wake_jobs() -> None:
+    """Say that a job waits; otherwise as ``wake``."""
+    _wake(jobs.run_waiting, job_sender)
+
+
+def _wake(work: Callable[[], int], sender: Background) -> None:
+    try:
+        if conf.ENGINE == "immediate":
+            work()
+        elif conf.ENGINE == "celery":
+            sender.poke()
+        elif worker_thread.started:
+            worker_thread.poke()
+    except Exception:  # noqa: BLE001 - the shop's save has succeeded and must not fail on our account
+        telemetry.log.exception("could not wake a worker; the change waits in the outbox")
+
+
+def _on_request(**kwargs: Any) -> None:
+    """A process that answers requests works too (engine ``thread``); a script that saves products does not."""
+    if not worker_thread.started and conf.ENGINE == "thread":
+        worker_thread.poke()
+
+
+def stop_threads() -> None:
+    """End this process's threads in good order."""
+    for thread in (worker_thread, change_sender, job_sender, ticker):
+        thread.end()
+
+
+def start_thread_worker() -> None:
+    """Start this process's worker thread now, not with its first change or request."""
+    worker_thread.poke()
+
+
+def run_worker(
+    stop: threading.Event, *, once: bool = False, kind: str = "command", news: threading.Event | None = None
+) -> int:
+    """Do all background work until ``stop`` is set, or for one round; the number of changes worked off.
+
+    A database or storage that fails is waited for; the worker goes on when it is back.
+
+    Args:
+        stop: finish the batch in hand and return.
+        once: return when nothing is left to do.
+        kind: shown beside the worker's heartbeat.
+        news: set by whoever has work; without it the worker looks every POLL_SECONDS.
+    """
+    clock, done = duties.Clock(), 0
+    news = news or stop
+    try:
+        while not stop.is_set():
+            close_old_connections()
+            try:
+                done += duties.turn(clock, kind, stop.is_set)
+            except Exception:
+                telemetry.log.exception("a round of work failed; trying again")
+                if once:
+                    raise
+            if once:
+                break
+            news.wait(conf.POLL_SECONDS)
+            if news is not stop:
+                news.clear()
+    finally:
+        jobs.good_bye()
+    return done
+
+
+def _work_in_thread(stop: threading.Event, news: threading.Event) -> None:
+    """The body of the worker thread: one process of a host works, the others stand back."""
+    with HostLock(Path(conf.DATA_DIR) / "worker.lock") as lock:
+        while not stop.is_set():
+            close_old_connections()
+            if jobs.workers_alive().filter(kind="command").exists() or not lock.taken():
+                news.wait(STAND_BACK_SECONDS)
+                news.clear()
+                continue
+            run_worker(stop, kind="thread", news=news)
+
+
+class HostLock:
+    """A lock that one process of this host can hold; the end of the process gives it back.
+
+    A POSIX record lock, which a forked child does not inherit.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> HostLock:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self.path.open("ab")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def taken(self) -> bool:
+        """Take it if it is free; True if this process holds it."""
+        if self._file is None:
+            return False
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+
+def enqueue(name: str, *args: Any, expires: float = WAKE_EXPIRES_SECONDS) -> None:
+    """Send one of our tasks to its queue, once: a broker that refuses is not asked again.
+
+    Args:
+        name: file and task, as in ``gpu.drain_outbox``; the file is the queue.
+        args: JSON values.
+        expires: seconds after which no worker starts it any more.
+
+    Raises:
+        Exception: whatever the broker's client raises; the caller logs it and goes on.
+    """
+    queue = conf.QUEUES[name.partition(".")[0]]
+    current_app.send_task(
+        f"shopvision.tasks.{name}", args=args, queue=queue, expires=expires, retry=False, ignore_result=True
+    )
+
+
+def _sender(task: str) -> Callable[[threading.Event, threading.Event], None]:
+    """The body of a thread that turns many pokes into one message."""
+
+    def send(stop: threading.Event, news: threading.Event) -> None:
+        while not stop.is_set():
+            news.wait()
+            news.clear()
+            send_wake(task)
+            stop.wait(COALESCE_SECONDS)
+
+    return send
+
+
+def send_wake(task: str) -> None:
+    """Send a wake-up; a broker that refuses it is logged and counted, since workers poll anyway."""
+    try:
+        enqueue(task)
+    except Exception as error:  # noqa: BLE001 - any broker client may raise anything
+        telemetry.count("wakes_lost")
+        telemetry.log.warning(
+            "the broker took no wake-up (%s: %s); workers poll", type(error).__name__, error
+        )
+
+
+def _tick(stop: threading.Event, news: threading.Event) -> None:
+    """The body of a thread in every Celery worker's main process: it sends what nobody else would.
+
+    Lost messages, an empty broker and a shop without beat all end here: it looks for waiting work every
+    POLL_SECONDS, and asks for the periodic duties when they are due.
+    """
+    clock = duties.Clock()
+    while not stop.is_set():
+        try:
+            _tick_once(clock)
+        except Exception:  # noqa: BLE001 - the database may be down; it will be back
+            telemetry.log.exception("could not look for waiting work; trying again")
+        finally:
+            connections.close_all()  # nothing open that a forked child could inherit
+        stop.wait(conf.POLL_SECONDS)
+
+
+def _tick_once(clock: duties.Clock) -> None:
+    if clock.due("heartbeat", duties.HEARTBEAT_SECONDS):
+        jobs.here_i_am("celery")
+    changes, waiting = duties.work_is_waiting()
+    if changes:
+        send_wake("gpu.drain_outbox")
+    if waiting:
+        send_wake("cpu.run_jobs")
+    if clock.due("tick", conf.RECONCILE_SECONDS):
+        send_wake("cpu.tick")
+
+
+worker_thread = Background("shopvision-worker", _work_in_thread)
+change_sender = Background("shopvision-wake", _sender("gpu.drain_outbox"))
+job_sender = Background("shopvision-jobs", _sender("cpu.run_jobs"))
+ticker = Background("shopvision-tick", _tick)

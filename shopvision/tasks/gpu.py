@@ -1,0 +1,27 @@
+"""Celery's gpu queue: what runs the network. A task is a decorator and one call."""
+
+from __future__ import annotations
+
+import time
+
+from celery import shared_task
+
+from .. import conf
+from ..catalogue import outbox
+from . import duties, engine
+from .base import OurTask
+
+QUEUE = conf.QUEUES["gpu"]
+SLICE_SECONDS = 60.0  # a drain ends after this and asks to be called again: well inside the time limit
+
+
+@shared_task(base=OurTask, queue=QUEUE)
+def drain_outbox() -> int:
+    """Work off waiting changes; asks another worker in when there is more than a batch."""
+    if outbox.pending() > conf.BATCH_SIZE:
+        engine.send_wake("gpu.drain_outbox")
+    end = time.monotonic() + SLICE_SECONDS
+    done = duties.drain(lambda: time.monotonic() > end)
+    if done and outbox.pending():
+        engine.send_wake("gpu.drain_outbox")
+    return done
