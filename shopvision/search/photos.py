@@ -166,7 +166,7 @@ def _describe(batch: Sequence[Sighting], encoders: Mapping[str, Encoder]) -> Non
 
 
 def _encode(batch: Sequence[Sighting], name: str, encoder: Encoder) -> None:
-    """Describe a batch; one that fails as a whole goes one by one, so that only the guilty photo is blamed."""
+    """Describe a batch; one that fails as a whole goes one by one, so only the guilty photo is blamed."""
     try:
         described = encoder.describe([seen.pixels for seen in batch if seen.pixels is not None])
         for row, seen in enumerate(batch):

@@ -119,7 +119,7 @@ def _wake(work: Callable[[], int], sender: Background) -> None:
 
 
 def _on_request(**kwargs: Any) -> None:
-    """A process that answers requests works too (engine ``thread``); a script that saves products does not."""
+    """A process that answers requests works too (engine ``thread``); a script does not."""
     if not worker_thread.started and conf.ENGINE == "thread":
         worker_thread.poke()
 

@@ -24,7 +24,7 @@ STOPPED = (Job.State.CANCELLED, Job.State.FAILED)
 
 
 class Command(BaseCommand):
-    """Looks at every product, indexes what changed, drops what is gone. Run it again after any interruption."""
+    """Looks at every product, indexes what changed, drops what is gone; run again, it goes on."""
 
     help = "Index the catalogue: every product, one source, or the photos that were set aside."
 
