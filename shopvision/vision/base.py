@@ -6,7 +6,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,25 @@ class EncoderSpec:
             "descriptor": DESCRIPTOR_VERSION,
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """The whole record as JSON, as it travels in a graph's metadata."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> EncoderSpec:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            ValueError: it is no such record.
+        """
+        try:
+            fields = json.loads(text)
+            pre = fields.pop("preprocess")
+            preprocess = PreprocessSpec(pre["size"], tuple(pre["mean"]), tuple(pre["std"]), pre["fit"])
+            return cls(**{**fields, "channels": tuple(fields["channels"])}, preprocess=preprocess)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not an encoder's record: {error}") from error
 
 
 DESCRIPTOR_VERSION = 1  # raise when descriptor.py computes other numbers from the same maps
