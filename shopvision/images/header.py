@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..exceptions import ImageRejected
 
 MAX_SEGMENTS = 20_000  # parts of one file; a 12 MB PNG written in 8 KB chunks has 1,500
-MAX_SCANS = 64  # of a JPEG; encoders write at most about 15, a bomb writes 100,000
+MAX_SCANS = 32  # of a JPEG; encoders write at most about 15; a scan of 36 million pixels takes 20-40 ms
 PIXEL_BYTES = 4  # Pillow keeps RGB in 4 bytes
 FULL_SIZE_SCALES = (8, 4, 2)  # by which libjpeg can shrink while it decodes
 

@@ -79,10 +79,10 @@ def _plain_border(pixels: np.ndarray) -> float:
 
 
 def difference_hash(image: Image.Image) -> int:
-    """64-bit difference hash as a signed integer: one bit for each of 8 x 8 cells that is darker than the
-    cell to its right.
+    """64-bit difference hash, signed: a bit for each of 8 x 8 cells that is darker than its right neighbour.
 
-    Recompressed or resized copies differ in a few bits; unrelated photos in about 32.
+    Row by row, the first cell in the highest bit. Recompressed or resized copies differ in
+    a few bits; unrelated photos in about 32.
 
     Source: N. Krawetz, "Kind of Like That", 2013.
     """

@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from shopvision.images.crop import crop, propose
+from shopvision.types import FULL_FRAME, Region
+
+SIDES = st.integers(1, 300)
+EDGE = st.floats(0, 1, allow_nan=False)
+
+
+def test_a_region_cuts_its_pixels() -> None:
+    """0.25-0.75 of 100 is 25-75, 0.1-0.5 of 60 is 6-30."""
+    assert crop(Image.new("RGB", (100, 60)), Region(0.25, 0.1, 0.75, 0.5)).size == (50, 24)
+
+
+def test_no_region_and_the_full_frame_are_the_image_itself() -> None:
+    image = Image.new("RGB", (10, 10))
+    assert crop(image, None) is image
+    assert crop(image, FULL_FRAME) is image
+
+
+@given(SIDES, SIDES, EDGE, EDGE, EDGE, EDGE)
+def test_any_region_leaves_at_least_a_pixel(w: int, h: int, a: float, b: float, c: float, d: float) -> None:
+    (x0, x1), (y0, y1) = sorted((a, c)), sorted((b, d))
+    if x0 < x1 and y0 < y1:
+        part = crop(Image.new("RGB", (w, h)), Region(x0, y0, x1, y1))
+        assert 1 <= part.width <= w
+        assert 1 <= part.height <= h
+
+
+def test_an_object_on_a_plain_ground_is_boxed() -> None:
+    image = Image.new("RGB", (200, 100), (250, 250, 250))
+    image.paste((20, 40, 160), (50, 20, 120, 80))
+    (region,) = propose(image)
+    assert np.allclose(region.box(), (0.25, 0.2, 0.6, 0.8), atol=0.05)
+
+
+def test_two_objects_come_larger_first() -> None:
+    image = Image.new("RGB", (200, 100), (250, 250, 250))
+    image.paste((160, 40, 20), (10, 10, 50, 50))
+    image.paste((20, 40, 160), (100, 10, 180, 90))
+    first, second = propose(image)
+    assert first.x0 > 0.4 > second.x0
+
+
+@pytest.mark.parametrize("kind", ["plain", "noise", "filled"])
+def test_nothing_is_proposed_when_unsure(kind: str) -> None:
+    image = Image.new("RGB", (80, 80), (250, 250, 250))
+    if kind == "noise":
+        image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (80, 80, 3), dtype=np.uint8))
+    if kind == "filled":
+        image.paste((20, 40, 160), (2, 2, 78, 78))
+    assert propose(image) == []
