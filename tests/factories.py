@@ -51,3 +51,14 @@ def jpeg(seed: int, *, side: int = SIDE, view: int = 0) -> bytes:
 def photo_file(seed: int, name: str = "", **kwargs: Any) -> ContentFile[bytes]:
     """The same as an upload."""
     return ContentFile(jpeg(seed, **kwargs), name=name or f"thing-{seed}-{kwargs.get('view', 0)}.jpg")
+
+
+class DemoProductFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = "demo_shop.Product"
+
+    class Params:
+        seed = factory.Sequence(lambda number: number)
+
+    name = factory.LazyAttribute(lambda one: f"thing {one.seed}")
+    image = factory.LazyAttribute(lambda one: photo_file(one.seed))

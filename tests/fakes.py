@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 from django.core.files.storage import InMemoryStorage
 from PIL.Image import Image
+from shopvision.vision.descriptor import describe_maps
 
 from shopvision.exceptions import EncoderUnavailable
 from shopvision.images.preprocess import PreprocessSpec, normalise, squares
 from shopvision.vision.base import FEATURE_MAPS, Descriptors, EncoderSpec, MapEncoder
-from shopvision.vision.descriptor import describe_maps
 
 SIDE = 56  # pixels: a sixteenth of the real encoder's work
 CHANNELS = (64, 32, 16)
@@ -91,3 +91,8 @@ class FlakyStorage(InMemoryStorage):
         if any(part in name for part in self.broken):
             raise OSError(f"{name}: the storage does not answer")
         return super()._open(name, mode)  # type: ignore[misc]
+
+
+def slow_encoder() -> FakeEncoder:
+    """An encoder slow enough to be killed while it works: 10 ms a photo."""
+    return FakeEncoder(delay_s=0.01)

@@ -24,6 +24,11 @@ COALESCE_SECONDS = 0.1  # a thousand saves within it are one message
 STAND_BACK_SECONDS = 5.0  # how often a thread that leaves the work to others looks whether they live
 STOP_SECONDS = 5.0  # how long the end of the process waits for a batch in hand
 WAKE_EXPIRES_SECONDS = 30  # a wake-up nobody took by then is worthless: workers poll
+BROKER_SECONDS = 2  # a broker that does not answer within it is down, as far as a wake-up goes
+_TIMEOUTS = {
+    "socket_timeout": BROKER_SECONDS,
+    "socket_connect_timeout": BROKER_SECONDS,
+}  # Redis; others ignore it
 TASKS = ("shopvision.tasks.cpu", "shopvision.tasks.gpu")
 
 
@@ -223,9 +228,20 @@ def enqueue(name: str, *args: Any, expires: float = WAKE_EXPIRES_SECONDS) -> Non
         Exception: whatever the broker's client raises; the caller logs it and goes on.
     """
     queue = conf.QUEUES[name.partition(".")[0]]
-    current_app.send_task(
-        f"shopvision.tasks.{name}", args=args, queue=queue, expires=expires, retry=False, ignore_result=True
-    )
+    options = {**_TIMEOUTS, **current_app.conf.broker_transport_options}
+    with current_app.connection_for_write(
+        connect_timeout=BROKER_SECONDS, transport_options=options
+    ) as broker:
+        broker.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_SECONDS)
+        current_app.send_task(
+            f"shopvision.tasks.{name}",
+            args=args,
+            queue=queue,
+            expires=expires,
+            connection=broker,
+            retry=False,
+            ignore_result=True,
+        )
 
 
 def _sender(task: str) -> Callable[[threading.Event, threading.Event], None]:

@@ -1,0 +1,59 @@
+"""The worker command and the worker thread, in processes of their own."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .processes import Shop, everything_once, wait_for
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(tmp_path, engine="thread")
+    yield shop
+    shop.close()
+
+
+def test_worker_command_indexes_what_is_saved_and_ends_in_good_order(shop: Shop) -> None:
+    worker = shop.start("django", "shopvision_worker")
+    shop.ask("save", 20)
+    wait_for(lambda: shop.indexed() == 20, "the worker")
+    assert shop.count("SELECT count(*) FROM shopvision_worker WHERE kind = 'command'") == 1
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=10) == 0
+    assert shop.count("SELECT count(*) FROM shopvision_worker") == 0
+    everything_once(shop, 20)
+
+
+def test_worker_command_killed_at_work_loses_none_and_doubles_none(shop: Shop) -> None:
+    worker = shop.start("django", "shopvision_worker")
+    shop.ask("save", 150)
+    wait_for(lambda: shop.indexed() >= 16, "the first photos")
+    shop.kill(worker)
+    assert shop.waiting() > 0
+    shop.start("django", "shopvision_worker")
+    wait_for(lambda: shop.waiting() == 0, "the second worker")
+    everything_once(shop, 150)
+
+
+def test_an_index_job_killed_half_way_is_finished_by_another_worker(shop: Shop) -> None:
+    shop.ask("bulk", 300)
+    job = shop.start("django", "shopvision_index", "--json")
+    wait_for(lambda: shop.indexed() >= 32, "the first photos")
+    shop.kill(job)
+    assert shop.indexed() < 300
+    shop.start("django", "shopvision_worker")
+    wait_for(lambda: shop.count("SELECT count(*) FROM shopvision_job WHERE state = 'done'") == 1, "the job")
+    everything_once(shop, 300)
+
+
+def test_thread_engine_starts_anew_in_a_forked_web_process(shop: Shop) -> None:
+    found = shop.ask("fork", 2)
+    assert found["parent_had_thread"] is True
+    assert found["children"] == [{"inherited": False, "indexed": True}] * 2
