@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class ShopvisionConfig(AppConfig):
-    """Finds the shop's adapters and connects their signals."""
+    """Finds the shop's adapters, connects their signals and the worker engine."""
 
     name = "shopvision"
     label = "shopvision"
@@ -12,4 +12,11 @@ class ShopvisionConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Import every app's ``shopvision_catalogue`` module and register the system checks."""
+        """Import every app's ``shopvision_catalogue`` module; its models are all there by now."""
+        from . import receivers
+        from .catalogue import adapter
+        from .tasks import engine
+
+        adapter.on_register.append(receivers.connect)
+        adapter.autodiscover()
+        engine.connect()

@@ -1,1 +1,374 @@
 """Catalogue: the few questions a shop must answer; register(); autodiscovers shopvision_catalogue.py."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, ClassVar
+
+from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist, ValidationError
+from django.db import models
+from django.db.models.fields.files import FieldFile
+from django.utils.module_loading import autodiscover_modules
+
+from ..exceptions import Misconfigured
+from ..types import Category, ProductRef
+
+PATH_SEPARATOR = re.compile(r"\s*>\s*")
+MAX_DEPTH = 32  # a category tree deeper than this is a loop
+TAGS = re.compile(r"<[^>]+>")
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFacts:
+    """What the shop says of a product.
+
+    Args:
+        title: for people, tags removed.
+        text: title, description, category names and filter values, lower case, for word search.
+        categories: with their ancestors' ids.
+        price: None when it has none.
+        in_stock: can be bought now.
+        group: variants with one group fold onto one card; the product's own reference when it has no parent.
+    """
+
+    title: str
+    text: str
+    categories: tuple[Category, ...]
+    price: Decimal | None
+    in_stock: bool
+    group: str
+
+
+class Catalogue:
+    """One of the four pluggable parts: how a shop's product model answers our questions.
+
+    A subclass names fields; where a name is not enough, it overrides a method. A name may be a field, a path
+    across relations (``images__file``), or a method of the product.
+    """
+
+    images: ClassVar[str | list[str]] = "image"
+    title: ClassVar[str] = "name"
+    description: ClassVar[str] = ""
+    category: ClassVar[str] = ""
+    price: ClassVar[str] = ""
+    stock: ClassVar[str] = ""
+    filters: ClassVar[list[str]] = []
+    related: ClassVar[list[str]] = []
+    group: ClassVar[str] = ""
+
+    def __init__(self, model: type[models.Model]) -> None:
+        self.model = model
+
+    @property
+    def source(self) -> str:
+        """Label that names this catalogue in product references: ``app.model``, lower case."""
+        return self.model._meta.label_lower
+
+    def queryset(self) -> models.QuerySet[Any]:
+        """Every product we may index; visibility is decided later, per visitor."""
+        queryset = self.model._default_manager.all()
+        return queryset.select_related(*self._relations(False)).prefetch_related(*self._relations(True))
+
+    def _relations(self, many: bool) -> list[str]:
+        """Relations our names cross, to be fetched together."""
+        found: dict[str, None] = {}
+        for name in [*self._image_names(), self.title, self.description, self.category, self.price, self.stock]:
+            step = _relation(self.model, name)
+            if step and step[1] == many:
+                found[step[0]] = None
+        return list(found)
+
+    def _image_names(self) -> list[str]:
+        return [self.images] if isinstance(self.images, str) else list(self.images)
+
+    def get(self, object_id: str) -> Any | None:
+        """The product with this key, or None when the shop has none."""
+        try:
+            return self.queryset().get(pk=object_id)
+        except (ObjectDoesNotExist, ValueError, TypeError, ValidationError):
+            return None
+
+    def get_many(self, object_ids: Iterable[str]) -> dict[str, Any]:
+        """Products by key, in one query and its prefetches; keys the shop does not have are left out."""
+        keys = [key for key in map(self._python_key, object_ids) if key is not None]
+        return {self.object_id(product): product for product in self.queryset().filter(pk__in=keys)}
+
+    def existing(self, object_ids: Iterable[str]) -> list[str]:
+        """Which of these keys the shop has, in one light query."""
+        keys = [key for key in map(self._python_key, object_ids) if key is not None]
+        rows = self.queryset().select_related(None).prefetch_related(None).filter(pk__in=keys)
+        return [str(key) for key in rows.values_list("pk", flat=True)]
+
+    def _python_key(self, object_id: str) -> Any | None:
+        try:
+            return self.model._meta.pk.to_python(object_id)  # type: ignore[union-attr]
+        except ValidationError:
+            return None
+
+    def visible(self, queryset: models.QuerySet[Any], context: Any) -> models.QuerySet[Any]:
+        """The products this visitor may see; ``context`` is the request, or None outside one."""
+        return queryset
+
+    def object_id(self, product: Any) -> str:
+        """The product's primary key as text."""
+        return str(product.pk)
+
+    def ref(self, product: Any) -> ProductRef:
+        """The product's reference."""
+        return ProductRef(self.source, self.object_id(product))
+
+    def image_files(self, product: Any) -> list[FieldFile]:
+        """Photos in order, the catalogue image first; empty fields and repeats are left out."""
+        files: dict[str, FieldFile] = {}
+        for name in self._image_names():
+            for value in self._values(product, name):
+                if isinstance(value, FieldFile) and value.name:
+                    files.setdefault(value.name, value)
+        return list(files.values())
+
+    def facts(self, product: Any) -> ProductFacts:
+        """Title, words, categories, price, stock and group as the shop has them now."""
+        title = _plain(self._one(product, self.title)) or str(product)
+        categories = tuple(self.categories(product))
+        words = [title, _plain(self._one(product, self.description)), *(one.name for one in categories)]
+        words += [_plain(value) for name in self.filters for value in self._values(product, name)]
+        return ProductFacts(
+            title=title,
+            text=" ".join(words).lower(),
+            categories=categories,
+            price=self.price_of(product),
+            in_stock=self.in_stock(product),
+            group=self.group_of(product),
+        )
+
+    def price_of(self, product: Any) -> Decimal | None:
+        """The price as a Decimal; None when there is none or it is no number."""
+        value = self._one(product, self.price)
+        try:
+            price = None if value is None or value == "" else Decimal(str(value))
+        except InvalidOperation:
+            return None
+        return price if price is not None and price.is_finite() else None
+
+    def in_stock(self, product: Any) -> bool:
+        """Can it be bought now; a number counts as in stock above zero, and no stock field as always."""
+        if not self.stock:
+            return True
+        values = self._values(product, self.stock)
+        return any(value > 0 if isinstance(value, (int, float, Decimal)) else bool(value) for value in values)
+
+    def group_of(self, product: Any) -> str:
+        """Key of the group of variants, with the source, so that two catalogues never meet."""
+        parent = self._one(product, self.group)
+        key = parent.pk if isinstance(parent, models.Model) else parent
+        return f"{self.source}:{self.object_id(product) if key in (None, '') else key}"
+
+    def categories(self, product: Any) -> list[Category]:
+        """The product's categories; an object's ancestors through its ``parent``, a text's through ``A > B``."""
+        found: dict[str, Category] = {}
+        for value in self._values(product, self.category):
+            one = _category_of(value)
+            if one:
+                found.setdefault(one.id, one)
+        return list(found.values())
+
+    def url(self, product: Any) -> str:
+        """The product's page; empty when the model has no ``get_absolute_url``."""
+        get_url = getattr(product, "get_absolute_url", None)
+        return str(get_url()) if callable(get_url) else ""
+
+    def affected(self, instance: models.Model) -> list[str]:
+        """Keys of the products that a related row belongs to, as the row stands in memory.
+
+        Finds every foreign key of the row that points at the product model, and relations from the product
+        to the row; a shop with longer paths overrides this.
+        """
+        keys: dict[str, None] = {}
+        for field in instance._meta.get_fields():
+            if field.related_model is None or not issubclass(self.model, _model(field.related_model)):
+                continue
+            if field.many_to_one or (field.one_to_one and field.concrete):
+                key = getattr(instance, getattr(field, "attname", field.name), None)
+                if key is not None:
+                    keys[str(key)] = None
+            elif instance.pk is not None:
+                manager = getattr(instance, _accessor(field), None)
+                if manager is not None and hasattr(manager, "values_list"):
+                    keys.update(dict.fromkeys(map(str, manager.values_list("pk", flat=True))))
+        return list(keys)
+
+    def problems(self) -> list[str]:
+        """What is wrong with the adapter's names, in words; empty when all resolve."""
+        found = []
+        for option in ("images", "title", "description", "category", "price", "stock", "group"):
+            value = getattr(self, option)
+            for name in value if isinstance(value, list) else [value]:
+                problem = _unresolved(self.model, name) if name else None
+                if problem:
+                    found.append(f"{type(self).__name__}.{option} = {name!r}: {problem}")
+        return found
+
+    def _one(self, product: Any, name: str) -> Any:
+        return next(iter(self._values(product, name)), None)
+
+    def _values(self, product: Any, name: str) -> list[Any]:
+        """Follow a path; a relation to many gives many values, a method is called."""
+        if not name:
+            return []
+        values = [product]
+        for step in name.split("__"):
+            values = [found for value in values for found in _step(value, step, self.model)]
+        return values
+
+
+def _step(value: Any, name: str, model: type[models.Model]) -> list[Any]:
+    try:
+        found = getattr(value, name)
+    except ObjectDoesNotExist:  # an empty one-to-one
+        return []
+    except AttributeError as error:
+        problem = _unresolved(type(value), name)
+        raise Misconfigured(f"the adapter of {model._meta.label} asks for {name!r}: {problem}") from error
+    if hasattr(found, "all") and callable(found.all):
+        return list(found.all())
+    if callable(found):
+        found = found()
+    if isinstance(found, (list, tuple)):
+        return list(found)
+    return [] if found is None else [found]
+
+
+def _model(related: Any) -> type[models.Model]:
+    return related if isinstance(related, type) else models.Model
+
+
+def _accessor(field: Any) -> str:
+    return str(field.get_accessor_name()) if hasattr(field, "get_accessor_name") else str(field.name)
+
+
+def _relation(model: type[models.Model], name: str) -> tuple[str, bool] | None:
+    """The relation a name starts with, and whether it leads to many."""
+    try:
+        field = model._meta.get_field(name.split("__")[0]) if name else None
+    except FieldDoesNotExist:
+        return _reverse(model, name.split("__")[0])
+    if field is None or not field.is_relation:
+        return None
+    return name.split("__")[0], bool(field.many_to_many or field.one_to_many)
+
+
+def _reverse(model: type[models.Model], name: str) -> tuple[str, bool] | None:
+    """A reverse relation by its accessor (``image_set``)."""
+    for field in model._meta.related_objects:
+        if field.get_accessor_name() == name:
+            return name, not field.one_to_one
+    return None
+
+
+def _names(model: type[Any]) -> list[str]:
+    fields = [field.name for field in model._meta.get_fields()] if hasattr(model, "_meta") else []
+    return [*fields, *(name for name in dir(model) if not name.startswith("_"))]
+
+
+def _unresolved(model: type[Any], name: str) -> str | None:
+    """Why the first unknown step of a path is unknown, or None when the path resolves."""
+    for step in name.split("__"):
+        found = _relation(model, step) if hasattr(model, "_meta") else None
+        if found:
+            related = next(
+                f for f in model._meta.get_fields() if step in (f.name, _accessor(f) if f.is_relation else "")
+            )
+            model = _model(related.related_model)
+            continue
+        if step not in _names(model):
+            near = difflib.get_close_matches(step, _names(model), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            return f"{model.__name__} has no field or method {step!r}{hint}"
+        return None
+    return None
+
+
+def _plain(value: Any) -> str:
+    return " ".join(TAGS.sub(" ", str(value)).split()) if value not in (None, "") else ""
+
+
+def _category_of(value: Any) -> Category | None:
+    if isinstance(value, models.Model):
+        return Category(str(value.pk), str(value), tuple(_ancestors(value)))
+    steps = [step for step in PATH_SEPARATOR.split(str(value).strip()) if step]
+    if not steps:
+        return None
+    paths = [" > ".join(steps[: depth + 1]) for depth in range(len(steps))]
+    return Category(paths[-1], steps[-1], tuple(paths[:-1]))
+
+
+def _ancestors(node: models.Model) -> list[str]:
+    """Ids of a tree node's ancestors, nearest last: treebeard's or mptt's own way, else its ``parent``."""
+    get = getattr(node, "get_ancestors", None)
+    if callable(get):
+        return [str(one.pk) for one in get() if one.pk != node.pk]
+    found: list[str] = []
+    above = getattr(node, "parent", None)
+    while isinstance(above, models.Model) and len(found) < MAX_DEPTH:
+        found.append(str(above.pk))
+        above = getattr(above, "parent", None)
+    return found[::-1]
+
+
+_registry: dict[str, Catalogue] = {}
+on_register: list[Callable[[Catalogue], None]] = []
+"""Called for each new catalogue; ``apps`` connects its signals here."""
+
+
+def register(model: type[models.Model]) -> Callable[[type[Catalogue]], type[Catalogue]]:
+    """Class decorator: ``@register(Product)`` above a ``Catalogue``.
+
+    Raises:
+        Misconfigured: the model is registered already, or is abstract.
+    """
+
+    def decorate(cls: type[Catalogue]) -> type[Catalogue]:
+        if model._meta.abstract:
+            raise Misconfigured(f"{model._meta.label} is abstract; register the models made from it")
+        adapter = cls(model)
+        if adapter.source in _registry:
+            known = type(_registry[adapter.source]).__name__
+            raise Misconfigured(f"{model._meta.label} is registered already, by {known}; a model has one adapter")
+        _registry[adapter.source] = adapter
+        for hook in on_register:
+            hook(adapter)
+        return cls
+
+    return decorate
+
+
+def unregister(model: type[models.Model]) -> None:
+    """Forget a model's adapter; signals of the model are ignored from then on."""
+    _registry.pop(model._meta.label_lower, None)
+
+
+def catalogues() -> Mapping[str, Catalogue]:
+    """Every registered catalogue by source label."""
+    return dict(_registry)
+
+
+def catalogue(source: str) -> Catalogue:
+    """The catalogue with this label.
+
+    Raises:
+        Misconfigured: there is none.
+    """
+    try:
+        return _registry[source]
+    except KeyError:
+        known = ", ".join(_registry) or "none is registered; run shopvision_init"
+        raise Misconfigured(f"no catalogue is called {source!r}: {known}") from None
+
+
+def autodiscover() -> None:
+    """Import every app's ``shopvision_catalogue`` module, as the admin imports ``admin``."""
+    autodiscover_modules("shopvision_catalogue")

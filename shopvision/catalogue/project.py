@@ -1,0 +1,78 @@
+"""Mirror a product of the shop in CatalogueEntry and CatalogueImage; the fingerprint says what changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Min
+from django.utils import timezone
+
+from .adapter import Catalogue, ProductFacts
+from .models import CatalogueEntry, CatalogueImage, Outbox
+
+CENT = Decimal("0.01")
+
+
+def project(catalogue: Catalogue, product: Any) -> CatalogueEntry:
+    """Create or update the product's entry and photo rows; photos the product no longer has are dropped.
+
+    Costs one read when nothing changed. The entry returned is PENDING when it is new or changed.
+    """
+    facts, names = catalogue.facts(product), image_names(catalogue, product)
+    print_ = fingerprint(facts, names)
+    key = {"source": catalogue.source, "object_id": catalogue.object_id(product)}
+    entry = CatalogueEntry.objects.filter(**key).first()
+    if entry is not None and entry.fingerprint == print_:
+        return entry
+    values = {**_columns(facts), "fingerprint": print_, "state": CatalogueEntry.State.PENDING}
+    changed_at = Outbox.objects.filter(**key).aggregate(first=Min("created_at"))["first"] or timezone.now()
+    with transaction.atomic():
+        entry, _ = CatalogueEntry.objects.update_or_create(
+            **key, defaults={**values, "changed_at": changed_at}
+        )
+        mirror_images(entry, names)
+    return entry
+
+
+def image_names(catalogue: Catalogue, product: Any) -> list[str]:
+    """Names of the product's photos in the shop's storage, in order."""
+    return [str(file.name) for file in catalogue.image_files(product)]
+
+
+def mirror_images(entry: CatalogueEntry, names: Sequence[str]) -> None:
+    """Make the entry's photo rows match the names, in their order."""
+    entry.images.exclude(name__in=names).delete()
+    known = {image.name: image for image in entry.images.all()}
+    rows = [CatalogueImage(entry=entry, name=n, position=i) for i, n in enumerate(names) if n not in known]
+    CatalogueImage.objects.bulk_create(rows, ignore_conflicts=True)
+    for position, name in enumerate(names):
+        if name in known and known[name].position != position:
+            CatalogueImage.objects.filter(pk=known[name].pk).update(position=position)
+
+
+def _columns(facts: ProductFacts) -> dict[str, Any]:
+    return {
+        "group": facts.group[:360],
+        "title": facts.title[:500],
+        "text": facts.text,
+        "categories": [{**asdict(one), "ancestors": list(one.ancestors)} for one in facts.categories],
+        "price": None if facts.price is None else facts.price.quantize(CENT),
+        "in_stock": facts.in_stock,
+    }
+
+
+def fingerprint(facts: ProductFacts, names: Sequence[str]) -> str:
+    """sha256 over all that we project of a product; equal when nothing we keep has changed."""
+    parts = {**_columns(facts), "images": list(names)}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def remove(source: str, object_id: str) -> None:
+    """Drop a product's projection; its photos and descriptors go with it."""
+    CatalogueEntry.objects.filter(source=source, object_id=object_id).delete()

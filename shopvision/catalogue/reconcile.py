@@ -1,0 +1,112 @@
+"""Find drift and queue it; report zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..types import ProductRef
+from . import outbox
+from .adapter import Catalogue, catalogues
+from .models import CatalogueEntry
+from .project import fingerprint, image_names
+
+PAGE = 500  # products compared at a time
+
+
+@dataclass(slots=True)
+class Drift:
+    """How the shop's tables and our projection differ; all empty when they agree.
+
+    Args:
+        missing: products of the shop we do not know.
+        stale: products that changed since we looked.
+        extra: entries whose product is gone.
+    """
+
+    missing: list[ProductRef] = field(default_factory=list)
+    stale: list[ProductRef] = field(default_factory=list)
+    extra: list[ProductRef] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """Products that differ."""
+        return len(self.missing) + len(self.stale) + len(self.extra)
+
+    def refs(self) -> list[ProductRef]:
+        """All of them."""
+        return [*self.missing, *self.stale, *self.extra]
+
+
+def drift() -> Drift:
+    """Compare every product with its projection by fingerprint, a page at a time."""
+    found = Drift()
+    for part in _parts():
+        found.missing += part.missing
+        found.stale += part.stale
+        found.extra += part.extra
+    return found
+
+
+def reconcile() -> Drift:
+    """Queue every product that differs; what was queued. Safe at any time, and to run twice at once."""
+    found = Drift()
+    for part in _parts():
+        outbox.record_changes(part.refs())
+        found.missing += part.missing
+        found.stale += part.stale
+        found.extra += part.extra
+    return found
+
+
+def _parts() -> Iterator[Drift]:
+    for adapter in catalogues().values():
+        for products in _pages(adapter):
+            yield _compare(adapter, products)
+    yield from _gone()
+
+
+def _pages(adapter: Catalogue) -> Iterator[list[Any]]:
+    """Products in the order of their keys, ``PAGE`` at a time, each page by its own query."""
+    queryset, last = adapter.queryset().order_by("pk"), None
+    while True:
+        page = list((queryset if last is None else queryset.filter(pk__gt=last))[:PAGE])
+        if not page:
+            return
+        last = page[-1].pk
+        yield page
+
+
+def _compare(adapter: Catalogue, products: list[Any]) -> Drift:
+    keys = {adapter.object_id(product): product for product in products}
+    rows = CatalogueEntry.objects.filter(source=adapter.source, object_id__in=keys)
+    known = dict(rows.values_list("object_id", "fingerprint"))
+    found = Drift()
+    for key, product in keys.items():
+        ref = ProductRef(adapter.source, key)
+        if key not in known:
+            found.missing.append(ref)
+        elif known[key] != fingerprint(adapter.facts(product), image_names(adapter, product)):
+            found.stale.append(ref)
+    return found
+
+
+def _gone() -> Iterator[Drift]:
+    """Entries whose product, or whose whole catalogue, is no longer there."""
+    last = 0
+    while True:
+        page = list(CatalogueEntry.objects.filter(pk__gt=last).order_by("pk").only("source", "object_id")[:PAGE])
+        if not page:
+            return
+        last = page[-1].pk
+        by_source: dict[str, list[str]] = {}
+        for entry in page:
+            by_source.setdefault(entry.source, []).append(entry.object_id)
+        yield Drift(extra=[ref for source, keys in by_source.items() for ref in _absent(source, keys)])
+
+
+def _absent(source: str, keys: list[str]) -> list[ProductRef]:
+    adapter = catalogues().get(source)
+    there = set(adapter.existing(keys)) if adapter else set()
+    return [ProductRef(source, key) for key in keys if key not in there]
