@@ -146,7 +146,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Ordered products shown together, with an id under which further pages can be asked for."""
+    """Ordered products shown together, with an id under which further pages can be asked for.
+
+    Args:
+        timings: milliseconds by stage (``decode``, ``encode``, ``index``, ``facts``, ...) of this answer.
+    """
 
     id: str
     hits: tuple[Hit, ...]
@@ -157,6 +161,7 @@ class Listing:
     encoder: str = ""
     index: Mapping[str, Any] = field(default_factory=dict)
     took_ms: float = 0.0
+    timings: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
