@@ -10,6 +10,8 @@ import numpy as np
 from django.core.files.base import ContentFile
 from PIL import Image, ImageDraw
 
+from shopvision.types import ProductRef
+
 SIDE = 120  # pixels; enough for every block, quick to decode
 
 
@@ -51,6 +53,11 @@ def jpeg(seed: int, *, side: int = SIDE, view: int = 0) -> bytes:
 def photo_file(seed: int, name: str = "", **kwargs: Any) -> ContentFile[bytes]:
     """The same as an upload."""
     return ContentFile(jpeg(seed, **kwargs), name=name or f"thing-{seed}-{kwargs.get('view', 0)}.jpg")
+
+
+def demo_ref(product: Any) -> ProductRef:
+    """Which product it is, as we name it."""
+    return ProductRef("demo_shop.product", str(product.pk))
 
 
 class DemoProductFactory(factory.django.DjangoModelFactory):

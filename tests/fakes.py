@@ -6,6 +6,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from shopvision.vision.descriptor import describe_maps
 
 from shopvision.exceptions import EncoderUnavailable
 from shopvision.images.preprocess import PreprocessSpec, normalise, squares
+from shopvision.index.base import IndexHealth, IndexRow, Neighbours, VectorIndex
 from shopvision.vision.base import FEATURE_MAPS, Descriptors, EncoderSpec, MapEncoder
 
 SIDE = 56  # pixels: a sixteenth of the real encoder's work
@@ -48,6 +50,7 @@ class FakeEncoder(MapEncoder):
         self.images_seen = 0
         self.batches: list[int] = []
         self.down = False
+        self.chokes_on_width = 0
         self._lock = threading.Lock()
         rng = np.random.default_rng(int(self.spec.weights_digest[:8], 16))
         self._mix = {
@@ -73,6 +76,8 @@ class FakeEncoder(MapEncoder):
         """Blocks by the real code, from the fake maps."""
         if self.down:
             raise EncoderUnavailable("the fake encoder is down")
+        if any(image.width == self.chokes_on_width for image in images):
+            raise ValueError("the runtime does not like one of these photos")
         with self._lock:
             self.images_seen += len(images)
             self.batches.append(len(images))
@@ -91,6 +96,48 @@ class FlakyStorage(InMemoryStorage):
         if any(part in name for part in self.broken):
             raise OSError(f"{name}: the storage does not answer")
         return super()._open(name, mode)  # type: ignore[misc]
+
+
+class MemoryIndex(VectorIndex):
+    """The smallest index that keeps the contract of writing; it cannot search."""
+
+    def __init__(self, location: Path, *, digest: str, dim: int) -> None:
+        super().__init__(location, digest=digest, dim=dim)
+        self.rows: dict[int, IndexRow] = {}
+        self.last = 0
+        self.rebuilt = 0
+
+    def apply(self, upserts: Any, deletes: Any, *, sequence: int, digest: str) -> None:
+        if sequence > self.last:
+            self.rows |= {row.id: row for row in upserts}
+            for key in deletes:
+                self.rows.pop(key, None)
+            self.last = sequence
+
+    def rebuild(self, rows: Any, *, sequence: int, digest: str) -> None:
+        self.rows = {row.id: row for row in rows}
+        self.last, self.rebuilt = sequence, self.rebuilt + 1
+
+    def query(self, vector: Any, k: int, *, where: Any = None, digest: str) -> Neighbours:
+        raise NotImplementedError
+
+    def vectors(self, ids: Any) -> dict[int, np.ndarray]:
+        return {key: self.rows[key].vector for key in ids if key in self.rows}
+
+    def count(self) -> int:
+        return len(self.rows)
+
+    def sequence(self) -> int:
+        return self.last
+
+    def snapshot(self) -> None:
+        """Nothing to fold."""
+
+    def health(self) -> IndexHealth:
+        return IndexHealth(True, "", self.count(), self.last, None, 0)
+
+    def close(self) -> None:
+        """Nothing to release."""
 
 
 def slow_encoder() -> FakeEncoder:

@@ -1,4 +1,4 @@
-"""Settings of a shop in processes of its own: a file database, Celery on a real broker, paths from the environment."""
+"""Settings of a shop in processes of its own: a file database, a real broker."""
 
 import os
 from pathlib import Path

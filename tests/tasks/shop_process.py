@@ -1,4 +1,4 @@
-"""The shop's side of the process tests: ``python -m tests.tasks.shop_process ACTION [NUMBER]`` prints JSON."""
+"""The shop in a process: ``python -m tests.tasks.shop_process ACTION [NUMBER]`` prints JSON."""
 
 from __future__ import annotations
 
