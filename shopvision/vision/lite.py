@@ -252,7 +252,9 @@ class _Builder:
         graph = helper.make_graph(
             self.nodes, "efficientnet_lite0", [_value("pixels", ["N", 3, size, size])], outputs, self.weights
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION
+        )
         helper.set_model_props(model, {"shopvision": SPEC.to_json()})
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString())

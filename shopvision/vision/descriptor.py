@@ -1,0 +1,128 @@
+"""image -> named blocks: shape and texture from the maps, colour from images.colour."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ..images.colour import colour_blocks, foreground
+from .base import Descriptors
+
+FAMILIES = {"shape": ("c5", "c3"), "texture": ("t10", "t4"), "colour": ("colour", "figure", "layout")}
+"""The blocks that make up an embedding, by family. ``thumb`` is kept beside them, to tell copies apart."""
+BLOCKS = ("c5", "c3", "t10", "t4", "colour", "figure", "layout", "thumb")
+THUMB_SIDE = 12  # grey thumbnail: tells recoloured copies of one photo from different photos
+MAX_BYTES = 4096
+FORMAT = 1
+LEVELS = (255, 127, 63, 31, 15)  # quantisation steps, coarser until the row fits
+
+
+def describe_maps(maps: Mapping[str, np.ndarray], pixels: np.ndarray) -> Descriptors:
+    """Turn a backbone's maps and the squares they were made from into blocks.
+
+    Args:
+        maps: ``base.FEATURE_MAPS`` by name, float32 (N, C, h, w).
+        pixels: uint8 (N, S, S, 3), the letterboxed squares.
+
+    Returns:
+        blocks by name, float32 (N, d): ``c5``, ``c3`` (mean of the central five and three sevenths of the last
+        map), ``t10``, ``t4`` (foreground-weighted mean and deviation of earlier maps), the colour blocks
+        (``images.colour``), and ``thumb`` (144 grey values in [0, 1]).
+    """
+    front = foreground(pixels)
+    return {
+        "c5": _central(maps["c5"], 5 / 7),
+        "c3": _central(maps["c5"], 3 / 7),
+        "t10": _texture(maps["t10"], front),
+        "t4": _texture(maps["t4"], front),
+        **colour_blocks(pixels, front),
+        "thumb": _thumb(pixels),
+    }
+
+
+def _central(maps: np.ndarray, share: float) -> np.ndarray:
+    """Mean over the middle ``share`` of each side."""
+    side = maps.shape[-1]
+    keep = max(1, round(side * share))
+    start = (side - keep) // 2
+    return np.asarray(maps[:, :, start : start + keep, start : start + keep].mean((2, 3)), np.float32)
+
+
+def _texture(maps: np.ndarray, front: np.ndarray) -> np.ndarray:
+    """Foreground-weighted mean and deviation per channel, (N, 2 C)."""
+    n, channels, height, width = maps.shape
+    weight = _pool(front, height, width).reshape(n, 1, -1)
+    weight = weight / weight.sum(-1, keepdims=True)
+    flat = maps.reshape(n, channels, -1)
+    mean = (flat * weight).sum(-1)
+    spread = np.sqrt(np.maximum((flat**2 * weight).sum(-1) - mean**2, 0))
+    return np.concatenate([mean, spread], axis=1).astype(np.float32)
+
+
+def _pool(front: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Average the foreground weights to a map's grid; the side must be a multiple of it."""
+    n, side, _ = front.shape
+    return front.reshape(n, height, side // height, width, side // width).mean((2, 4))
+
+
+def _thumb(pixels: np.ndarray) -> np.ndarray:
+    """Grey thumbnails, (N, 144) in [0, 1]."""
+    n, side = pixels.shape[:2]
+    edges = np.arange(THUMB_SIDE) * side // THUMB_SIDE
+    grey = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32) / 255
+    rows = np.add.reduceat(grey, edges, axis=1)
+    sums = np.add.reduceat(rows, edges, axis=2)
+    counts = np.diff(np.append(edges, side))
+    return np.asarray(sums / np.outer(counts, counts), np.float32).reshape(n, -1)
+
+
+def pack(descriptors: Descriptors, row: int) -> bytes:
+    """One image's blocks in at most ``MAX_BYTES``: 8 bits a value (fewer if it must), a scale a block, zlib.
+
+    Blocks without negative values are companded by a square root, which spends the steps where values are
+    dense. Read back with ``unpack``; cosines of blocks change by less than 0.002.
+    """
+    for levels in LEVELS:
+        head = [struct.pack("<BBB", FORMAT, levels, len(BLOCKS))]
+        body = []
+        for name in BLOCKS:
+            values = descriptors[name][row]
+            low, high = float(values.min()), float(values.max())
+            signed = low < 0
+            scale = max(abs(low), abs(high)) or 1.0
+            unit = values / scale
+            steps = unit * (levels // 2) + levels // 2 if signed else np.sqrt(unit) * levels
+            head.append(struct.pack("<H?f", len(values), signed, scale))
+            body.append(np.rint(steps).astype(np.uint8).tobytes())
+        data = b"".join(head) + zlib.compress(b"".join(body), 6)
+        if len(data) <= MAX_BYTES:
+            break
+    return data
+
+
+def unpack(packed: Sequence[bytes]) -> Descriptors:
+    """Blocks of several images, float32 (N, d), from what ``pack`` gave; nothing gives no blocks.
+
+    Raises:
+        ValueError: the bytes are of another format.
+    """
+    rows = [_unpack_one(data) for data in packed]
+    return {name: np.stack([row[name] for row in rows]) for name in BLOCKS} if rows else {}
+
+
+def _unpack_one(data: bytes) -> dict[str, np.ndarray]:
+    version, levels, count = struct.unpack_from("<BBB", data)
+    if version != FORMAT or count != len(BLOCKS):
+        raise ValueError(f"packed descriptor of format {version}; this version reads format {FORMAT}")
+    fields = [struct.unpack_from("<H?f", data, 3 + 7 * i) for i in range(count)]
+    values = np.frombuffer(zlib.decompress(data[3 + 7 * count :]), np.uint8)
+    out, start = {}, 0
+    for name, (length, signed, scale) in zip(BLOCKS, fields, strict=True):
+        steps = values[start : start + length].astype(np.float32)
+        start += length
+        unit = (steps - levels // 2) / (levels // 2) if signed else (steps / levels) ** 2
+        out[name] = np.asarray(unit * scale, np.float32)
+    return out
