@@ -70,7 +70,9 @@ def claim(limit: int) -> Claim:
     """Take up to ``limit`` products whose changes wait, under a lease of LEASE_SECONDS.
 
     Two workers never hold the same row: rows are locked and skipped where the database can, elsewhere one
-    conditional UPDATE takes them. A lease that ran out is free to be taken.
+    conditional UPDATE takes them. A lease that ran out is free to be taken. A change that was tried before
+    is claimed alone: if it is the one that kills workers, it takes no other with it, and after MAX_ATTEMPTS
+    it is set aside.
     """
     token, now = str(uuid.uuid4()), timezone.now()
     using = router.db_for_write(Outbox)
@@ -78,7 +80,7 @@ def claim(limit: int) -> Claim:
         free = _free(now).using(using).order_by("available_at", "id")
         if connections[using].features.has_select_for_update_skip_locked:
             free = free.select_for_update(skip_locked=True)
-        keys = list(free.values_list("id", flat=True)[: limit * 2])
+        keys = _alone_if_tried(list(free.values_list("id", "attempts")[: limit * 2]))
         taken = (Outbox.objects.using(using).filter(id__in=keys) & _free(now).using(using)).update(
             lease=token,
             leased_until=now + timedelta(seconds=conf.LEASE_SECONDS),
@@ -87,6 +89,20 @@ def claim(limit: int) -> Claim:
     if not taken:
         return Claim(token, [], {})
     return _coalesce(token, limit)
+
+
+def _alone_if_tried(rows: list[tuple[int, int]]) -> list[int]:
+    """Keys to take of (key, attempts): the untried ones, or the first alone if it was tried."""
+    spent = [key for key, attempts in rows if attempts >= conf.MAX_ATTEMPTS]
+    if spent:
+        why = f"{conf.MAX_ATTEMPTS} workers died at work on it"
+        found = Outbox.objects.filter(pk__in=spent)
+        found.update(state=Outbox.State.POISONED, last_error=why, lease="", leased_until=None)
+        telemetry.event("changes_set_aside", count=len(spent), reason=why)
+    left = [(key, attempts) for key, attempts in rows if attempts < conf.MAX_ATTEMPTS]
+    if left and left[0][1]:
+        return [left[0][0]]
+    return [key for key, attempts in left if not attempts]
 
 
 def _free(now: datetime) -> models.QuerySet[Outbox]:
@@ -161,4 +177,3 @@ def retry(rows: Iterable[int] | None = None) -> int:
 def pending() -> int:
     """Changes that wait or are held now; those set aside do not count."""
     return Outbox.objects.filter(state=Outbox.State.WAITING).count()
-

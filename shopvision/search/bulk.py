@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
 from .. import conf
 from ..catalogue import outbox
@@ -15,11 +15,12 @@ from ..catalogue.adapter import Catalogue, catalogue, catalogues
 from ..catalogue.models import CatalogueEntry, CatalogueImage, Outbox
 from ..catalogue.reconcile import reconcile as queue_drift
 from ..exceptions import TemporaryFailure
-from ..index.models import Descriptor
+from ..index.models import Descriptor, EncoderRelease
 from ..types import ProductRef, Step
 from . import releases
 from .duplicates import find_duplicates
 from .embeddings import sweep
+from .follow import missing_embeddings
 from .indexing import drain_outbox, ensure_live, index_products
 from .photos import Photo, describe_photos
 from .report import IndexReport
@@ -63,7 +64,9 @@ def index_all(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[
 
 def _index_step(refs: Sequence[ProductRef], place: Mapping[str, Any], total: IndexReport) -> Step:
     report = index_products(refs)
-    queue(list(report.failed))  # the outbox tries them again, later and later, and sets them aside in the end
+    outbox.record_changes(
+        report.failed
+    )  # the outbox tries them again, later and later, and sets them aside in the end
     total.add(report)
     seconds = sum(total.ms.values()) / 1000
     result = {
@@ -78,20 +81,13 @@ def _index_step(refs: Sequence[ProductRef], place: Mapping[str, Any], total: Ind
 
 def _through_outbox(refs: Sequence[ProductRef], place: Mapping[str, Any]) -> Iterator[Step]:
     """Queue products and wait while more than a window of them is waiting."""
-    queue(refs)
+    outbox.record_changes(refs)
     yield Step(done=len(refs), cursor=place, message="queued for the workers")
     while outbox.pending() > WINDOW_BATCHES * conf.BATCH_SIZE:
         if conf.ENGINE != "celery":
             drain_outbox(conf.BATCH_SIZE)
         yield Step(message=f"{outbox.pending()} changes wait for a worker")
         time.sleep(WAIT_SECONDS)
-
-
-def queue(refs: Sequence[ProductRef]) -> None:
-    """Put products into the outbox, in one transaction."""
-    with transaction.atomic():
-        for ref in refs:
-            outbox.record_change(ref.source, ref.object_id)
 
 
 def _selected(source: str | None) -> dict[str, Catalogue]:
@@ -145,17 +141,37 @@ def _count(params: Mapping[str, Any]) -> int:
 
 def reconcile(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]:
     """Queue what differs between the shop and our projection, bury what is orphaned, and work it off."""
-    found = queue_drift()
-    buried = sweep(releases.live().row)
-    result = {
-        "missing": len(found.missing),
-        "stale": len(found.stale),
-        "extra": len(found.extra),
-        "orphaned": buried,
-    }
+    result = queue_differences()
     yield Step(message="reconciling", result=result)
     while conf.ENGINE != "celery" and drain_outbox(conf.BATCH_SIZE):
         yield Step(message=f"{outbox.pending()} changes to go")
+
+
+def queue_differences() -> dict[str, int]:
+    """Queue every product that differs between the shop, our tables and the embeddings; how many of each.
+
+    Besides what the catalogue's reconciler finds, that is products whose photos nobody finished (a worker
+    died on them outside the outbox), and embeddings without a product, which are buried at once.
+    """
+    found = queue_drift()
+    answer = {"missing": len(found.missing), "stale": len(found.stale), "extra": len(found.extra)}
+    try:
+        row = releases.live().row
+    except TemporaryFailure:  # a shop without photos has no release yet, and nothing to finish
+        return answer
+    known = set(found.refs())
+    unfinished = [ref for ref in unfinished_products(row) if ref not in known]
+    outbox.record_changes(unfinished)
+    return {**answer, "unfinished": len(unfinished), "orphaned": sweep(row)}
+
+
+def unfinished_products(row: EncoderRelease) -> list[ProductRef]:
+    """Products with a usable photo that has no embedding, or that are pending, and that nobody has queued."""
+    queued = Outbox.objects.filter(source=OuterRef("source"), object_id=OuterRef("object_id"))
+    lacking = missing_embeddings(row).values("entry_id")
+    found = CatalogueEntry.objects.filter(Q(state=CatalogueEntry.State.PENDING) | Q(pk__in=lacking))
+    pairs = found.filter(~Exists(queued)).values_list("source", "object_id")
+    return [ProductRef(source, object_id) for source, object_id in pairs]
 
 
 def tune_due() -> int:

