@@ -82,7 +82,7 @@ def index_products(refs: Sequence[ProductRef], *, release: LiveRelease | None = 
         photos = photos_of(products, [one.row.backbone_digest for one in targets])
     with report.stage("photos"):
         encoders = {one.row.backbone_digest: one.encoder for one in targets}
-        seen = {one.id: one for batch in describe_photos(photos, encoders) for one in batch}
+        seen = {one.id: one for one in describe_photos(photos, encoders)}
         _refuse_outage(seen.values(), products)
     with report.stage("write"):
         changed = _write(products, gone, seen, targets, report)

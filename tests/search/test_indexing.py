@@ -20,7 +20,8 @@ from shopvision.index.models import Descriptor, Embedding
 from shopvision.search.follow import verify
 from shopvision.search.indexing import drain_outbox, index_products
 from shopvision.types import ProductRef
-from tests.factories import DemoProductFactory, demo_ref, photo_file
+from tests.drawing import photo_file
+from tests.factories import DemoProductFactory, demo_ref
 from tests.fakes import FakeEncoder, FlakyStorage
 
 pytestmark = pytest.mark.django_db
