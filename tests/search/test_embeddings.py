@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from django.db import transaction
 from shopvision.search.releases import LiveRelease, open_release
@@ -56,7 +57,10 @@ def test_a_built_release_holds_what_the_live_one_holds(
     drain_outbox()
     second = beside(live_release, EncoderRelease.State.BUILDING)
     assert build_release(second) == 5
-    assert stored(second) == stored(live_release.row)
+    first, again = stored(live_release.row), stored(second)
+    assert first.keys() == again.keys()
+    for key, vector in first.items():  # float16: the order of additions may turn the last bit
+        assert np.allclose(np.frombuffer(vector, "<f2"), np.frombuffer(again[key], "<f2"), atol=1e-3)
 
 
 def test_a_change_made_while_a_release_is_built_reaches_both(live_release: LiveRelease) -> None:
