@@ -1,0 +1,125 @@
+"""OpenAPI of our endpoints, the same whatever else the shop describes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cache
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from django.urls import get_script_prefix, reverse
+from django.utils.module_loading import import_string
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.settings import patched_settings
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+
+from .. import __version__
+from .serializers import MOST_CATEGORIES, MOST_REF, MOST_RESULTS, ErrorAnswer
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+_lock = threading.Lock()  # drf-spectacular's settings are one object for the whole process
+
+_MEANS = {
+    400: "`invalid`, `invalid_cursor`, `empty`",
+    401: "`not_authenticated`",
+    403: "`permission_denied`",
+    404: "`not_found`",
+    413: "`too_large`, `too_many_pixels`",
+    415: "`unsupported_format`, `unsupported_media_type`",
+    422: "`truncated`, `animated`, `too_small`",
+    429: "`throttled`; `Retry-After` says when to come back",
+    503: "`warming`, `queue_full`, `unavailable`; `Retry-After` says when to come back",
+}
+_FIELDS: dict[str, Any] = {
+    "product": {"type": "string", "maxLength": MOST_REF, "description": "app.model:key, instead of an image"},
+    "text": {"type": "string", "maxLength": 200, "description": "words that must occur"},
+    "category": {
+        "type": "array",
+        "items": {"type": "string", "minLength": 1, "maxLength": 255},
+        "maxItems": MOST_CATEGORIES,
+        "description": "any of these category ids",
+    },
+    "price_min": {"type": "string", "pattern": r"^\d{1,12}(\.\d{1,2})?$", "description": "inclusive"},
+    "price_max": {"type": "string", "pattern": r"^\d{1,12}(\.\d{1,2})?$", "description": "inclusive"},
+    "in_stock": {"type": "boolean"},
+    "limit": {"type": "integer", "minimum": 1, "maximum": MOST_RESULTS, "default": 24},
+}
+_SESSION = {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "the shop's own sign-in"}
+_CROP = "x0,y0,x1,y1 in [0, 1] on the upright photo"
+_CROP_TEXT = {"type": "string", "description": _CROP, "example": "0.1,0.1,0.9,0.8"}
+_CROP_LIST = {
+    "type": "array",
+    "items": {"type": "number", "minimum": 0, "maximum": 1},
+    "minItems": 4,
+    "maxItems": 4,
+    "description": _CROP,
+}
+_FILE = {"type": "string", "format": "binary", "description": "JPEG, PNG, WebP or AVIF"}
+_BASE64 = {"type": "string", "format": "byte", "description": "a JPEG, PNG, WebP or AVIF file"}
+_SUBJECT = [{"required": ["image"]}, {"required": ["product"]}]
+SEARCH_BODY: dict[str, Any] = {
+    "multipart/form-data": {
+        "type": "object",
+        "oneOf": _SUBJECT,
+        "properties": {"image": _FILE, "crop": _CROP_TEXT, **_FIELDS},
+    },
+    "application/json": {
+        "type": "object",
+        "oneOf": _SUBJECT,
+        "properties": {"image": _BASE64, "crop": {"oneOf": [_CROP_LIST, _CROP_TEXT]}, **_FIELDS},
+    },
+}
+
+
+def described(*, staff: bool = False, **words: Any) -> Callable[[Method], Method]:
+    """``extend_schema`` that does not ask which schema class or sign-in the shop's DRF settings name."""
+
+    def wrap(method: Method) -> Method:
+        method.__dict__["kwargs"] = {"schema": AutoSchema}
+        return extend_schema(auth=[{"session": []}] if staff else [{}], **words)(method)
+
+    return wrap
+
+
+def errors(*codes: int) -> dict[int, OpenApiResponse]:
+    """The error responses of an operation."""
+    return {
+        code: OpenApiResponse(ErrorAnswer, f"{HTTPStatus(code).phrase}: {_MEANS[code]}") for code in codes
+    }
+
+
+def openapi() -> dict[str, Any]:
+    """The schema as plain values; paths begin at the server's address, which is where the shop mounted us."""
+    mount = reverse("shopvision:live").removesuffix("api/v1/health/live/")
+    return {**_described(), "servers": [{"url": mount.rstrip("/") or get_script_prefix()}]}
+
+
+@cache
+def _described() -> dict[str, Any]:
+    ours = {
+        "TITLE": "shopvision",
+        "DESCRIPTION": "A shopper photographs a thing and finds it in the shop.",
+        "VERSION": __version__,
+        "SCHEMA_PATH_PREFIX": "/api/v1",
+        "SCHEMA_PATH_PREFIX_TRIM": False,
+        "PREPROCESSING_HOOKS": [],
+        "POSTPROCESSING_HOOKS": [],
+        "ENUM_NAME_OVERRIDES": {},
+        "APPEND_COMPONENTS": {"securitySchemes": {"session": _SESSION}},
+        "SECURITY": [],
+        "TAGS": [],
+        "EXTERNAL_DOCS": {},
+        "CONTACT": {},
+        "LICENSE": {},
+        "TOS": None,
+        "EXTENSIONS_INFO": {},
+        "EXTENSIONS_ROOT": {},
+        "CAMELIZE_NAMES": False,
+        "OAS_VERSION": "3.0.3",
+    }
+    patterns = import_string("shopvision.urls.urlpatterns")
+    with _lock, patched_settings(ours):
+        schema: dict[str, Any] = SchemaGenerator(patterns=patterns).get_schema(request=None, public=True)
+    return schema

@@ -1,0 +1,233 @@
+"""What requests may hold, checked; and the shape of answers, for the schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from .. import conf
+from ..types import Filter, ProductRef, Region
+from .uploads import photo_bytes
+
+MOST_RESULTS = 100  # of one page
+DEFAULT_RESULTS = 24
+MOST_CATEGORIES = 50
+MOST_REF = 360  # characters: a source label and a key as CatalogueEntry keeps them
+BOX = {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}, "minItems": 4, "maxItems": 4}
+
+
+class PhotoField(serializers.Field):  # type: ignore[type-arg]
+    """A file, or base64 text; its bytes, not yet looked at."""
+
+    def to_internal_value(self, data: Any) -> bytes:
+        """The bytes."""
+        try:
+            return photo_bytes(data)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
+
+
+class ProductField(serializers.Field):  # type: ignore[type-arg]
+    """``app.model:key``."""
+
+    text = serializers.CharField(max_length=MOST_REF)
+
+    def to_internal_value(self, data: Any) -> ProductRef:
+        """The product it names; whether there is one is not asked here."""
+        try:
+            return ProductRef.parse(self.text.run_validation(data))
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
+
+
+class BoxField(serializers.Field):  # type: ignore[type-arg]
+    """``x0,y0,x1,y1`` as text, or a list of four numbers."""
+
+    def to_internal_value(self, data: Any) -> Region:
+        """The region."""
+        parts = data.split(",") if isinstance(data, str) else data
+        if not isinstance(parts, list) or len(parts) != 4 or any(isinstance(part, bool) for part in parts):
+            raise serializers.ValidationError("it takes four numbers: x0,y0,x1,y1")
+        try:
+            return Region(*(float(part) for part in parts))
+        except (TypeError, ValueError, OverflowError) as error:
+            raise serializers.ValidationError(f"it takes x0,y0,x1,y1 in [0, 1]: {error}") from error
+
+
+class CategoriesField(serializers.ListField):
+    """Category ids; a single one may come without a list."""
+
+    child = serializers.CharField(max_length=255)
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        """The ids."""
+        return super().to_internal_value([data] if isinstance(data, str) else data)
+
+
+class Narrowed(serializers.Serializer):  # type: ignore[type-arg]
+    """What narrows any listing, and its length."""
+
+    category = CategoriesField(
+        required=False, max_length=MOST_CATEGORIES, help_text="any of these category ids"
+    )
+    price_min = serializers.DecimalField(14, 2, required=False, min_value=0, help_text="inclusive")
+    price_max = serializers.DecimalField(14, 2, required=False, min_value=0, help_text="inclusive")
+    in_stock = serializers.BooleanField(required=False, allow_null=True, default=None)
+    limit = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=MOST_RESULTS,
+        default=DEFAULT_RESULTS,
+        help_text="results a page",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Check what concerns several fields."""
+        low, high = attrs.get("price_min"), attrs.get("price_max")
+        if low is not None and high is not None and low > high:
+            raise serializers.ValidationError({"price_min": "it is above price_max"})
+        attrs["limit"] = min(attrs["limit"], conf.SEARCH_MAX_RESULTS)
+        return attrs
+
+    def where(self) -> Filter:
+        """The filter asked for."""
+        given = self.validated_data
+        return Filter(
+            categories=frozenset(given["category"]) if given.get("category") else None,
+            price_min=given.get("price_min"),
+            price_max=given.get("price_max"),
+            in_stock=given["in_stock"],
+        )
+
+
+class SearchRequest(Narrowed):
+    """A photo or a product to search by."""
+
+    image = PhotoField(required=False)
+    product = ProductField(required=False)
+    crop = BoxField(required=False, help_text="x0,y0,x1,y1 in [0, 1] on the upright photo")
+    text = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A search has one subject."""
+        if ("image" in attrs) == ("product" in attrs):
+            raise serializers.ValidationError("give either an image or a product")
+        return super().validate(attrs)
+
+
+class SimilarRequest(Narrowed):
+    """Query parameters of ``products/{ref}/similar/``."""
+
+    alternatives = serializers.BooleanField(
+        required=False, default=False, help_text="in stock only, without the product's own variants"
+    )
+
+
+class PageRequest(serializers.Serializer):  # type: ignore[type-arg]
+    """Query parameters of ``searches/{id}/``."""
+
+    cursor = serializers.CharField(required=False, max_length=200, help_text="from `next` or `previous`")
+
+
+@extend_schema_field(BOX)
+class BoxAnswer(serializers.Field):  # type: ignore[type-arg]
+    """Four numbers in [0, 1]."""
+
+
+class RegionAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """A part of the photo that shows something."""
+
+    box = BoxAnswer(help_text="x0, y0, x1, y1 on the upright photo")
+
+
+class CategoryAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """A category of the shop's."""
+
+    id = serializers.CharField()
+    name = serializers.CharField(allow_blank=True)
+
+
+class QueryAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """What was understood of the question."""
+
+    regions = RegionAnswer(many=True)
+    category = CategoryAnswer(allow_null=True)
+    stored = serializers.BooleanField(help_text="whether the photo was kept; it is not, without consent")
+
+
+class MatchAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """Whether the shop sells it."""
+
+    level = serializers.ChoiceField(["strong", "weak", "none"])
+    probability = serializers.FloatField(min_value=0, max_value=1)
+
+
+class ResultAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """A product found; price, stock and address are what the shop's database said while answering."""
+
+    product = serializers.CharField(help_text="app.model:key")
+    url = serializers.CharField(allow_blank=True)
+    title = serializers.CharField(allow_blank=True)
+    image = serializers.CharField(allow_null=True)
+    price = serializers.CharField(allow_null=True)
+    in_stock = serializers.BooleanField()
+    similarity = serializers.FloatField(help_text="cosine, higher is closer")
+    percentile = serializers.FloatField(
+        min_value=0,
+        max_value=100,
+        help_text="share of unrelated product pairs of this shop that are less alike",
+    )
+    why = serializers.ListField(child=serializers.CharField())
+    region = BoxAnswer(allow_null=True, help_text="where on the product's photo the match lies")
+
+
+class FacetAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """A category with the number of results in it."""
+
+    id = serializers.CharField()
+    name = serializers.CharField(allow_blank=True)
+    count = serializers.IntegerField()
+
+
+class FacetsAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """How the results divide."""
+
+    category = FacetAnswer(many=True, required=False)
+
+
+class IndexAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """What was searched."""
+
+    as_of = serializers.CharField(required=False, allow_null=True, help_text="time of the last change in it")
+    size = serializers.IntegerField(required=False, help_text="photos")
+
+
+class ListingAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """One page of products."""
+
+    id = serializers.CharField(help_text="signed; asks for further pages")
+    took_ms = serializers.FloatField()
+    encoder = serializers.CharField(allow_blank=True)
+    index = IndexAnswer()
+    query = QueryAnswer()
+    match = MatchAnswer(allow_null=True)
+    count = serializers.IntegerField(help_text="products on all pages")
+    next = serializers.CharField(allow_null=True, help_text="path of the next page")
+    previous = serializers.CharField(allow_null=True)
+    results = ResultAnswer(many=True)
+    facets = FacetsAnswer()
+
+
+class ErrorAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """What went wrong."""
+
+    detail = serializers.CharField(help_text="what, the value, the limit, what to do")
+    code = serializers.CharField(help_text="stable")
+
+
+class HealthAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """For a probe."""
+
+    status = serializers.CharField()

@@ -1,0 +1,70 @@
+"""Requests per visitor, and photo searches at once per process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rest_framework.request import Request
+from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.views import APIView
+
+from .. import conf, telemetry
+from ..exceptions import TemporaryFailure
+
+
+class VisitorThrottle(SimpleRateThrottle):
+    """Counts per signed-in user, else per address (DRF's ``NUM_PROXIES`` says which address to believe)."""
+
+    setting = ""
+
+    def get_rate(self) -> str:
+        """The shop's setting, read at each request."""
+        return str(getattr(conf, self.setting))
+
+    def get_cache_key(self, request: Request, view: APIView) -> str:
+        """One key for each visitor and kind of request."""
+        user = request.user
+        known = user.pk if user and user.is_authenticated else None
+        return f"shopvision:{self.setting}:{known or self.get_ident(request)}"
+
+
+class SearchThrottle(VisitorThrottle):
+    """Photo searches: they cost an encoder's time."""
+
+    setting = "SEARCH_RATE"
+
+
+class BrowseThrottle(VisitorThrottle):
+    """Everything else that anyone may ask."""
+
+    setting = "BROWSE_RATE"
+
+
+_lock = threading.Lock()
+_in_flight = 0
+
+
+@contextmanager
+def search_slot() -> Iterator[None]:
+    """Hold one of this process's ``SEARCH_MAX_IN_FLIGHT`` places while a photo is worked on.
+
+    Raises:
+        TemporaryFailure: ``queue_full``; answering later is better than answering everybody late.
+    """
+    global _in_flight
+    with _lock:
+        if _in_flight >= conf.SEARCH_MAX_IN_FLIGHT:
+            telemetry.count("search_queue_full")
+            raise TemporaryFailure(
+                "too many photos are being searched for at once; try again",
+                code="queue_full",
+                retry_after_seconds=1,
+            )
+        _in_flight += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _in_flight -= 1

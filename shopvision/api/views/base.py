@@ -1,0 +1,91 @@
+"""What all our endpoints share, set in full: the shop's DRF settings neither help nor break us."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, TypeVar
+
+from drf_spectacular.openapi import AutoSchema
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.permissions import AllowAny, BasePermission, IsAdminUser
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+from ..authentication import ShopSession, staff_authenticators
+from ..errors import answer_error
+from ..throttles import BrowseThrottle
+from ..uploads import CappedJSONParser, admit_body
+
+Asked = TypeVar("Asked", bound="Serializer[Any]")
+
+
+class AlwaysJSON(BaseContentNegotiation):
+    """One representation: no 406, and no ``?format=`` of DRF's."""
+
+    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+        """The parser of the request's content type."""
+        media = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == media), None)
+
+    def select_renderer(
+        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """JSON."""
+        return renderers[0], str(renderers[0].media_type)
+
+
+class PublicView(APIView):
+    """Anyone may ask, so often; answers and errors are JSON."""
+
+    authentication_classes: ClassVar = [ShopSession]
+    permission_classes: ClassVar[list[type[BasePermission]]] = [AllowAny]
+    throttle_classes: ClassVar[list[type[BaseThrottle]]] = [BrowseThrottle]
+    parser_classes: ClassVar = [MultiPartParser, CappedJSONParser]
+    renderer_classes: ClassVar = [JSONRenderer]
+    content_negotiation_class = AlwaysJSON
+    versioning_class = None
+    metadata_class = None
+    schema = AutoSchema()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Permission and rate first, then the size of what is to come."""
+        super().initial(request, *args, **kwargs)
+        admit_body(request)
+
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
+        """Ours, not the one in the shop's settings."""
+        return answer_error
+
+
+class StaffView(PublicView):
+    """Staff of the shop only; reads."""
+
+    permission_classes: ClassVar = [IsAdminUser]
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        """The session, or the shop's own tokens."""
+        return staff_authenticators()
+
+
+class ProbeView(PublicView):
+    """For load balancers: nobody is asked who they are, and none is turned away."""
+
+    authentication_classes: ClassVar = []
+    throttle_classes: ClassVar = []
+
+
+def checked(kind: type[Asked], data: Any) -> Asked:
+    """The request's serializer, valid.
+
+    Raises:
+        ValidationError: what is wrong, field by field.
+    """
+    asked = kind(data=data)
+    asked.is_valid(raise_exception=True)
+    return asked

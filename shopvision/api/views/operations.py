@@ -1,0 +1,76 @@
+"""Health for probes; status and metrics for staff; the schema."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ... import telemetry
+from ...exceptions import TemporaryFailure
+from ...search import status
+from ..health import gauges
+from ..schema import described, errors, openapi
+from ..serializers import HealthAnswer
+from .base import ProbeView, PublicView, StaffView
+
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class LiveView(ProbeView):
+    """The process answers."""
+
+    @described(operation_id="health_live", responses={200: HealthAnswer})
+    def get(self, request: Request) -> Response:
+        """Always 200; touches neither database nor index."""
+        return Response({"status": "live"})
+
+
+class ReadyView(ProbeView):
+    """The process can answer searches."""
+
+    @described(operation_id="health_ready", responses={200: HealthAnswer, **errors(503)})
+    def get(self, request: Request) -> Response:
+        """200 once a release is live and its index can be queried; until then 503 `warming`."""
+        serving = status.serving()
+        if not serving["ok"]:
+            raise TemporaryFailure(serving["detail"] or "no index yet", code="warming", retry_after_seconds=5)
+        return Response({"status": "ready"})
+
+
+class StatusView(StaffView):
+    """The admin's overview."""
+
+    @described(
+        operation_id="status", staff=True, responses={200: OpenApiTypes.OBJECT, **errors(401, 403, 429, 503)}
+    )
+    def get(self, request: Request) -> Response:
+        """Counts, drift, freshness, latency, demand, and what serves."""
+        return Response(status.overview())
+
+
+class MetricsView(StaffView):
+    """For a scraper."""
+
+    @described(
+        operation_id="metrics",
+        staff=True,
+        responses={
+            (200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, "Prometheus text, version 0.0.4"),
+            **errors(401, 403, 429, 503),
+        },
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """This process's counters and timers, and the shop's counts."""
+        return HttpResponse(telemetry.prometheus() + gauges(), content_type=PROMETHEUS)
+
+
+class SchemaView(PublicView):
+    """This API, described."""
+
+    @described(operation_id="schema", responses={200: OpenApiTypes.OBJECT, **errors(429)})
+    def get(self, request: Request) -> Response:
+        """OpenAPI 3.0."""
+        return Response(openapi())
