@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.db import connections, router, transaction
 from django.db.models import Min
 from django.utils import timezone
 
@@ -17,6 +17,17 @@ from .adapter import Catalogue, ProductFacts
 from .models import CatalogueEntry, CatalogueImage, Outbox
 
 CENT = Decimal("0.01")
+PROJECTED = [
+    "group",
+    "title",
+    "text",
+    "categories",
+    "price",
+    "in_stock",
+    "fingerprint",
+    "state",
+    "changed_at",
+]
 
 
 def project(catalogue: Catalogue, product: Any) -> CatalogueEntry:
@@ -38,6 +49,59 @@ def project(catalogue: Catalogue, product: Any) -> CatalogueEntry:
         )
         mirror_images(entry, names)
     return entry
+
+
+def project_many(catalogue: Catalogue, products: Sequence[Any]) -> dict[str, CatalogueEntry]:
+    """The same for a batch of one catalogue's products, by key, in a handful of statements."""
+    wanted = {
+        catalogue.object_id(one): (catalogue.facts(one), image_names(catalogue, one)) for one in products
+    }
+    rows = CatalogueEntry.objects.filter(source=catalogue.source)
+    known = {entry.object_id: entry for entry in rows.filter(object_id__in=wanted)}
+    prints = {key: fingerprint(facts, names) for key, (facts, names) in wanted.items()}
+    changed = [key for key in wanted if key not in known or known[key].fingerprint != prints[key]]
+    if not changed:
+        return known
+    queued = Outbox.objects.filter(source=catalogue.source, object_id__in=changed).order_by()
+    since = dict(queued.values_list("object_id").annotate(Min("created_at")))
+    now = timezone.now()
+    entries = [
+        CatalogueEntry(
+            source=catalogue.source,
+            object_id=key,
+            fingerprint=prints[key],
+            state=CatalogueEntry.State.PENDING,
+            changed_at=since.get(key, now),
+            **_columns(wanted[key][0]),
+        )
+        for key in changed
+    ]
+    with transaction.atomic():
+        upsert(CatalogueEntry, entries, ["source", "object_id"], PROJECTED)
+        stored = {entry.object_id: entry for entry in rows.filter(object_id__in=changed)}
+        _mirror_many({stored[key].pk: wanted[key][1] for key in changed})
+    return known | stored
+
+
+def upsert(model: Any, rows: Sequence[Any], unique: list[str], update: list[str]) -> None:
+    """Insert rows, or update those whose unique fields exist; MySQL takes no conflict target."""
+    targeted = connections[router.db_for_write(model)].features.supports_update_conflicts_with_target
+    model.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=unique if targeted else None, update_fields=update
+    )
+
+
+def _mirror_many(names: Mapping[int, Sequence[str]]) -> None:
+    """Make the photo rows of many entries match their names, in their order."""
+    rows = [
+        CatalogueImage(entry_id=entry, name=name, position=position, changed_at=timezone.now())
+        for entry, listed in names.items()
+        for position, name in enumerate(listed)
+    ]
+    there = CatalogueImage.objects.filter(entry_id__in=names).values_list("pk", "entry_id", "name")
+    gone = [pk for pk, entry, name in there if name not in names[entry]]
+    CatalogueImage.objects.filter(pk__in=gone).delete()
+    upsert(CatalogueImage, rows, ["entry", "name"], ["position"])
 
 
 def image_names(catalogue: Catalogue, product: Any) -> list[str]:

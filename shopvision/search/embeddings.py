@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from django.db import connections, router, transaction
+from django.db import transaction
 from django.db.models import F
 
 from ..catalogue.models import CatalogueImage
+from ..catalogue.project import upsert
 from ..exceptions import Misconfigured
 from ..index.models import Descriptor, Embedding, EncoderRelease
 from ..vision.descriptor import unpack
@@ -111,15 +112,6 @@ def _write(release: EncoderRelease, rows: Sequence[Embedding], sequence: int) ->
     upsert(Embedding, rows, ["release", "image_id"], ["entry_id", "vector", "sequence", "changed_at"])
     EncoderRelease.objects.filter(pk=release.pk).update(sequence=sequence)
     return sequence
-
-
-def upsert(model: Any, rows: Sequence[Any], unique: list[str], update: list[str]) -> None:
-    """Insert rows, or update those whose unique fields exist; MySQL takes no conflict target."""
-    connection = connections[router.db_for_write(model)]
-    targeted = connection.features.supports_update_conflicts_with_target
-    model.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=unique if targeted else None, update_fields=update
-    )
 
 
 def build_release(row: EncoderRelease) -> int:

@@ -12,12 +12,12 @@ from django.utils import timezone
 from .. import conf, signals, telemetry
 from ..catalogue import outbox
 from ..catalogue.models import CatalogueEntry, CatalogueImage
-from ..catalogue.project import remove
+from ..catalogue.project import remove, upsert
 from ..exceptions import IndexUnavailable, Misconfigured, TemporaryFailure
 from ..index.models import Descriptor, Embedding, EncoderRelease
 from ..types import ProductRef
 from . import releases
-from .embeddings import WRITTEN, build_release, embed_products, lock, sweep, upsert
+from .embeddings import WRITTEN, build_release, embed_products, lock, sweep
 from .follow import IndexDrift, follow, missing_embeddings, rebuild, verify
 from .photos import UNREADABLE, Sighting, describe_photos
 from .products import Product, load, photos_of

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.db import transaction
 from django.db.models.fields.files import FieldFile
 
 from .. import telemetry
-from ..catalogue.adapter import catalogue
+from ..catalogue.adapter import Catalogue, catalogue
 from ..catalogue.models import CatalogueEntry, CatalogueImage
-from ..catalogue.project import project
+from ..catalogue.project import project_many
 from ..index.models import Descriptor
 from ..types import ProductRef
 from .photos import Photo
@@ -35,51 +34,46 @@ def load(refs: Sequence[ProductRef], report: IndexReport) -> tuple[list[Product]
     before = _fingerprints(refs)
     products: list[Product] = []
     gone: list[ProductRef] = []
-    with transaction.atomic():  # one commit for all; each product has a savepoint of its own
-        for ref, product in _fetch(refs, report):
-            if product is None:
+    by_source: dict[str, list[ProductRef]] = {}
+    for ref in refs:
+        by_source.setdefault(ref.source, []).append(ref)
+    for source, wanted in by_source.items():
+        for ref, entry, files in _load_source(source, wanted, report):
+            if entry is None:
                 gone.append(ref)
-                continue
-            try:
-                with transaction.atomic():
-                    products.append(_project(ref, product, before.get(ref)))
-            except Exception as error:  # noqa: BLE001 - the shop's code may raise anything; the others go on
-                _blame(ref, error, report)
+            else:
+                products.append(Product(ref, entry, files, before.get(ref) == entry.fingerprint))
     by_entry = {one.entry.pk: one for one in products}
     for image in CatalogueImage.objects.filter(entry_id__in=by_entry):
         by_entry[image.entry_id].images.append(image)
     return products, gone
 
 
-def _fetch(refs: Sequence[ProductRef], report: IndexReport) -> Iterator[tuple[ProductRef, Any]]:
-    """Each product of the shop's, or None when it has it no longer; one query per source."""
-    by_source: dict[str, list[str]] = {}
-    for ref in refs:
-        by_source.setdefault(ref.source, []).append(ref.object_id)
-    for source, keys in by_source.items():
-        try:
-            found = catalogue(source).get_many(keys)
-        except Exception as error:  # noqa: BLE001 - the shop's own queryset
-            for key in keys:
-                _blame(ProductRef(source, key), error, report)
-            continue
-        for key in keys:
-            yield ProductRef(source, key), found.get(key)
+Loaded = tuple[ProductRef, CatalogueEntry | None, dict[str, FieldFile]]
 
 
-def _project(ref: ProductRef, product: Any, before: str | None) -> Product:
-    adapter = catalogue(ref.source)
-    entry = project(adapter, product)
-    files = {str(file.name): file for file in adapter.image_files(product)}
-    return Product(ref, entry, files, was_same=before == entry.fingerprint)
+def _load_source(source: str, refs: Sequence[ProductRef], report: IndexReport) -> list[Loaded]:
+    """A batch of one catalogue; if the shop's code fails on it, one by one, so only the guilty is blamed."""
+    try:
+        with transaction.atomic():
+            return _load_batch(catalogue(source), refs)
+    except Exception as error:  # noqa: BLE001 - the shop's own code may raise anything
+        if len(refs) > 1:
+            return [one for ref in refs for one in _load_source(source, [ref], report)]
+        telemetry.log.warning("product %s could not be loaded", refs[0], exc_info=error)
+        report.failed[refs[0]] = f"{type(error).__name__}: {error}"
+        return []
 
 
-def _blame(ref: ProductRef, error: Exception, report: IndexReport) -> None:
-    telemetry.log.warning("product %s could not be loaded", ref, exc_info=error)
-    report.failed[ref] = f"{type(error).__name__}: {error}"
+def _load_batch(adapter: Catalogue, refs: Sequence[ProductRef]) -> list[Loaded]:
+    found = adapter.get_many([ref.object_id for ref in refs])
+    entries = project_many(adapter, list(found.values()))
+    files = {key: {str(file.name): file for file in adapter.image_files(one)} for key, one in found.items()}
+    return [(ref, entries.get(ref.object_id), files.get(ref.object_id, {})) for ref in refs]
 
 
 def _fingerprints(refs: Sequence[ProductRef]) -> dict[ProductRef, str]:
+    """Fingerprints of the entries whose photos are finished."""
     rows = CatalogueEntry.objects.filter(
         source__in={ref.source for ref in refs}, object_id__in={ref.object_id for ref in refs}
     ).exclude(state=CatalogueEntry.State.PENDING)
