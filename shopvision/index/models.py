@@ -34,13 +34,17 @@ class EncoderRelease(models.Model):
     backbone_digest = models.CharField(max_length=64, help_text="EncoderSpec.digest: names its descriptors")
     precision = models.CharField(max_length=8)
     graph = models.ForeignKey(Artefact, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
-    projection = models.ForeignKey(Artefact, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    projection = models.ForeignKey(
+        Artefact, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     digest = models.CharField(max_length=64, unique=True, help_text="names its embeddings and its index")
     dim = models.PositiveIntegerField()
     state = models.CharField(max_length=16, choices=State.choices, default=State.BUILDING)
     metrics = models.JSONField(default=dict, blank=True, help_text="what the gate measured, and the recipe")
     background = models.JSONField(
-        default=dict, blank=True, help_text="quantiles of similarities between different products; no-match fit"
+        default=dict,
+        blank=True,
+        help_text="quantiles of similarities between different products; no-match fit",
     )
     sequence = models.BigIntegerField(default=0, help_text="number of the last change of its embeddings")
     previous = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
@@ -62,7 +66,9 @@ class EncoderRelease(models.Model):
 class Descriptor(models.Model):
     """One photo's blocks under one backbone digest, packed; costly to compute, so never computed twice."""
 
-    image = models.ForeignKey("shopvision.CatalogueImage", on_delete=models.CASCADE, related_name="descriptors")
+    image = models.ForeignKey(
+        "shopvision.CatalogueImage", on_delete=models.CASCADE, related_name="descriptors"
+    )
     backbone_digest = models.CharField(max_length=64)
     content_digest = models.CharField(max_length=64, help_text="sha256 of the photo's bytes it was made from")
     data = models.BinaryField(help_text="vision.descriptor.pack: at most 4 KB")
