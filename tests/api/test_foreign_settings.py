@@ -27,7 +27,8 @@ values["REST_FRAMEWORK"] = {
     "STRICT_JSON": False,
 }
 values["ROOT_URLCONF"] = "shop_urls"
-values["SPECTACULAR_SETTINGS"] = {"TITLE": "the shop's", "PREPROCESSING_HOOKS": ["math.factorial"], "SCHEMA_PATH_PREFIX_TRIM": True}
+values["SPECTACULAR_SETTINGS"] = {"TITLE": "the shop's", "PREPROCESSING_HOOKS": ["math.factorial"]}
+values["SPECTACULAR_SETTINGS"]["SCHEMA_PATH_PREFIX_TRIM"] = True
 settings.configure(**values)
 import django
 django.setup()
