@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -51,6 +53,7 @@ class FakeEncoder(MapEncoder):
         self.batches: list[int] = []
         self.down = False
         self.chokes_on_width = 0
+        self.dies_of_width = 0
         self._lock = threading.Lock()
         rng = np.random.default_rng(int(self.spec.weights_digest[:8], 16))
         self._mix = {
@@ -78,6 +81,8 @@ class FakeEncoder(MapEncoder):
             raise EncoderUnavailable("the fake encoder is down")
         if any(image.width == self.chokes_on_width for image in images):
             raise ValueError("the runtime does not like one of these photos")
+        if any(image.width == self.dies_of_width for image in images):
+            os.kill(os.getpid(), signal.SIGKILL)
         with self._lock:
             self.images_seen += len(images)
             self.batches.append(len(images))
@@ -141,5 +146,7 @@ class MemoryIndex(VectorIndex):
 
 
 def slow_encoder() -> FakeEncoder:
-    """An encoder slow enough to be killed while it works: 10 ms a photo."""
-    return FakeEncoder(delay_s=0.01)
+    """An encoder slow enough to be killed while it works (10 ms a photo); photos 77 pixels wide kill it."""
+    encoder = FakeEncoder(delay_s=0.01)
+    encoder.dies_of_width = 77
+    return encoder

@@ -27,6 +27,7 @@ from shopvision.search import releases  # noqa: E402
 from shopvision.search.follow import verify  # noqa: E402
 from shopvision.search.indexing import ensure_live  # noqa: E402
 from shopvision.tasks import engine  # noqa: E402
+from tests.drawing import photo_file  # noqa: E402
 from tests.factories import DemoProductFactory  # noqa: E402
 from tests.tasks.celery_app import app  # noqa: E402
 
@@ -48,6 +49,11 @@ def save(number: int) -> dict[str, Any]:
         DemoProductFactory(seed=seed)
         worst = max(worst, time.perf_counter() - begun)
     return {"saved": number, "worst_s": worst}
+
+
+def killer() -> dict[str, Any]:
+    """Save a product whose photo kills every process that looks at it."""
+    return {"product": DemoProductFactory(image=photo_file(5, side=77)).pk}
 
 
 def bulk(number: int) -> dict[str, Any]:
@@ -118,6 +124,14 @@ def compare() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    actions = {"init": init, "save": save, "bulk": bulk, "fork": fork, "state": state, "compare": compare}
+    actions = {
+        "init": init,
+        "save": save,
+        "bulk": bulk,
+        "killer": killer,
+        "fork": fork,
+        "state": state,
+        "compare": compare,
+    }
     action = actions[sys.argv[1]]
     print(json.dumps(action(*map(int, sys.argv[2:]))))

@@ -42,6 +42,20 @@ def test_worker_command_killed_at_work_loses_none_and_doubles_none(shop: Shop) -
     everything_once(shop, 150)
 
 
+def test_a_photo_that_kills_its_worker_is_set_aside_and_its_neighbours_are_indexed(shop: Shop) -> None:
+    shop.ask("save", 8)
+    shop.ask("killer")
+    shop.ask("save", 8)
+    deaths = 0
+    while shop.waiting():  # as a supervisor does
+        worker = shop.start("django", "shopvision_worker")
+        wait_for(lambda w=worker: w.poll() is not None or not shop.waiting(), "it to die or to finish")
+        deaths += worker.poll() == -signal.SIGKILL
+    assert deaths == 3
+    found = shop.ask("compare")
+    assert (found["entries"], found["poisoned"], found["index"]) == (16, 1, 16)
+
+
 def test_an_index_job_killed_half_way_is_finished_by_another_worker(shop: Shop) -> None:
     shop.ask("bulk", 300)
     job = shop.start("django", "shopvision_index", "--json")

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import transaction
+from shopvision.search.releases import LiveRelease
+
+from shopvision.catalogue import outbox
+from shopvision.catalogue.models import CatalogueEntry
+from shopvision.tasks import engine
+from shopvision.tasks.engine import Background, HostLock
+from tests.factories import DemoProductFactory
+
+
+@pytest.fixture
+def thread_engine(settings: Any) -> None:
+    settings.SHOPVISION = {**settings.SHOPVISION, "ENGINE": "thread"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_immediate_engine_indexes_after_the_commit_and_not_before(live_release: LiveRelease) -> None:
+    with transaction.atomic():
+        product = DemoProductFactory()
+        assert not CatalogueEntry.objects.exists()
+    assert CatalogueEntry.objects.get().object_id == str(product.pk)
+    assert live_release.index.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_immediate_engine_does_nothing_after_a_rollback(live_release: LiveRelease) -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():
+        DemoProductFactory()
+        raise RuntimeError("no")
+    assert outbox.pending() == 0
+    assert live_release.index.count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_save_succeeds_when_the_work_behind_it_fails(
+    live_release: LiveRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> int:
+        raise MemoryError("of the worker")
+
+    monkeypatch.setattr(engine, "drain_outbox", fail)
+    DemoProductFactory()
+    assert outbox.pending() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_script_that_saves_products_starts_no_thread(thread_engine: None) -> None:
+    DemoProductFactory()
+    assert outbox.pending() == 1
+    assert not engine.worker_thread.started
+
+
+def test_a_background_thread_does_one_round_for_many_pokes() -> None:
+    rounds: list[int] = []
+    done = threading.Event()
+
+    def body(stop: threading.Event, news: threading.Event) -> None:
+        while not stop.is_set():
+            news.wait()
+            news.clear()
+            rounds.append(1)
+            done.set()
+            stop.wait(0.2)
+
+    thread = Background("test", body)
+    for _ in range(50):
+        thread.poke()
+    assert done.wait(5)
+    thread.end()
+    assert 1 <= len(rounds) <= 3
+
+
+def test_a_background_thread_that_died_is_started_again_by_the_next_poke() -> None:
+    runs: list[int] = []
+    done = threading.Event()
+
+    def body(stop: threading.Event, news: threading.Event) -> None:
+        runs.append(1)
+        done.set()
+        raise OSError("gone")
+
+    thread = Background("test", body)
+    thread.poke()
+    assert done.wait(5)
+    thread._thread.join(5)  # type: ignore[union-attr]
+    done.clear()
+    thread.poke()
+    assert done.wait(5)
+    assert len(runs) == 2
+    thread.end()
+
+
+def test_one_process_of_a_host_holds_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "worker.lock"
+    other = (
+        "import sys; from pathlib import Path; from shopvision.tasks.engine import HostLock\n"
+        "with HostLock(Path(sys.argv[1])) as lock: print(lock.taken())"
+    )
+    setup = "import django, os; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'; django.setup()\n"
+
+    def ask() -> str:
+        command = [sys.executable, "-c", setup + other, str(path)]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    with HostLock(path) as lock:
+        assert lock.taken()
+        assert lock.taken()  # it is ours already
+        assert ask() == "False"
+    assert ask() == "True"
+
+
+def test_nothing_is_sent_when_no_broker_answers_and_nothing_is_raised(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str, *args: Any) -> None:
+        raise ConnectionRefusedError("no broker")
+
+    monkeypatch.setattr(engine, "enqueue", refuse)
+    engine.send_wake("gpu.drain_outbox")
