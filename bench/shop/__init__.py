@@ -1,0 +1,1 @@
+"""A shop as small as can be, for benchmarks over HTTP."""

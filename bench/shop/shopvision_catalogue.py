@@ -1,0 +1,23 @@
+"""How shopvision reads this shop; what a shop's own file looks like."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from shopvision import Catalogue, register
+
+from .models import Product
+
+
+@register(Product)
+class ProductCatalogue(Catalogue):
+    """Products with one photo."""
+
+    images = "image"
+    title = "name"
+    price, stock = "price", "stock"
+    category = "category"
+
+    def visible(self, queryset: QuerySet[Any], context: Any) -> QuerySet[Any]:
+        """Active ones."""
+        return queryset.filter(active=True)
