@@ -216,7 +216,7 @@ def colour_blocks(pixels: np.ndarray, weights: np.ndarray | None = None) -> dict
         a pyramid of 1x1, 2x2 and 3x3 cells.
     """
     front = foreground(pixels) if weights is None else weights
-    codes = _codes(_shrink(pixels)).reshape(len(pixels), -1)
+    codes = _codes(_shrink(pixels)).reshape(len(pixels), WORK_SIDE**2)
     centre = _centre().ravel()
     fine, coarse = int(np.prod(FINE)), int(np.prod(COARSE)) * sum(n * n for n in LEVELS)
     out = {

@@ -54,9 +54,9 @@ def _central(maps: np.ndarray, share: float) -> np.ndarray:
 def _texture(maps: np.ndarray, front: np.ndarray) -> np.ndarray:
     """Foreground-weighted mean and deviation per channel, (N, 2 C)."""
     n, channels, height, width = maps.shape
-    weight = _pool(front, height, width).reshape(n, 1, -1)
+    weight = _pool(front, height, width).reshape(n, 1, height * width)
     weight = weight / weight.sum(-1, keepdims=True)
-    flat = maps.reshape(n, channels, -1)
+    flat = maps.reshape(n, channels, height * width)
     mean = (flat * weight).sum(-1)
     spread = np.sqrt(np.maximum((flat**2 * weight).sum(-1) - mean**2, 0))
     return np.concatenate([mean, spread], axis=1).astype(np.float32)
@@ -76,7 +76,7 @@ def _thumb(pixels: np.ndarray) -> np.ndarray:
     rows = np.add.reduceat(grey, edges, axis=1)
     sums = np.add.reduceat(rows, edges, axis=2)
     counts = np.diff(np.append(edges, side))
-    return np.asarray(sums / np.outer(counts, counts), np.float32).reshape(n, -1)
+    return np.asarray(sums / np.outer(counts, counts), np.float32).reshape(n, THUMB_SIDE**2)
 
 
 def pack(descriptors: Descriptors, row: int) -> bytes:
