@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shopvision.search import releases
+from shopvision.search.indexing import drain_outbox
+from shopvision.search.releases import LiveRelease
+
+from .factories import DemoProductFactory
 
 
 @pytest.fixture
@@ -23,8 +28,17 @@ def data_dir(settings: Any, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def live_release(db: None, data_dir: Path) -> Any:
+def live_release(db: None, data_dir: Path) -> Iterator[LiveRelease]:
     """The first release of a fresh shop: fake encoder, generic projection, empty index."""
-    releases._c.clear()
+    releases.reset()
     releases.bootstrap()
-    return releases.live()
+    yield releases.live()
+    releases.reset()
+
+
+@pytest.fixture
+def indexed_shop(live_release: LiveRelease) -> list[Any]:
+    """Twelve products of the demo shop, indexed: each another thing, with one photo."""
+    products = DemoProductFactory.create_batch(12)
+    drain_outbox()
+    return products

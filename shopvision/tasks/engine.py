@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import base64
 import fcntl
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +18,8 @@ from django.db import close_old_connections, connections
 
 from .. import conf, jobs, telemetry
 from ..catalogue import outbox
+from ..exceptions import EncoderUnavailable
+from ..search import releases
 from ..search.indexing import drain_outbox
 from . import duties
 
@@ -92,6 +95,7 @@ def connect() -> None:
     request_started.connect(_on_request, dispatch_uid="shopvision-engine")
     atexit.register(stop_threads)
     if conf.ENGINE == "celery":
+        releases.set_remote_sender(encode_in_worker)
         for name in TASKS:
             import_module(name)
 
@@ -227,21 +231,46 @@ def enqueue(name: str, *args: Any, expires: float = WAKE_EXPIRES_SECONDS) -> Non
     Raises:
         Exception: whatever the broker's client raises; the caller logs it and goes on.
     """
+    _send(name, args, expires=expires, ignore_result=True)
+
+
+def _send(name: str, args: Sequence[Any], *, expires: float, ignore_result: bool) -> Any:
     queue = conf.QUEUES[name.partition(".")[0]]
     options = {**_TIMEOUTS, **current_app.conf.broker_transport_options}
     with current_app.connection_for_write(
         connect_timeout=BROKER_SECONDS, transport_options=options
     ) as broker:
         broker.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_SECONDS)
-        current_app.send_task(
+        return current_app.send_task(
             f"shopvision.tasks.{name}",
             args=args,
             queue=queue,
             expires=expires,
             connection=broker,
             retry=False,
-            ignore_result=True,
+            ignore_result=ignore_result,
         )
+
+
+def encode_in_worker(payload: bytes, timeout_s: float) -> bytes:
+    """Let a worker of the gpu queue describe a photo; needs a Celery result backend.
+
+    Args:
+        payload: from ``vision.remote.encode_request``.
+        timeout_s: from now until the answer is here.
+
+    Raises:
+        EncoderUnavailable: nobody answered in time, or there is no broker or result backend.
+    """
+    text = base64.b64encode(payload).decode()
+    try:
+        answer = _send("gpu.encode_query", [text], expires=timeout_s, ignore_result=False)
+        try:
+            return base64.b64decode(answer.get(timeout=timeout_s))
+        finally:
+            answer.forget()
+    except Exception as error:
+        raise EncoderUnavailable(f"{type(error).__name__}: {error}") from error
 
 
 def _sender(task: str) -> Callable[[threading.Event, threading.Event], None]:

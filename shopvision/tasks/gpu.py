@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import time
 
 from celery import shared_task
 
 from .. import conf
 from ..catalogue import outbox
+from ..search import releases
+from ..vision.remote import answer_request
 from . import duties, engine
 from .base import OurTask
 
@@ -25,3 +28,9 @@ def drain_outbox() -> int:
     if done and outbox.pending():
         engine.send_wake("gpu.drain_outbox")
     return done
+
+
+@shared_task(base=OurTask, queue=QUEUE, ignore_result=False, acks_late=False, autoretry_for=())
+def encode_query(payload: str) -> str:
+    """Describe a shopper's photo (base64 of ``vision.remote.encode_request``); never tried twice."""
+    return base64.b64encode(answer_request(releases.live().encoder, base64.b64decode(payload))).decode()
