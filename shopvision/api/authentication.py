@@ -28,9 +28,6 @@ class ShopSession(BaseAuthentication):
 
 def staff_authenticators() -> list[BaseAuthentication]:
     """The session, then the shop's own DRF defaults (tokens for a scraper), for endpoints that only read."""
-    own = [
-        made
-        for made in api_settings.DEFAULT_AUTHENTICATION_CLASSES
-        if not issubclass(made, SessionAuthentication)
-    ]
+    classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
+    own = [made for made in classes if not issubclass(made, SessionAuthentication)]
     return [ShopSession(), *(made() for made in own)]

@@ -75,10 +75,11 @@ SEARCH_BODY: dict[str, Any] = {
 
 def described(*, staff: bool = False, **words: Any) -> Callable[[Method], Method]:
     """``extend_schema`` that does not ask which schema class or sign-in the shop's DRF settings name."""
+    auth: Any = [{"session": []}] if staff else [{}]
 
     def wrap(method: Method) -> Method:
         method.__dict__["kwargs"] = {"schema": AutoSchema}
-        return extend_schema(auth=[{"session": []}] if staff else [{}], **words)(method)
+        return extend_schema(auth=auth, **words)(method)
 
     return wrap
 
@@ -121,5 +122,6 @@ def _described() -> dict[str, Any]:
     }
     patterns = import_string("shopvision.urls.urlpatterns")
     with _lock, patched_settings(ours):
-        schema: dict[str, Any] = SchemaGenerator(patterns=patterns).get_schema(request=None, public=True)
+        generator: Any = SchemaGenerator(patterns=patterns)  # type: ignore[no-untyped-call]
+        schema: dict[str, Any] = generator.get_schema(request=None, public=True)
     return schema

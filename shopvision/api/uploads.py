@@ -59,7 +59,7 @@ class InMemoryHandler(FileUploadHandler):
             raise _too_large()
         self.buffer.write(raw_data)
 
-    def file_complete(self, file_size: int) -> UploadedFile:
+    def file_complete(self, file_size: int) -> UploadedFile[Any]:
         """The whole file."""
         self.buffer.seek(0)
         return InMemoryUploadedFile(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser, MultiPartParser
-from rest_framework.permissions import AllowAny, BasePermission, IsAdminUser
+from rest_framework.permissions import AllowAny, IsAdminUser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -28,26 +28,27 @@ Asked = TypeVar("Asked", bound="Serializer[Any]")
 class AlwaysJSON(BaseContentNegotiation):
     """One representation: no 406, and no ``?format=`` of DRF's."""
 
-    def select_parser(self, request: Request, parsers: Sequence[BaseParser]) -> BaseParser | None:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         """The parser of the request's content type."""
         media = (request.content_type or "").partition(";")[0].strip().lower()
         return next((parser for parser in parsers if parser.media_type == media), None)
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
         """JSON."""
-        return renderers[0], str(renderers[0].media_type)
+        first = next(iter(renderers))
+        return first, str(first.media_type)
 
 
 class PublicView(APIView):
     """Anyone may ask, so often; answers and errors are JSON."""
 
-    authentication_classes: ClassVar = [ShopSession]
-    permission_classes: ClassVar[list[type[BasePermission]]] = [AllowAny]
-    throttle_classes: ClassVar[list[type[BaseThrottle]]] = [BrowseThrottle]
-    parser_classes: ClassVar = [MultiPartParser, CappedJSONParser]
-    renderer_classes: ClassVar = [JSONRenderer]
+    authentication_classes: Sequence[type[BaseAuthentication]] = (ShopSession,)
+    permission_classes: Sequence[Any] = (AllowAny,)
+    throttle_classes: Sequence[type[BaseThrottle]] = (BrowseThrottle,)
+    parser_classes = (MultiPartParser, CappedJSONParser)
+    renderer_classes = (JSONRenderer,)
     content_negotiation_class = AlwaysJSON
     versioning_class = None
     metadata_class = None
@@ -66,7 +67,7 @@ class PublicView(APIView):
 class StaffView(PublicView):
     """Staff of the shop only; reads."""
 
-    permission_classes: ClassVar = [IsAdminUser]
+    permission_classes = (IsAdminUser,)
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         """The session, or the shop's own tokens."""
@@ -76,8 +77,8 @@ class StaffView(PublicView):
 class ProbeView(PublicView):
     """For load balancers: nobody is asked who they are, and none is turned away."""
 
-    authentication_classes: ClassVar = []
-    throttle_classes: ClassVar = []
+    authentication_classes = ()
+    throttle_classes = ()
 
 
 def checked(kind: type[Asked], data: Any) -> Asked:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -27,7 +25,7 @@ REF = OpenApiParameter(
 class SearchView(PublicView):
     """Find products by a photo, or by one of the shop's own products."""
 
-    throttle_classes: ClassVar = [SearchThrottle]
+    throttle_classes = (SearchThrottle,)
 
     @described(
         operation_id="search",
@@ -103,7 +101,7 @@ class SimilarView(PublicView):
         return respond(found, given["limit"])
 
 
-def respond(found: Listing, limit: int, offset: int = 0, **more: Any) -> Response:
+def respond(found: Listing, limit: int, offset: int = 0) -> Response:
     """A listing as a response that no cache keeps: it holds prices, and may depend on who asks."""
     headers = {"Server-Timing": server_timing(found), "Cache-Control": "no-store"}
     return Response(answer(found, offset=offset, limit=limit), headers=headers)
