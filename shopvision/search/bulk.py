@@ -58,8 +58,6 @@ def index_all(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[
         yield _index_step(refs, place, total)
         drain_outbox(conf.BATCH_SIZE)
     yield from reconcile({}, {})
-    if tune_due():
-        yield from tune({}, {})
 
 
 def _index_step(refs: Sequence[ProductRef], place: Mapping[str, Any], total: IndexReport) -> Step:

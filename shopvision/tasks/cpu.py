@@ -11,7 +11,7 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 
-from .. import conf, jobs
+from .. import conf
 from . import duties, engine
 from .base import OurTask
 
@@ -49,7 +49,7 @@ def follow_index() -> int:
 @shared_task(base=OurTask, queue=QUEUE, soft_time_limit=None, time_limit=None)
 def run_jobs() -> int:
     """Run waiting jobs; a job renews its own lease and has no time limit."""
-    return jobs.run_waiting()
+    return duties.run_jobs()
 
 
 @worker_ready.connect(dispatch_uid="shopvision-tick")

@@ -53,7 +53,7 @@ def turn(clock: Clock, kind: str, stop: Callable[[], bool]) -> int:
     if clock.due("heartbeat", HEARTBEAT_SECONDS):
         jobs.here_i_am(kind)
     done = drain(stop)
-    jobs.run_waiting(stop)
+    run_jobs(stop)
     if clock.due("reconcile", conf.RECONCILE_SECONDS) and not stop():
         reconcile()
         done += drain(stop)
@@ -74,6 +74,15 @@ def drain(stop: Callable[[], bool]) -> int:
     return done
 
 
+def run_jobs(stop: Callable[[], bool] = lambda: False) -> int:
+    """Run waiting jobs, and tune if what they indexed is enough to learn from; how many were run."""
+    count = jobs.run_waiting(stop)
+    if count and not stop():
+        tune_if_due(wake=False)
+        count += jobs.run_waiting(stop)
+    return count
+
+
 def reconcile() -> int:
     """Queue the difference between the shop and us, bury orphans, tune if due; products that differed."""
     found = queue_differences()
@@ -81,14 +90,14 @@ def reconcile() -> int:
     return sum(found.values())
 
 
-def tune_if_due() -> None:
+def tune_if_due(*, wake: bool = True) -> None:
     """Start a tuning job when the live release never saw the shop's photos, and there are enough by now."""
     photos = tune_due()
     if not photos:
         return
     last = jobs.Job.objects.filter(kind="tune").first()
     if last is None or photos >= TUNE_AGAIN_AT * last.result.get("photos", 0):
-        jobs.start("tune")
+        jobs.start("tune", wake=wake)
 
 
 def follow_index() -> int:

@@ -103,14 +103,15 @@ def wait(condition: Callable[[], bool]) -> bool:
 
 def state() -> dict[str, Any]:
     """What is where."""
+    live = releases.live().row  # a tuned release may have taken over meanwhile
     twice = Embedding.objects.values("release", "image_id").annotate(n=Count("id")).filter(n__gt=1)
     return {
         "products": Product.objects.count(),
         "entries": CatalogueEntry.objects.filter(state="indexed").count(),
         "photos": CatalogueImage.objects.filter(state="indexed").count(),
         "rejected": CatalogueImage.objects.filter(state="rejected").count(),
-        "descriptors": Descriptor.objects.count(),
-        "embeddings": Embedding.objects.filter(vector__isnull=False).count(),
+        "descriptors": Descriptor.objects.filter(backbone_digest=live.backbone_digest).count(),
+        "embeddings": Embedding.objects.filter(release=live, vector__isnull=False).count(),
         "twice": twice.count(),
         "waiting": Outbox.objects.filter(state="waiting").count(),
         "held": Outbox.objects.exclude(lease="").count(),

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from demo_shop.models import Product
 from django.utils import timezone
-from shopvision.search.releases import LiveRelease
 
 from shopvision import jobs
 from shopvision.catalogue.models import CatalogueEntry, Outbox
 from shopvision.search.indexing import drain_outbox
 from shopvision.search.models import Demand, StoredSearch
+from shopvision.search.releases import LiveRelease
 from shopvision.tasks import duties
 from tests.factories import DemoProductFactory
 
@@ -101,7 +101,7 @@ def test_tuning_starts_once_there_are_enough_photos_and_not_again_before_they_do
     started: list[str] = []
     photos = [0]
     monkeypatch.setattr(duties, "tune_due", lambda: photos[0])
-    monkeypatch.setattr(duties.jobs, "start", started.append)
+    monkeypatch.setattr(duties.jobs, "start", lambda kind, wake: started.append(kind))
     duties.tune_if_due()
     assert started == []
     photos[0] = 50

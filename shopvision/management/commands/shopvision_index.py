@@ -16,6 +16,7 @@ from ...catalogue.adapter import catalogues
 from ...exceptions import InvalidRequest
 from ...jobs import Job
 from ...search import releases
+from ...search.bulk import tune_due
 from ...search.follow import verify
 from ..progress import Progress
 
@@ -43,8 +44,9 @@ class Command(BaseCommand):
         job = self._job(params, fresh=options["fresh"])
         if not options["json"]:
             self.stderr.write(_words(job))
-        self._run(job)
-        job.refresh_from_db()
+        self._run(job, "indexing")
+        if job.state == Job.State.DONE and tune_due():
+            self._run(jobs.start("tune", wake=False), "tuning")
         answer = {"job": str(job.pk), "state": job.state, "done": job.done, "failed": job.failed}
         answer |= {**job.result, "drift": verify(releases.live()).as_dict() if job.state == "done" else None}
         self.stdout.write(json.dumps(answer) if options["json"] else _summary(job, answer))
@@ -69,7 +71,7 @@ class Command(BaseCommand):
             return jobs.resume(last, wake=False)
         return jobs.start("index_all", params, wake=False)
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: Job, label: str) -> None:
         """Run it here, or watch the worker that was faster; an interrupt stops it after the batch in hand."""
 
         def interrupt(number: int, frame: FrameType | None) -> None:
@@ -78,7 +80,7 @@ class Command(BaseCommand):
             except InvalidRequest:
                 raise KeyboardInterrupt from None
 
-        bar = Progress("indexing")
+        bar = Progress(label)
         before = signal.signal(signal.SIGINT, interrupt)
         try:
             while not jobs.run(job, watch=lambda now: bar.show(now.done, now.total, now.message)):
@@ -90,6 +92,7 @@ class Command(BaseCommand):
         finally:
             signal.signal(signal.SIGINT, before)
             bar.close()
+            job.refresh_from_db()
 
 
 def _words(job: Job) -> str:
