@@ -1,4 +1,4 @@
-'''Visual search for any Django shop.
+"""Visual search for any Django shop.
 
 Reading order: conf, exceptions, types, signals, telemetry; images (bytes -> pixels), vision (pixels ->
 vectors), index (vectors -> neighbours), catalogue (the only package that knows the shop's models),
@@ -8,7 +8,7 @@ jobs and tasks (work in the background), api, admin, templatetags, management (t
 A shop needs two names from here::
 
     from shopvision import Catalogue, register
-'''
+"""
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any

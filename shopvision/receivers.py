@@ -20,7 +20,9 @@ def connect(adapter: Catalogue) -> None:
     """Listen to the adapter's model, its related models and their many-to-many tables."""
     uid = f"shopvision:{adapter.source}"
     for signal in (post_save, post_delete):
-        signal.connect(_guarded(adapter, _product_changed), sender=adapter.model, weak=False, dispatch_uid=uid)
+        signal.connect(
+            _guarded(adapter, _product_changed), sender=adapter.model, weak=False, dispatch_uid=uid
+        )
     for field in adapter.model._meta.many_to_many:
         m2m_changed.connect(
             _guarded(adapter, _many_changed),
@@ -32,7 +34,9 @@ def connect(adapter: Catalogue) -> None:
         model = apps.get_model(label)
         for signal in (pre_save, post_save, post_delete):
             handler = _moved_away if signal is pre_save else _related_changed
-            signal.connect(_guarded(adapter, handler), sender=model, weak=False, dispatch_uid=f"{uid}:{label}")
+            signal.connect(
+                _guarded(adapter, handler), sender=model, weak=False, dispatch_uid=f"{uid}:{label}"
+            )
 
 
 def _guarded(adapter: Catalogue, handler: Callable[..., None]) -> Callable[..., None]:

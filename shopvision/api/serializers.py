@@ -140,13 +140,17 @@ class RegionAnswer(serializers.Serializer):  # type: ignore[type-arg]
     """A part of the photo that shows something."""
 
     box = BoxAnswer(help_text="x0, y0, x1, y1 on the upright photo")
+    label = serializers.CharField(required=False, help_text="what it shows, most likely")
+    probability = serializers.FloatField(required=False, min_value=0, max_value=1)
 
 
 class CategoryAnswer(serializers.Serializer):  # type: ignore[type-arg]
-    """A category of the shop's."""
+    """What the photo shows, by the categories of what it looks like."""
 
     id = serializers.CharField()
     name = serializers.CharField(allow_blank=True)
+    probability = serializers.FloatField(min_value=0, max_value=1)
+    source = serializers.CharField(help_text="`predicted`, or `given` when the question named it")
 
 
 class QueryAnswer(serializers.Serializer):  # type: ignore[type-arg]

@@ -71,12 +71,21 @@ class Catalogue:
     def queryset(self) -> models.QuerySet[Any]:
         """Every product we may index; visibility is decided later, per visitor."""
         queryset = self.model._default_manager.all()
-        return queryset.select_related(*self._relations(False)).prefetch_related(*self._relations(True))
+        one, many = self._relations(False), self._relations(True)
+        queryset = queryset.select_related(*one) if one else queryset  # no name would mean every relation
+        return queryset.prefetch_related(*many)
 
     def _relations(self, many: bool) -> list[str]:
         """Relations our names cross, to be fetched together."""
         found: dict[str, None] = {}
-        for name in [*self._image_names(), self.title, self.description, self.category, self.price, self.stock]:
+        for name in [
+            *self._image_names(),
+            self.title,
+            self.description,
+            self.category,
+            self.price,
+            self.stock,
+        ]:
             step = _relation(self.model, name)
             if step and step[1] == many:
                 found[step[0]] = None
@@ -94,20 +103,24 @@ class Catalogue:
 
     def get_many(self, object_ids: Iterable[str]) -> dict[str, Any]:
         """Products by key, in one query and its prefetches; keys the shop does not have are left out."""
-        keys = [key for key in map(self._python_key, object_ids) if key is not None]
+        keys = self.python_keys(object_ids)
         return {self.object_id(product): product for product in self.queryset().filter(pk__in=keys)}
 
     def existing(self, object_ids: Iterable[str]) -> list[str]:
         """Which of these keys the shop has, in one light query."""
-        keys = [key for key in map(self._python_key, object_ids) if key is not None]
+        keys = self.python_keys(object_ids)
         rows = self.queryset().select_related(None).prefetch_related(None).filter(pk__in=keys)
         return [str(key) for key in rows.values_list("pk", flat=True)]
 
-    def _python_key(self, object_id: str) -> Any | None:
-        try:
-            return self.model._meta.pk.to_python(object_id)  # type: ignore[union-attr]
-        except ValidationError:
-            return None
+    def python_keys(self, object_ids: Iterable[str]) -> list[Any]:
+        """Keys as the model's primary key has them; texts that are no key are left out."""
+        found = []
+        for key in object_ids:
+            try:
+                found.append(self.model._meta.pk.to_python(key))
+            except ValidationError:
+                continue
+        return found
 
     def visible(self, queryset: models.QuerySet[Any], context: Any) -> models.QuerySet[Any]:
         """The products this visitor may see; ``context`` is the request, or None outside one."""
@@ -132,7 +145,7 @@ class Catalogue:
 
     def facts(self, product: Any) -> ProductFacts:
         """Title, words, categories, price, stock and group as the shop has them now."""
-        title = _plain(self._one(product, self.title)) or str(product)
+        title = self.title_of(product)
         categories = tuple(self.categories(product))
         words = [title, _plain(self._one(product, self.description)), *(one.name for one in categories)]
         words += [_plain(value) for name in self.filters for value in self._values(product, name)]
@@ -144,6 +157,10 @@ class Catalogue:
             in_stock=self.in_stock(product),
             group=self.group_of(product),
         )
+
+    def title_of(self, product: Any) -> str:
+        """The title without tags; the product's own text when it has none."""
+        return _plain(self._one(product, self.title)) or str(product)
 
     def price_of(self, product: Any) -> Decimal | None:
         """The price as a Decimal; None when there is none or it is no number."""
@@ -337,7 +354,9 @@ def register(model: type[models.Model]) -> Callable[[type[Catalogue]], type[Cata
         adapter = cls(model)
         if adapter.source in _registry:
             known = type(_registry[adapter.source]).__name__
-            raise Misconfigured(f"{model._meta.label} is registered already, by {known}; a model has one adapter")
+            raise Misconfigured(
+                f"{model._meta.label} is registered already, by {known}; a model has one adapter"
+            )
         _registry[adapter.source] = adapter
         for hook in on_register:
             hook(adapter)

@@ -21,13 +21,17 @@ class CatalogueEntry(models.Model):
 
     source = models.CharField(max_length=100)
     object_id = models.CharField(max_length=255)
-    group = models.CharField(max_length=360, db_index=True, help_text="variants with one group fold to one card")
+    group = models.CharField(
+        max_length=360, db_index=True, help_text="variants with one group fold to one card"
+    )
     title = models.CharField(max_length=500, blank=True)
     text = models.TextField(blank=True, help_text="lower-case words a text search looks in")
     categories = models.JSONField(default=list, help_text="[{id, name, ancestors}]")
     price = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
     in_stock = models.BooleanField(default=True)
-    fingerprint = models.CharField(max_length=64, blank=True, help_text="sha256 of all we project from the product")
+    fingerprint = models.CharField(
+        max_length=64, blank=True, help_text="sha256 of all we project from the product"
+    )
     state = models.CharField(max_length=16, choices=State.choices, default=State.PENDING, db_index=True)
     changed_at = models.DateTimeField(default=timezone.now, help_text="when the shop changed it")
     indexed_at = models.DateTimeField(null=True, blank=True, help_text="when it became searchable")
@@ -58,7 +62,9 @@ class CatalogueImage(models.Model):
     entry = models.ForeignKey(CatalogueEntry, on_delete=models.CASCADE, related_name="images")
     name = models.CharField(max_length=500, help_text="in the field's own storage")
     position = models.PositiveIntegerField(default=0, help_text="0 is the catalogue image")
-    content_digest = models.CharField(max_length=64, blank=True, db_index=True, help_text="sha256 of its bytes")
+    content_digest = models.CharField(
+        max_length=64, blank=True, db_index=True, help_text="sha256 of its bytes"
+    )
     perceptual_hash = models.BigIntegerField(null=True, help_text="64-bit difference hash, signed")
     width = models.PositiveIntegerField(default=0)
     height = models.PositiveIntegerField(default=0)

@@ -96,7 +96,9 @@ def _gone() -> Iterator[Drift]:
     """Entries whose product, or whose whole catalogue, is no longer there."""
     last = 0
     while True:
-        page = list(CatalogueEntry.objects.filter(pk__gt=last).order_by("pk").only("source", "object_id")[:PAGE])
+        page = list(
+            CatalogueEntry.objects.filter(pk__gt=last).order_by("pk").only("source", "object_id")[:PAGE]
+        )
         if not page:
             return
         last = page[-1].pk

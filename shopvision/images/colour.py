@@ -46,7 +46,7 @@ class NamedColour:
 
 
 def rgb_to_lab(rgb: np.ndarray) -> np.ndarray:
-    """sRGB 0-255 (..., 3) -> CIE L*a*b* float32 (..., 3), D65.
+    """SRGB 0-255 (..., 3) -> CIE L*a*b* float32 (..., 3), D65.
 
     Source: IEC 61966-2-1 (sRGB) and CIE 15:2004.
     """

@@ -138,6 +138,10 @@ class VectorIndex(ABC):
         """The last change applied; 0 for an empty index."""
 
     @abstractmethod
+    def as_of(self) -> datetime | None:
+        """When the last change was applied; None for an empty index."""
+
+    @abstractmethod
     def snapshot(self) -> None:
         """Fold the log of changes into a new immutable snapshot; readers go on undisturbed."""
 

@@ -106,6 +106,11 @@ class FlatIndex(VectorIndex):
         """See ``VectorIndex.sequence``."""
         return self._current().sequence
 
+    def as_of(self) -> datetime | None:
+        """See ``VectorIndex.as_of``."""
+        moment = self._current().as_of
+        return datetime.fromtimestamp(moment, UTC) if moment else None
+
     def snapshot(self) -> None:
         """See ``VectorIndex.snapshot``."""
         with self._mutex, files.writer_lock(self.location):
@@ -125,8 +130,7 @@ class FlatIndex(VectorIndex):
         """See ``VectorIndex.health``."""
         try:
             view = self._current()
-            as_of = datetime.fromtimestamp(view.as_of, UTC) if view.as_of else None
-            return IndexHealth(True, "", view.count, view.sequence, as_of, files.size(self.location))
+            return IndexHealth(True, "", view.count, view.sequence, self.as_of(), files.size(self.location))
         except (IndexUnavailable, WrongEncoder, OSError) as error:
             return IndexHealth(False, str(error), 0, 0, None, 0)
 

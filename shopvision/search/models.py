@@ -36,7 +36,9 @@ class Demand(models.Model):
     class Meta:
         verbose_name_plural = "demand"
         constraints = [
-            models.UniqueConstraint(fields=["day", "category", "colour", "text"], name="shopvision_demand_once")
+            models.UniqueConstraint(
+                fields=["day", "category", "colour", "text"], name="shopvision_demand_once"
+            )
         ]
 
     def __str__(self) -> str:

@@ -24,7 +24,9 @@ DRIFT_KEY = "shopvision:drift"
 
 def counts() -> dict[str, Any]:
     """Entries, photos and waiting changes by state; and how long the oldest change has waited, in seconds."""
-    waiting = Outbox.objects.filter(state=Outbox.State.WAITING).aggregate(n=Count("id"), oldest=Min("created_at"))
+    waiting = Outbox.objects.filter(state=Outbox.State.WAITING).aggregate(
+        n=Count("id"), oldest=Min("created_at")
+    )
     age = (timezone.now() - waiting["oldest"]).total_seconds() if waiting["oldest"] else 0.0
     return {
         "products": _by_state(CatalogueEntry),

@@ -101,7 +101,7 @@ class Projection:
         return unit((unit(block) - self.means[name]) @ self.maps[name]) * np.float32(self.scales[name])
 
     def to_bytes(self) -> bytes:
-        """safetensors with a JSON record; the same projection always gives the same bytes."""
+        """Safetensors with a JSON record; the same projection always gives the same bytes."""
         tensors = {"final": self.final, "centre": self.centre}
         for name in self.maps:
             tensors[f"map.{name}"] = self.maps[name]

@@ -1,0 +1,210 @@
+"""The journeys: search_by_photo, similar_products and their further pages; a screen each."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from django.core.exceptions import ValidationError
+
+from . import signals, telemetry
+from .catalogue.models import CatalogueEntry
+from .exceptions import InvalidRequest
+from .images.colour import dominant_colours
+from .images.crop import crop, propose
+from .images.decode import decode
+from .index.models import Embedding
+from .search import releases, store
+from .search.match import decide
+from .search.photos import limits
+from .search.present import Query, present
+from .search.query import Answer, Found, category_vote, facets, narrow_by_text, nearest
+from .search.releases import LiveRelease
+from .types import EVERYTHING, FULL_FRAME, Filter, Listing, ProductRef, Region
+from .vision.projection import unit
+
+
+def search_by_photo(
+    data: bytes,
+    *,
+    region: Region | None = None,
+    text: str = "",
+    where: Filter = EVERYTHING,
+    limit: int = 24,
+    context: Any = None,
+) -> Listing:
+    """Products that look like a photo, best first; the photo is dropped when this returns.
+
+    Args:
+        data: the file's bytes, untrusted.
+        region: the part of the upright photo that is meant; the whole if not given.
+        text: words that title, description or category must hold as well.
+        where: exact filters.
+        limit: products on the first page.
+        context: the request, for the shop's own ``visible``.
+
+    Raises:
+        ImageRejected: the bytes are no photo we can use.
+        TemporaryFailure: nothing is indexed yet, or no encoder answered.
+    """
+    clock = _Clock()
+    image = decode(data, limits())
+    subject = crop(image, region) if region else image
+    clock.lap("decode")
+    live = releases.live()
+    blocks = live.query_encoder.describe([subject])
+    clock.lap("encode")
+    vector = live.projection.embed(blocks)[0]
+    colours = [one.name for one in dominant_colours(subject)]
+    clock.lap("colour")
+    narrowed = narrow_by_text(text, where)
+    whole = hashlib.sha256(data).hexdigest() if region is None else ""
+    answer = nearest(live, vector, where=narrowed, context=context, exact_digest=whole)
+    clock.lap("index")
+    query = Query(blocks, tuple(colours), where)
+    listing, found = _listing(live, answer, query, "photo", limit, clock, judge=narrowed == EVERYTHING)
+    category = listing.query["category"]
+    boxes = [region] if region else propose(image)[:3] or [FULL_FRAME]
+    listing = replace(listing, query={**listing.query, "regions": _regions(boxes, category)})
+    clock.lap("regions")
+    if listing.match is not None and listing.match.level == "none":
+        store.record_demand(category["name"] if category else "", colours[0] if colours else "", text)
+    return _keep(live, listing, found, "photo", clock)
+
+
+def similar_products(
+    ref: ProductRef,
+    *,
+    where: Filter = EVERYTHING,
+    limit: int = 24,
+    context: Any = None,
+    alternatives: bool = False,
+) -> Listing:
+    """Products that look like one of the shop's, from stored embeddings: nothing is encoded.
+
+    Args:
+        ref: the product; it and its variants are left out.
+        alternatives: only what can be bought now, to stand in for a product that is out of stock.
+
+    Raises:
+        InvalidRequest: the product is not in the index (code ``not_found``).
+        TemporaryFailure: nothing is indexed yet.
+    """
+    clock = _Clock()
+    live = releases.live()
+    entry = CatalogueEntry.objects.filter(source=ref.source, object_id=ref.object_id).first()
+    vectors = _vectors_of(live, entry) if entry else np.empty((0, 0))
+    if entry is None or not len(vectors):
+        raise InvalidRequest(f"product {ref} is not in the index: it has no photo yet", code="not_found")
+    variants = CatalogueEntry.objects.filter(group=entry.group).values_list("pk", flat=True)
+    where = replace(where, exclude=where.exclude | {entry.pk, *variants})
+    if alternatives:
+        where = replace(where, in_stock=True)
+    answer = nearest(live, unit(vectors.mean(0)[None])[0], where=where, context=context)
+    clock.lap("index")
+    query = Query(store.descriptors_of_entry(live, entry.pk), store.colours_of_entry(entry.pk), where)
+    listing, found = _listing(live, answer, query, "similar", limit, clock, judge=False)
+    return _keep(live, listing, found, "similar", clock)
+
+
+def stored_page(search_id: str, *, offset: int, limit: int, context: Any = None) -> Listing:
+    """A further page of a search; what the shop has hidden or sold out of since is left out.
+
+    Raises:
+        InvalidRequest: the search is unknown or its time has passed (code ``not_found``).
+    """
+    clock = _Clock()
+    kept = store.read(_uuid(search_id))
+    hits, answer = store.page(kept, offset, limit, context)
+    clock.lap("facts")
+    return Listing(
+        id=search_id,
+        hits=hits,
+        count=len(answer),
+        match=store.match_of(kept),
+        query=kept["query"],
+        facets=kept["facets"],
+        encoder=kept["encoder"],
+        index=kept["index"],
+        took_ms=clock.total(),
+        timings=clock.laps,
+    )
+
+
+def forget(search_id: str) -> None:
+    """Delete a search; unknown ones are forgotten already."""
+    store.forget(_uuid(search_id))
+
+
+def _listing(
+    live: LiveRelease, answer: Answer, query: Query, kind: str, limit: int, clock: _Clock, *, judge: bool
+) -> tuple[Listing, tuple[Found, ...]]:
+    """A first page with everything that is said about the whole answer, and the whole answer."""
+    hits, found = present(live, answer.found, query, limit)
+    clock.lap("facts")
+    as_of = live.index.as_of()
+    listing = Listing(
+        id=uuid.uuid4().hex,
+        hits=hits,
+        count=len(found),
+        match=decide(answer.similarities, live.row.background) if judge else None,
+        query={"category": category_vote(found) if kind == "photo" else None, "stored": False},
+        facets=facets(found),
+        encoder=str(live.row),
+        index={"as_of": as_of.isoformat(timespec="seconds") if as_of else None, "size": live.index.count()},
+    )
+    clock.lap("facets")
+    return listing, found
+
+
+def _keep(live: LiveRelease, listing: Listing, found: Sequence[Found], kind: str, clock: _Clock) -> Listing:
+    """Store what further pages need, tell the listeners, and note the time."""
+    quantiles = live.row.background.get("quantiles") or []
+    stored = store.write(listing, found, quantiles, kind, clock.laps, clock.total())
+    clock.lap("store")
+    count = listing.count if stored else len(listing.hits)
+    listing = replace(listing, took_ms=clock.total(), timings=clock.laps, count=count)
+    telemetry.observe(f"search_{kind}", listing.took_ms)
+    signals.search_performed.send_robust(Listing, listing=listing, kind=kind)
+    return listing
+
+
+def _regions(boxes: Sequence[Region], category: dict[str, Any] | None) -> list[dict[str, Any]]:
+    label = {"label": category["name"], "probability": category["probability"]} if category else {}
+    return [
+        {"box": [round(x, 4) for x in box.box()], **(label if i == 0 else {})} for i, box in enumerate(boxes)
+    ]
+
+
+def _vectors_of(live: LiveRelease, entry: CatalogueEntry) -> np.ndarray:
+    rows = Embedding.objects.filter(release=live.row, entry_id=entry.pk, vector__isnull=False)
+    data = [bytes(v) for v in rows.values_list("vector", flat=True) if v is not None]
+    return np.stack([np.frombuffer(v, "<f2").astype(np.float32) for v in data]) if data else np.empty((0, 0))
+
+
+def _uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except (ValueError, ValidationError):
+        raise InvalidRequest("no such search", code="not_found") from None
+
+
+class _Clock:
+    """Milliseconds by stage of one answer."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = self.laps.get(name, 0.0) + (now - self._last) * 1000
+        self._last = now
+
+    def total(self) -> float:
+        return (time.perf_counter() - self._start) * 1000

@@ -1,0 +1,153 @@
+"""Judge a projection on photos that its fit has not seen; photos of products the index does not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..vision.projection import Projection, TrainingSet, diverse_products, fit, gallery
+from .match import NEIGHBOURS, features
+
+FOLDS = 2  # each fold costs a fit
+MAX_QUERIES = 1000
+MIN_DIVERSE = 8  # products with really different photos, from which photos are held out; else views are
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """recall@1 of a candidate's recipe and of the current projection, on the same held-out queries.
+
+    Args:
+        candidate, current: recall@1, [0, 1].
+        queries: how many.
+        kind: ``photos`` held out, or ``views`` (augmented) where products have one photo.
+    """
+
+    candidate: float
+    current: float
+    queries: int
+    kind: str
+
+    @property
+    def tie(self) -> bool:
+        """Neither found more."""
+        return self.candidate == self.current
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def judge(training: TrainingSet, current: Projection, *, dim: int) -> Judgement:
+    """Fit the recipe without some photos and look for them; the current projection looks for the same.
+
+    Where enough products have really different photos, each fold holds out a share of their photos. Else
+    the products are halved: the fit sees one half's augmented views, the queries are the other half's.
+    """
+    diverse = diverse_products(training)
+    kind = "photos" if len(diverse) >= MIN_DIVERSE else "views"
+    hits = {"candidate": 0, "current": 0}
+    total = 0
+    for fold in range(FOLDS):
+        queries, kept = (
+            _photo_fold(training, diverse, fold) if kind == "photos" else _view_fold(training, fold)
+        )
+        if not len(queries[1]):
+            continue
+        total += len(queries[1])
+        for name, projection in (("candidate", fit(kept, dim=dim)), ("current", current)):
+            hits[name] += _found(projection, kept, *queries)
+    share = max(total, 1)
+    return Judgement(round(hits["candidate"] / share, 4), round(hits["current"] / share, 4), total, kind)
+
+
+Queries = tuple[dict[str, np.ndarray], np.ndarray]
+
+
+def _photo_fold(training: TrainingSet, diverse: Sequence[int], fold: int) -> tuple[Queries, TrainingSet]:
+    """Every second further photo of diverse products is held out; catalogue images stay."""
+    place = np.zeros(len(training), int)
+    for product in diverse:
+        others = np.flatnonzero((training.products == product) & ~training.is_catalogue)
+        place[others] = np.arange(len(others)) % FOLDS + 1
+    held = np.flatnonzero(place == fold + 1)[:MAX_QUERIES]
+    kept = training.take(np.flatnonzero(place != fold + 1))
+    return ({n: b[held] for n, b in training.descriptors.items()}, training.products[held]), kept
+
+
+def _view_fold(training: TrainingSet, fold: int) -> tuple[Queries, TrainingSet]:
+    """Augmented views of every second product are the queries; the fit sees the others' views."""
+    if training.augmented is None or training.augmented_of is None:
+        return ({}, np.empty(0, int)), training
+    owners = training.products[training.augmented_of]
+    half = np.unique(owners, return_inverse=True)[1] % FOLDS == fold
+    queries = {n: b[half][:MAX_QUERIES] for n, b in training.augmented.items()}
+    kept = TrainingSet(
+        training.descriptors,
+        training.products,
+        training.is_catalogue,
+        {n: b[~half] for n, b in training.augmented.items()},
+        training.augmented_of[~half],
+    )
+    return (queries, owners[half][:MAX_QUERIES]), kept
+
+
+def _found(
+    projection: Projection, kept: TrainingSet, queries: dict[str, np.ndarray], wanted: np.ndarray
+) -> int:
+    """How many queries have their own product first."""
+    best = _ranked(projection, kept, queries)[1][:, 0]
+    return int((best == wanted).sum())
+
+
+def _ranked(
+    projection: Projection, kept: TrainingSet, queries: dict[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each query the similarities of all products, best first, and the products in that order."""
+    vectors = gallery(projection.embed(kept.descriptors), kept.products, kept.is_catalogue)
+    similarities = projection.embed(queries) @ vectors.T
+    names, place = np.unique(kept.products, return_inverse=True)
+    best = np.full((len(similarities), len(names)), -2.0, np.float32)
+    np.maximum.at(best.T, place, similarities.T)
+    order = np.argsort(-best, axis=1)
+    return np.take_along_axis(best, order, 1), names[order]
+
+
+def no_match_examples(
+    training: TrainingSet, categories: np.ndarray, *, dim: int, quantiles: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Examples for the no-match decision, made from the catalogue alone.
+
+    Half of the categories are taken out of fit and index: their photos are of "something not sold". Held-out
+    photos (or views) of the other half are of something sold. Then the halves change places.
+
+    Args:
+        categories: a number per photo, int (N,).
+
+    Returns:
+        ``match.features`` of each example, (M, 5), and whether it is sold, bool (M,); both empty when there
+        are not two categories.
+    """
+    kinds = np.unique(categories)
+    rows: list[np.ndarray] = []
+    sold: list[bool] = []
+    if len(kinds) < 2:
+        return np.empty((0, 5)), np.empty(0, bool)
+    for fold in range(FOLDS):
+        inside = np.isin(categories, kinds[fold::FOLDS])
+        known, unknown = training.take(np.flatnonzero(inside)), training.take(np.flatnonzero(~inside))
+        diverse = diverse_products(known)
+        photos = len(diverse) >= MIN_DIVERSE // 2
+        queries, kept = _photo_fold(known, diverse, 0) if photos else _view_fold(known, 0)
+        if not len(queries[1]) or len(np.unique(kept.products)) < 2:
+            continue
+        projection = fit(kept, dim=dim)
+        strange = unknown.descriptors if photos else (unknown.augmented or unknown.descriptors)
+        for blocks, is_sold in ((queries[0], True), (strange, False)):
+            found = _ranked(projection, kept, {n: b[:MAX_QUERIES] for n, b in blocks.items()})[0]
+            rows += [features(one[:NEIGHBOURS], quantiles) for one in found]
+            sold += [is_sold] * len(found)
+    return np.array(rows).reshape(-1, 5), np.array(sold, bool)

@@ -1,0 +1,227 @@
+"""The read path: vector -> nearest products that this visitor may see, with what the shop says of them now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.db.models import Q
+
+from .. import conf
+from ..catalogue.adapter import Catalogue, catalogues
+from ..catalogue.models import CatalogueEntry, CatalogueImage
+from ..exceptions import ShopvisionError
+from ..types import EVERYTHING, Filter, ProductRef
+from .releases import LiveRelease
+
+OVER_FETCH = 1.5  # products asked of the index beyond what can be shown: hidden ones and variants fall out
+DEEPEST = 4  # times the first depth, before a search gives up filling its pages
+VOTERS = 10  # nearest products that vote on the photo's category
+TEXT_LIMIT = 50_000  # products a text may narrow to before it is taken for no help
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A product found: entry, reference, nearest photo, similarity."""
+
+    entry_id: int
+    ref: ProductRef
+    image_id: int
+    similarity: float
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Products in order, and the similarities of the nearest ones whether shown or not."""
+
+    found: tuple[Found, ...]
+    similarities: np.ndarray
+
+
+def nearest(
+    live: LiveRelease,
+    vector: np.ndarray,
+    *,
+    where: Filter = EVERYTHING,
+    context: Any = None,
+    exact_digest: str = "",
+    limit: int | None = None,
+) -> Answer:
+    """The nearest products that pass the filter and that the shop lets this visitor see, variants folded.
+
+    The index filters exactly; then the shop's own ``visible`` decides, in one query per catalogue. The depth
+    is doubled until ``limit`` products are left or the index has no more.
+
+    Args:
+        exact_digest: sha256 of the query photo's bytes; the product that has this very file comes first.
+        limit: products wanted; SEARCH_MAX_RESULTS if not given.
+    """
+    wanted = limit or conf.SEARCH_MAX_RESULTS
+    k = int(wanted * OVER_FETCH) + 10
+    for _ in range(DEEPEST):
+        hits = live.index.query(vector, k, where=where, digest=live.row.digest)
+        found = _visible(_entries(hits), context)
+        if len(found) >= wanted or len(hits) < k:
+            break
+        k *= 2
+    found = _fold_variants(_own_file_first(found, exact_digest))
+    return Answer(tuple(found[:wanted]), hits.similarities)
+
+
+def _entries(hits: Any) -> list[Found]:
+    rows = CatalogueEntry.objects.filter(pk__in=hits.products.tolist())
+    known = {pk: rest for pk, *rest in rows.values_list("pk", "source", "object_id", "group")}
+    found = []
+    for image, product, similarity in zip(
+        hits.ids.tolist(), hits.products.tolist(), hits.similarities.tolist(), strict=True
+    ):
+        if product in known:
+            source, object_id, group = known[product]
+            found.append(Found(product, ProductRef(source, object_id), image, similarity, group))
+    return found
+
+
+def _visible(found: Sequence[Found], context: Any) -> list[Found]:
+    """Those that exist in the shop now and that it lets the visitor see; order kept."""
+    allowed = set(visible_refs([one.ref for one in found], context))
+    return [one for one in found if one.ref in allowed]
+
+
+def visible_refs(refs: Sequence[ProductRef], context: Any) -> list[ProductRef]:
+    """The same for references; one light query per catalogue."""
+    allowed: set[ProductRef] = set()
+    for source, keys in _by_source(refs).items():
+        shop = catalogues().get(source)
+        if shop is not None:
+            allowed.update(ProductRef(source, key) for key in visible_keys(shop, keys, context))
+    return [ref for ref in refs if ref in allowed]
+
+
+def visible_keys(shop: Catalogue, keys: Sequence[str], context: Any) -> list[str]:
+    """Which of these products the visitor may see: one light query of the shop's own."""
+    light = shop.queryset().select_related(None).prefetch_related(None).order_by()
+    rows = shop.visible(light.filter(pk__in=shop.python_keys(keys)), context)
+    return [str(key) for key in rows.values_list("pk", flat=True)]
+
+
+def _by_source(refs: Iterable[ProductRef]) -> dict[str, list[str]]:
+    out: dict[str, list[str]] = {}
+    for ref in refs:
+        out.setdefault(ref.source, []).append(ref.object_id)
+    return out
+
+
+def _own_file_first(found: list[Found], digest: str) -> list[Found]:
+    """The product whose photo is byte for byte the query comes first, whoever else shares the look."""
+    if not digest or not found:
+        return found
+    rows = CatalogueImage.objects.filter(content_digest=digest, entry_id__in=[one.entry_id for one in found])
+    own = set(rows.values_list("entry_id", flat=True))
+    return sorted(found, key=lambda one: one.entry_id not in own)
+
+
+def _fold_variants(found: Sequence[Found]) -> list[Found]:
+    """The nearest of each group of variants."""
+    best: dict[str, Found] = {}
+    for one in found:
+        best.setdefault(one.group, one)
+    return list(best.values())
+
+
+def narrow_by_text(text: str, where: Filter) -> Filter:
+    """The filter, narrowed to products whose title, description or category hold every word of the text."""
+    words = text.lower().split()
+    if not words:
+        return where
+    condition = Q()
+    for word in words:
+        condition &= Q(text__contains=word)
+    keys = frozenset(CatalogueEntry.objects.filter(condition).values_list("pk", flat=True)[:TEXT_LIMIT])
+    products = keys if where.products is None else keys & where.products
+    return Filter(
+        categories=where.categories,
+        price_min=where.price_min,
+        price_max=where.price_max,
+        in_stock=where.in_stock,
+        sources=where.sources,
+        products=products,
+        exclude=where.exclude,
+    )
+
+
+def passes_now(where: Filter, facts: Mapping[str, Any]) -> bool:
+    """Do the shop's price and stock of this moment still pass the filter."""
+    price = facts.get("price")
+    if where.price_min is not None and (price is None or price < where.price_min):
+        return False
+    if where.price_max is not None and (price is None or price > where.price_max):
+        return False
+    return where.in_stock is None or facts.get("in_stock") == where.in_stock
+
+
+def facts_now(refs: Sequence[ProductRef]) -> dict[ProductRef, dict[str, Any]]:
+    """What the shop says now of some products: title, url, image, price, in_stock; gone ones are left out."""
+    out: dict[ProductRef, dict[str, Any]] = {}
+    for source, keys in _by_source(refs).items():
+        shop = catalogues().get(source)
+        if shop is None:
+            continue
+        for key, product in shop.get_many(keys).items():
+            out[ProductRef(source, key)] = _facts(shop, product)
+    return out
+
+
+def _facts(shop: Catalogue, product: Any) -> dict[str, Any]:
+    files = shop.image_files(product)
+    try:
+        image = str(files[0].url) if files else ""
+    except (ValueError, NotImplementedError, ShopvisionError):
+        image = ""
+    return {
+        "title": shop.title_of(product),
+        "url": shop.url(product),
+        "image": image,
+        "price": shop.price_of(product),
+        "in_stock": shop.in_stock(product),
+    }
+
+
+def category_vote(found: Sequence[Found]) -> dict[str, Any] | None:
+    """The category most of the nearest products are in, weighted by similarity; None when they have none."""
+    voters = found[:VOTERS]
+    rows = CatalogueEntry.objects.filter(pk__in=[one.entry_id for one in voters])
+    categories = dict(rows.values_list("pk", "categories"))
+    votes: dict[str, float] = {}
+    names: dict[str, str] = {}
+    total = 0.0
+    for one in voters:
+        weight = max(one.similarity, 0.0) ** 4 + 1e-6  # near neighbours speak louder
+        total += weight
+        for category in categories.get(one.entry_id) or []:
+            votes[category["id"]] = votes.get(category["id"], 0.0) + weight
+            names[category["id"]] = category["name"]
+    if not votes:
+        return None
+    best = max(votes, key=lambda key: votes[key])
+    return {
+        "id": best,
+        "name": names[best],
+        "probability": round(votes[best] / total, 3),
+        "source": "predicted",
+    }
+
+
+def facets(found: Sequence[Found]) -> dict[str, Any]:
+    """How many of the products found are in each category, most first."""
+    rows = CatalogueEntry.objects.filter(pk__in=[one.entry_id for one in found])
+    counts: dict[str, int] = {}
+    names: dict[str, str] = {}
+    for categories in rows.values_list("categories", flat=True):
+        for category in categories:
+            counts[category["id"]] = counts.get(category["id"], 0) + 1
+            names[category["id"]] = category["name"]
+    ordered = sorted(counts, key=lambda key: (-counts[key], names[key]))
+    return {"category": [{"id": key, "name": names[key], "count": counts[key]} for key in ordered[:20]]}

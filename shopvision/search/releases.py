@@ -1,0 +1,326 @@
+"""The encoder release that answers searches: open it once a process, switch, roll back."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from django.db import connections, transaction
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from PIL import Image
+
+from .. import conf, signals, telemetry
+from ..exceptions import Misconfigured, ShopvisionError, TemporaryFailure
+from ..index.base import VectorIndex
+from ..index.models import Artefact, EncoderRelease
+from ..vision.backbones import graph_for
+from ..vision.base import Encoder
+from ..vision.onnx_encoder import OnnxEncoder
+from ..vision.projection import Projection, generic
+from ..vision.quantise import CALIBRATION_PHOTOS, MIN_CALIBRATION_PHOTOS, quantise
+from ..vision.remote import RemoteEncoder
+from .embeddings import build_release
+from .follow import follow
+from .sample import sample_photos
+
+State = EncoderRelease.State
+KEPT_OPEN = 3  # live, the one being built beside it, the one before
+_lock = threading.RLock()
+_open: dict[str, LiveRelease] = {}
+_sender: Callable[[bytes, float], bytes] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class LiveRelease:
+    """A release ready for use: its row, encoder, projection and index."""
+
+    row: EncoderRelease
+    encoder: Encoder
+    projection: Projection
+    index: VectorIndex
+
+    @cached_property
+    def query_encoder(self) -> Encoder:
+        """Encodes query photos: here, or in a worker with this process as the fall-back."""
+        if conf.ENCODE_IN == "worker" and _sender is not None:
+            return RemoteEncoder(
+                self.encoder.spec, _sender, timeout_s=conf.ENCODE_TIMEOUT_SECONDS, fallback=self.encoder
+            )
+        return self.encoder
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What this process last knew of the live release."""
+
+    pk: int = 0
+    checked: float = float("-inf")
+    following: bool = False
+
+
+_seen = _Seen()
+
+
+def set_remote_sender(send: Callable[[bytes, float], bytes] | None) -> None:
+    """Say how a request reaches a worker's encoder: ``send(payload, timeout_s) -> answer``."""
+    global _sender
+    _sender = send
+
+
+def live() -> LiveRelease:
+    """The live release, opened once a process; a switch is noticed within POLL_SECONDS.
+
+    Raises:
+        TemporaryFailure: the shop has none yet (``warming``).
+    """
+    fresh = time.monotonic() - _seen.checked < conf.POLL_SECONDS
+    if fresh:
+        for one in list(_open.values()):
+            if one.row.pk == _seen.pk:
+                return one
+    with _lock:
+        row = EncoderRelease.objects.filter(state=State.LIVE).defer("metrics").first()
+        if row is None:
+            raise TemporaryFailure(
+                "no photo has been indexed yet: run shopvision_index", code="warming", retry_after_seconds=10
+            )
+        found = open_release(row)
+        _seen.pk, _seen.checked = row.pk, time.monotonic()
+    _keep_up(found, row.sequence)
+    return found
+
+
+def _keep_up(release: LiveRelease, newest: int) -> None:
+    """If this host's index is behind, bring it up without holding up the request (but in tests, at once)."""
+    if release.index.sequence() == newest or _seen.following:
+        return
+    if conf.ENGINE == "immediate":
+        follow(release)
+        return
+    _seen.following = True
+    threading.Thread(target=_follow_once, args=(release,), name="shopvision-follow", daemon=True).start()
+
+
+def _follow_once(release: LiveRelease) -> None:
+    try:
+        follow(release)
+    except ShopvisionError as error:
+        telemetry.log.warning("the index follows later: %s", error)
+    finally:
+        _seen.following = False
+        connections.close_all()
+
+
+def open_release(row: EncoderRelease) -> LiveRelease:
+    """Open a release of any state; the last few stay open.
+
+    Raises:
+        Misconfigured: its encoder cannot be had here, or is not the one the release was made with.
+    """
+    with _lock:
+        known = _open.get(row.digest)
+        if known is not None and known.index.location.parent == _index_folder():
+            known.row.sequence, known.row.state = row.sequence, row.state
+            return known
+        if row.projection_id is None:
+            raise Misconfigured(f"release {row} has no projection: make one with shopvision_tune")
+        opened = LiveRelease(row, _encoder_of(row), _projection_of(row), _index_of(row))
+        _open[row.digest] = opened
+        for digest in list(_open)[:-KEPT_OPEN]:
+            _open.pop(digest)
+        return opened
+
+
+def reset() -> None:
+    """Forget what this process has open (tests, and after a fork)."""
+    with _lock:
+        for one in _open.values():
+            one.index.close()
+        _open.clear()
+        _seen.pk, _seen.checked, _seen.following = 0, float("-inf"), False
+
+
+os.register_at_fork(after_in_child=lambda: setattr(_seen, "following", False))
+
+
+def _index_folder() -> Path:
+    return Path(conf.DATA_DIR) / "index"
+
+
+def _index_of(row: EncoderRelease) -> VectorIndex:
+    kind: Callable[..., VectorIndex] = import_string(conf.INDEX)
+    return kind(_index_folder() / row.digest[:16], digest=row.digest, dim=row.dim)
+
+
+def _projection_of(row: EncoderRelease) -> Projection:
+    return Projection.from_bytes(artefact(str(row.projection_id)))
+
+
+def _encoder_of(row: EncoderRelease) -> Encoder:
+    graph = artefact(row.graph_id) if row.graph_id else None
+    encoder = make_encoder(row.backbone, graph)
+    if encoder.spec.digest != row.backbone_digest:
+        raise Misconfigured(
+            f"release {row} was made with encoder {row.backbone_digest[:12]}, but {row.backbone!r} is "
+            f"{encoder.spec.digest[:12]} here; the installed weights differ, or the release is of another version"
+        )
+    return encoder
+
+
+def make_encoder(name: str, graph: bytes | None = None) -> Encoder:
+    """An encoder by its name in ``SHOPVISION["ENCODER"]``, or from its graph."""
+    if graph is None and ":" not in name:
+        built: Encoder = import_string(name)()
+        return built
+    return OnnxEncoder(graph or graph_for(name), threads=conf.INFERENCE_THREADS)
+
+
+def store_artefact(kind: str, data: bytes) -> Artefact:
+    """Keep a model file; the same bytes are kept once."""
+    digest = hashlib.sha256(data).hexdigest()
+    return Artefact.objects.get_or_create(digest=digest, defaults={"kind": kind, "data": data})[0]
+
+
+def artefact(digest: str) -> bytes:
+    """A model file's bytes, from this host's cache if they are whole, else from the database.
+
+    Raises:
+        Misconfigured: the database's copy is damaged or gone.
+    """
+    path = Path(conf.DATA_DIR) / "artefacts" / digest
+    try:
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() == digest:
+            return data
+    except FileNotFoundError:
+        pass
+    data = bytes(Artefact.objects.values_list("data", flat=True).filter(pk=digest).first() or b"")
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise Misconfigured(
+            f"model file {digest[:12]} is damaged or gone: restore it, or run shopvision_tune"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(data)
+    Path(file.name).replace(path)
+    return data
+
+
+def release_digest(backbone_digest: str, projection: Projection) -> str:
+    """Names a release's embeddings: the same descriptors under the same projection."""
+    return hashlib.sha256(f"{backbone_digest}:{projection.digest}".encode()).hexdigest()
+
+
+def is_generic(row: EncoderRelease) -> bool:
+    """Was its projection made without looking at the shop's photos."""
+    metrics: dict[str, Any] = EncoderRelease.objects.values_list("metrics", flat=True).get(pk=row.pk)
+    return bool(metrics.get("recipe", {}).get("kind") == "generic")
+
+
+def activate(row: EncoderRelease) -> EncoderRelease:
+    """Make a release the live one, atomically; the one it replaces is kept for ``rollback``.
+
+    Its index is brought up to date first, so no search meets an empty one.
+
+    Raises:
+        ShopvisionError: it cannot be opened or is not built.
+    """
+    follow(open_release(row))
+    with transaction.atomic():
+        previous = EncoderRelease.objects.select_for_update().filter(state=State.LIVE).first()
+        if previous is not None and previous.pk == row.pk:
+            return previous
+        if previous is not None:
+            EncoderRelease.objects.filter(pk=previous.pk).update(state=State.RETIRED)
+        EncoderRelease.objects.filter(pk=row.pk).update(
+            state=State.LIVE, previous=previous, activated_at=timezone.now()
+        )
+    row.refresh_from_db()
+    _seen.checked = float("-inf")
+    telemetry.event("release_activated", release=str(row), previous=str(previous) if previous else None)
+    signals.release_activated.send_robust(EncoderRelease, release=row, previous=previous)
+    return row
+
+
+def check_rollback() -> EncoderRelease:
+    """The release that rolling back would bring back.
+
+    Raises:
+        Misconfigured: there is none.
+    """
+    row = EncoderRelease.objects.filter(state=State.LIVE).select_related("previous").first()
+    if row is None or row.previous is None:
+        raise Misconfigured("there is no release before the live one to roll back to")
+    return row.previous
+
+
+def rollback() -> EncoderRelease:
+    """Bring back the release before the live one, with every change that came since; the release now live.
+
+    Raises:
+        Misconfigured: there is none.
+    """
+    row = check_rollback()
+    build_release(row)
+    return activate(row)
+
+
+def bootstrap() -> EncoderRelease:
+    """A shop's first release: nothing fitted yet, int8 if there are photos enough to calibrate on.
+
+    Another process may be faster; then its release is returned.
+    """
+    encoder, graph = first_encoder()
+    projection = generic_for(encoder)
+    row = make_release(encoder, graph, projection, {"recipe": dict(projection.recipe)})
+    with transaction.atomic():
+        current = EncoderRelease.objects.select_for_update().filter(state=State.LIVE).first()
+        if current is not None:
+            return current
+        return activate(row)
+
+
+def generic_for(encoder: Encoder) -> Projection:
+    """The projection a shop starts with: nothing fitted."""
+    blank = encoder.describe([Image.new("RGB", (8, 8), "white")])
+    return generic({name: block.shape[1] for name, block in blank.items()}, conf.EMBEDDING_DIM)
+
+
+def first_encoder() -> tuple[Encoder, bytes | None]:
+    """The encoder that the settings ask for, and its graph if it is one of the shop's own."""
+    encoder = make_encoder(conf.ENCODER)
+    if conf.PRECISION == "fp32" or ":" not in conf.ENCODER:
+        return encoder, None
+    photos = sample_photos(CALIBRATION_PHOTOS)
+    if len(photos) < MIN_CALIBRATION_PHOTOS:
+        return encoder, None
+    graph = quantise(graph_for(conf.ENCODER), photos)
+    return make_encoder(conf.ENCODER, graph), graph
+
+
+def make_release(
+    encoder: Encoder, graph: bytes | None, projection: Projection, metrics: dict[str, Any]
+) -> EncoderRelease:
+    """A release's row and its files, in state building; one that exists already is returned as it is."""
+    spec = encoder.spec
+    values = {
+        "name": spec.name.rpartition(":")[2].rpartition(".")[2],
+        "backbone": conf.ENCODER,
+        "backbone_digest": spec.digest,
+        "precision": spec.precision,
+        "graph": store_artefact("graph", graph) if graph else None,
+        "projection": store_artefact("projection", projection.to_bytes()),
+        "dim": projection.dim,
+        "metrics": metrics,
+    }
+    digest = release_digest(spec.digest, projection)
+    return EncoderRelease.objects.get_or_create(digest=digest, defaults=values)[0]

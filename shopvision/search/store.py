@@ -1,0 +1,135 @@
+"""What is kept of a search so that its further pages agree: references and numbers, never the photo."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import DatabaseError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from .. import conf, telemetry
+from ..catalogue.models import CatalogueImage
+from ..exceptions import InvalidRequest
+from ..index.models import Descriptor
+from ..types import Hit, Listing, Match, ProductRef
+from ..vision.base import Descriptors
+from ..vision.descriptor import unpack
+from .match import percentile
+from .models import Demand, StoredSearch
+from .query import Found, facts_now, visible_refs
+from .releases import LiveRelease
+
+
+def write(
+    found: Listing,
+    shown: Sequence[Found],
+    quantiles: Sequence[float],
+    kind: str,
+    laps: Mapping[str, float],
+    took_ms: float,
+) -> bool:
+    """Keep a search; False when the database would not take it now, and the answer has no further pages."""
+    payload = {
+        "hits": [
+            [
+                str(one.ref),
+                one.image_id,
+                round(one.similarity, 4),
+                round(percentile(one.similarity, quantiles), 2),
+            ]
+            for one in shown
+        ],
+        "match": [found.match.level, found.match.probability] if found.match else None,
+        "query": dict(found.query),
+        "facets": dict(found.facets),
+        "encoder": found.encoder,
+        "index": dict(found.index),
+    }
+    try:
+        with transaction.atomic():
+            StoredSearch.objects.create(
+                id=uuid.UUID(found.id),
+                kind=kind,
+                payload=payload,
+                took_ms=took_ms,
+                encode_ms=laps.get("encode", 0.0),
+            )
+    except DatabaseError as error:
+        telemetry.count("search_not_stored")
+        telemetry.log.warning("a search was answered but not stored: %s", error)
+        return False
+    return True
+
+
+def read(search_id: uuid.UUID) -> dict[str, Any]:
+    """What was kept.
+
+    Raises:
+        InvalidRequest: it is unknown, or older than SEARCH_TTL_SECONDS (code ``not_found``).
+    """
+    since = timezone.now() - timedelta(seconds=conf.SEARCH_TTL_SECONDS)
+    row = StoredSearch.objects.filter(pk=search_id, created_at__gte=since).first()
+    if row is None:
+        raise InvalidRequest("this search is unknown or has expired; search again", code="not_found")
+    return dict(row.payload)
+
+
+def page(
+    kept: Mapping[str, Any], offset: int, limit: int, context: Any
+) -> tuple[tuple[Hit, ...], list[ProductRef]]:
+    """One page's hits, and every reference of the search in order; hidden products keep their place."""
+    rows = [(ProductRef.parse(ref), *rest) for ref, *rest in kept["hits"]]
+    part = rows[offset : offset + limit]
+    facts = facts_now(visible_refs([row[0] for row in part], context))
+    images = CatalogueImage.objects.filter(pk__in=[row[1] for row in part])
+    names = dict(images.values_list("pk", "name"))
+    hits = tuple(
+        Hit(ref, similarity, share, names.get(image, ""), facts=facts[ref])
+        for ref, image, similarity, share in part
+        if ref in facts
+    )
+    return hits, [row[0] for row in rows]
+
+
+def match_of(kept: Mapping[str, Any]) -> Match | None:
+    """The match as it was said on the first page."""
+    return Match(*kept["match"]) if kept["match"] else None
+
+
+def forget(search_id: uuid.UUID) -> None:
+    """Delete a search."""
+    StoredSearch.objects.filter(pk=search_id).delete()
+
+
+def record_demand(category: str, colour: str, text: str) -> None:
+    """Count a photo of something the shop does not sell, in words; a failure is logged and harmless."""
+    key = {
+        "day": timezone.localdate(),
+        "category": category[:255],
+        "colour": colour[:32],
+        "text": text[:200],
+    }
+    try:
+        with transaction.atomic():
+            row, _ = Demand.objects.get_or_create(**key)
+            Demand.objects.filter(pk=row.pk).update(count=F("count") + 1)
+    except DatabaseError as error:
+        telemetry.log.warning("demand was not recorded: %s", error)
+
+
+def descriptors_of_entry(live: LiveRelease, entry_id: int) -> Descriptors:
+    """The product's catalogue image, described; nothing where there is none."""
+    rows = Descriptor.objects.filter(image__entry_id=entry_id, backbone_digest=live.row.backbone_digest)
+    data = rows.order_by("image__position").values_list("data", flat=True).first()
+    return unpack([bytes(data)]) if data else {}
+
+
+def colours_of_entry(entry_id: int) -> tuple[str, ...]:
+    """Names of the catalogue image's colours."""
+    rows = CatalogueImage.objects.filter(entry_id=entry_id).order_by("position")
+    colours = rows.values_list("colours", flat=True).first() or []
+    return tuple(str(one["name"]) for one in colours)

@@ -1,0 +1,240 @@
+"""Fit the encoder to the shop's own photos, judge it on photos held out, and let it live only if better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import conf, telemetry
+from ..catalogue.adapter import catalogues
+from ..catalogue.models import CatalogueEntry, CatalogueImage
+from ..exceptions import InvalidRequest
+from ..index.models import Descriptor, EncoderRelease
+from ..types import ProductRef
+from ..vision.base import Encoder
+from ..vision.descriptor import unpack
+from ..vision.projection import (
+    MAX_FIT_PHOTOS,
+    Projection,
+    TrainingSet,
+    augmented_views,
+    diverse_products,
+    fit,
+    gallery,
+)
+from . import releases
+from .embeddings import build_release
+from .indexing import index_products
+from .judge import Judgement, judge, no_match_examples
+from .match import background, fit_no_match
+from .releases import LiveRelease
+from .sample import read_photo
+from .why import family_background
+
+MIN_PHOTOS = 20  # fewer photos teach a projection nothing that holds
+AUGMENTED_PHOTOS = 300  # photos that augmented views are made of; four views each
+CHUNK = 16  # photos whose views are encoded together
+Progress = Callable[[str], None]
+
+
+def _silent(message: str) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The catalogue's photos in numbers: what a projection is fitted on and judged with."""
+
+    training: TrainingSet
+    categories: np.ndarray  # one number per photo; photos without a category have -1 each
+
+
+def tune(*, progress: Progress = _silent, dry_run: bool = False, force: bool = False) -> EncoderRelease:
+    """Fit a projection to the catalogue's own photos, without labels; promote it if it finds more.
+
+    Judged by recall@1 on photos held out of the fit (or on augmented views, where products have one photo),
+    never on shoppers' photos. The loser's row stays, with the reason. Safe to repeat: the same photos give the
+    same release.
+
+    Args:
+        dry_run: only judge; nothing is promoted.
+        force: promote even if it is no better.
+
+    Raises:
+        TemporaryFailure: nothing is indexed yet.
+        InvalidRequest: too few photos to learn from.
+    """
+    live = releases.live()
+    base = _on_best_encoder(live, progress)
+    progress("reading the catalogue's photos")
+    sample = load_sample(base)
+    progress("judging on photos held out of the fit")
+    verdict = judge(sample.training, base.projection, dim=conf.EMBEDDING_DIM)
+    progress("fitting on every photo")
+    projection = fit(sample.training, dim=conf.EMBEDDING_DIM)
+    metrics = _metrics(projection, verdict, base)
+    row = releases.make_release(base.encoder, _graph_of(base.row), projection, metrics)
+    if row.pk == live.row.pk:
+        return row
+    EncoderRelease.objects.filter(pk=row.pk).update(
+        metrics=metrics, background=measure(sample, projection, progress)
+    )
+    row.refresh_from_db()
+    return _decide(row, live, base, verdict, progress, dry_run=dry_run, force=force)
+
+
+def _decide(
+    row: EncoderRelease,
+    live: LiveRelease,
+    base: LiveRelease,
+    verdict: Judgement,
+    progress: Progress,
+    *,
+    dry_run: bool,
+    force: bool,
+) -> EncoderRelease:
+    """Build and promote the candidate, or set it aside with the reason."""
+    better = verdict.candidate > verdict.current or (releases.is_generic(live.row) and verdict.tie)
+    if dry_run or not (better or force):
+        state = EncoderRelease.State.CANDIDATE if dry_run else EncoderRelease.State.FAILED
+        EncoderRelease.objects.filter(pk=row.pk).update(state=state)
+        row.refresh_from_db()
+        return row
+    progress("embedding every photo under the new release")
+    EncoderRelease.objects.filter(pk=row.pk).update(state=EncoderRelease.State.BUILDING)
+    build_release(row)
+    EncoderRelease.objects.filter(pk=row.pk).update(state=EncoderRelease.State.CANDIDATE)
+    row.refresh_from_db()
+    telemetry.event("release_tuned", release=str(row), **verdict.as_dict())
+    activated = releases.activate(row)
+    if base.row.pk != live.row.pk:  # the stepping stone to another encoder is no longer needed
+        EncoderRelease.objects.filter(pk=base.row.pk).update(state=EncoderRelease.State.RETIRED)
+    return activated
+
+
+def _metrics(projection: Projection, verdict: Judgement, base: LiveRelease) -> dict[str, Any]:
+    return {
+        "recipe": dict(projection.recipe),
+        "recall@1": verdict.candidate,
+        "compared_with": {"release": str(base.row), "recall@1": verdict.current},
+        "judged_on": {"queries": verdict.queries, "kind": verdict.kind},
+    }
+
+
+def _on_best_encoder(live: LiveRelease, progress: Progress) -> LiveRelease:
+    """The live release, or one on the encoder the settings ask for by now, with every photo described.
+
+    A young shop starts without photos to calibrate int8 on; ``SHOPVISION["ENCODER"]`` may have changed.
+    """
+    wanted_int8 = conf.PRECISION != "fp32" and ":" in conf.ENCODER
+    settled = live.row.backbone == conf.ENCODER and (live.row.precision == "int8") == wanted_int8
+    if settled or (live.row.backbone == conf.ENCODER and ":" not in conf.ENCODER):
+        return live
+    encoder, graph = releases.first_encoder()
+    if encoder.spec.digest == live.encoder.spec.digest:
+        return live
+    progress(f"describing every photo with {encoder.spec.name} in {encoder.spec.precision}")
+    row = releases.make_release(
+        encoder, graph, releases.generic_for(encoder), {"recipe": {"kind": "generic"}}
+    )
+    _describe_all(live)
+    return releases.open_release(row)
+
+
+def _describe_all(live: LiveRelease) -> None:
+    """Bring every product up to date under every release that is written to."""
+    refs = [ProductRef(*pair) for pair in CatalogueEntry.objects.values_list("source", "object_id")]
+    size = 4 * conf.BATCH_SIZE
+    for start in range(0, len(refs), size):
+        index_products(refs[start : start + size], release=live)
+
+
+def _graph_of(row: EncoderRelease) -> bytes | None:
+    return releases.artefact(row.graph_id) if row.graph_id else None
+
+
+def load_sample(live: LiveRelease) -> Sample:
+    """Descriptors of up to MAX_FIT_PHOTOS photos, whole products, with augmented views of some.
+
+    Raises:
+        InvalidRequest: fewer than MIN_PHOTOS photos are described.
+    """
+    rows = Descriptor.objects.filter(backbone_digest=live.row.backbone_digest).exclude(
+        image__state=CatalogueImage.State.REJECTED
+    )
+    keys = list(rows.order_by("image__entry_id", "image__position").values_list("pk", "image__entry_id"))
+    if len(keys) < MIN_PHOTOS:
+        raise InvalidRequest(f"{len(keys)} photos are described; tuning takes {MIN_PHOTOS} or more")
+    step = -(-len(keys) // MAX_FIT_PHOTOS)
+    picked = [pk for place, (pk, entry) in enumerate(keys) if step == 1 or entry % step == 0]
+    data: list[bytes] = []
+    images: list[int] = []
+    entries: list[int] = []
+    for start in range(0, len(picked), 1000):
+        page = rows.filter(pk__in=picked[start : start + 1000]).order_by("image__entry_id", "image__position")
+        for blob, image, entry in page.values_list("data", "image_id", "image__entry_id"):
+            data.append(bytes(blob))
+            images.append(image)
+            entries.append(entry)
+    products = np.array(entries)
+    is_catalogue = np.concatenate([[True], products[1:] != products[:-1]])
+    augmented, of = _augmented(live.encoder, images)
+    training = TrainingSet(unpack(data), products, is_catalogue, augmented, of)
+    return Sample(training, _category_numbers(products))
+
+
+def _augmented(encoder: Encoder, images: list[int]) -> tuple[dict[str, np.ndarray] | None, np.ndarray | None]:
+    """Descriptors of augmented views of some photos, and the row of the photo each was made from."""
+    step = max(1, len(images) // AUGMENTED_PHOTOS)
+    rows = list(range(0, len(images), step))[:AUGMENTED_PHOTOS]
+    parts: list[dict[str, np.ndarray]] = []
+    of: list[int] = []
+    for start in range(0, len(rows), CHUNK):
+        views = []
+        for row in rows[start : start + CHUNK]:
+            photo = _photo(images[row])
+            if photo is not None:
+                made = augmented_views(photo)
+                views += made
+                of += [row] * len(made)
+        if views:
+            parts.append(dict(encoder.describe(views)))
+    if not parts:
+        return None, None
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, np.array(of)
+
+
+def _photo(image_id: int) -> Any:
+    image = CatalogueImage.objects.select_related("entry").filter(pk=image_id).first()
+    shop = catalogues().get(image.entry.source) if image else None
+    product = shop.get(image.entry.object_id) if shop and image else None
+    if image is None or shop is None or product is None:
+        return None
+    file = next((f for f in shop.image_files(product) if f.name == image.name), None)
+    return read_photo(file) if file else None
+
+
+def _category_numbers(products: np.ndarray) -> np.ndarray:
+    """A number for each photo's first category; distinct negative numbers where there is none."""
+    rows = CatalogueEntry.objects.filter(pk__in=np.unique(products).tolist()).values_list("pk", "categories")
+    names = {pk: (found[0]["id"] if found else f"none-{pk}") for pk, found in rows}
+    numbers = {name: i for i, name in enumerate(sorted(set(names.values())))}
+    return np.array([numbers[names[int(p)]] if int(p) in names else -1 for p in products])
+
+
+def measure(sample: Sample, projection: Projection, progress: Progress = _silent) -> dict[str, Any]:
+    """A release's background: quantiles for percentiles, weights for no-match, limits for reasons."""
+    progress("measuring the shop's background")
+    training = sample.training
+    vectors = gallery(projection.embed(training.descriptors), training.products, training.is_catalogue)
+    quantiles = background(vectors, training.products)
+    rows, sold = no_match_examples(training, sample.categories, dim=projection.dim, quantiles=quantiles)
+    return {
+        "quantiles": quantiles,
+        "no_match": fit_no_match(rows, sold),
+        "families": family_background(training.descriptors, training.products),
+        "diverse_products": len(diverse_products(training)),
+    }

@@ -1,0 +1,62 @@
+"""Why a product was found, in words that are true: what the two photos share beyond the usual."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from django.utils.translation import gettext as _
+
+from ..vision.base import Descriptors
+from ..vision.descriptor import FAMILIES
+from ..vision.projection import block_similarities, unit
+
+NOTEWORTHY = 95  # a family is named when it is more alike than this share of unrelated pairs
+PAIRS = 1500  # photos sampled for the families' background
+
+
+def family_background(descriptors: Descriptors, products: np.ndarray) -> dict[str, float]:
+    """By family, the similarity that only five of a hundred pairs of different products exceed."""
+    step = max(1, len(products) // PAIRS)
+    names = products[::step]
+    apart = names[:, None] != names[None, :]
+    out = {}
+    for family, blocks in FAMILIES.items():
+        total = np.zeros(apart.shape, np.float32)
+        for block in blocks:
+            rows = unit(descriptors[block][::step])
+            total += rows @ rows.T / len(blocks)
+        if apart.any():
+            out[family] = round(float(np.percentile(total[apart], NOTEWORTHY)), 5)
+    return out
+
+
+def reasons(
+    query: Descriptors,
+    found: Descriptors,
+    limits: Mapping[str, float],
+    query_colours: Sequence[str] = (),
+    found_colours: Sequence[str] = (),
+) -> tuple[str, ...]:
+    """Reasons, strongest first; a family is named only where it exceeds the shop's own background.
+
+    Args:
+        query, found: descriptors of the two photos, one row each.
+        limits: by family, from ``family_background``; a family without a limit is never named.
+        query_colours, found_colours: names of dominant colours, largest share first.
+    """
+    alike = block_similarities(query, found)
+    over = {family: alike[family] - limits[family] for family in alike if family in limits}
+    words = {"shape": _("same shape"), "texture": _("same pattern")}
+    named: list[str] = []
+    for family in sorted(over, key=lambda name: -over[name]):
+        if over[family] <= 0:
+            continue
+        if family == "colour":
+            shared = [name for name in query_colours if name in found_colours]
+            named.append(
+                _("same colour: %(name)s") % {"name": _(shared[0])} if shared else _("similar colours")
+            )
+        else:
+            named.append(str(words[family]))
+    return tuple(named)
