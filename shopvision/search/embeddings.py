@@ -88,7 +88,7 @@ def _described(release: EncoderRelease, entries: Sequence[int]) -> list[dict[str
     rows = Descriptor.objects.filter(backbone_digest=release.backbone_digest, image__entry_id__in=entries)
     usable = rows.exclude(image__state=CatalogueImage.State.REJECTED)
     ordered = usable.order_by("image__entry_id", "image__position", "image_id")
-    return list(ordered.values("image_id", "image__entry_id", "data"))
+    return [dict(row) for row in ordered.values("image_id", "image__entry_id", "data")]
 
 
 def _gallery_vectors(photos: Sequence[dict[str, Any]], projection: Projection) -> list[bytes]:

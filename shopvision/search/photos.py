@@ -143,7 +143,7 @@ def look(photo: Photo, backbones: Sequence[str], bounds: DecodeLimits) -> Sighti
 
 def read(file: FieldFile, max_bytes: int) -> bytes:
     """The bytes of a stored photo, at most one more than allowed (``decode`` then says ``too_large``)."""
-    with file.storage.open(file.name, "rb") as opened:
+    with file.storage.open(str(file.name), "rb") as opened:
         return bytes(opened.read(max_bytes + 1))
 
 

@@ -4,6 +4,8 @@ A shop that runs beat may call ``shopvision.tasks.cpu.tick`` as often as it like
 themselves, so it need not.
 """
 
+# mypy: disallow-untyped-decorators=False
+# (Celery ships no types.)
 from __future__ import annotations
 
 from typing import Any
