@@ -19,7 +19,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "shopvision",
     "demo_shop",
-    "tests.testshop",
+    "tests.testshop.apps.TestShopConfig",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

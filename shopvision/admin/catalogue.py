@@ -13,10 +13,10 @@ from ..catalogue import outbox
 from ..catalogue.adapter import catalogue
 from ..catalogue.models import CatalogueEntry, CatalogueImage, Outbox
 from ..exceptions import ShopvisionError
-from .readonly import ReadOnlyAdmin
+from .readonly import Inline, ReadOnlyAdmin
 
 
-class ImageInline(admin.TabularInline[CatalogueImage, CatalogueEntry]):
+class ImageInline(Inline):
     """The product's photos."""
 
     model = CatalogueImage

@@ -9,8 +9,10 @@ from django.http import HttpRequest
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]
+    Inline = admin.TabularInline[Any, Any]
 else:
     Base = admin.ModelAdmin
+    Inline = admin.TabularInline
 
 
 class ReadOnlyAdmin(Base):

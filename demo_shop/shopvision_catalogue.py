@@ -1,0 +1,17 @@
+"""How shopvision sees this shop."""
+
+from shopvision import Catalogue, register
+
+from .models import Product
+
+
+@register(Product)
+class ProductCatalogue(Catalogue):  # noqa: D101
+    images = ["image", "photos__image"]
+    title, description = "title", "description"
+    category, price, stock = "category", "price", "stock"
+    filters = ["colour"]
+    related = ["demo_shop.ProductPhoto"]
+
+    def visible(self, queryset, context):  # noqa: D102
+        return queryset.filter(active=True)

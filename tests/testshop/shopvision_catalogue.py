@@ -1,0 +1,18 @@
+"""How shopvision sees the second shop."""
+
+from shopvision import Catalogue, register
+
+from .models import Article
+
+
+@register(Article)
+class ArticleCatalogue(Catalogue):
+    images = "pictures__file"
+    title, description = "headline", "body_html"
+    category, price, stock = "topics", "cost", "units_left"
+    filters, group = ["maker"], "master"
+    related = ["testshop.Picture"]
+
+    def visible(self, queryset, context):
+        country = getattr(context, "country", "")
+        return queryset.exclude(hidden_from=country) if country else queryset
