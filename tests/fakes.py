@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -134,6 +135,9 @@ class MemoryIndex(VectorIndex):
 
     def sequence(self) -> int:
         return self.last
+
+    def as_of(self) -> datetime | None:
+        return None
 
     def snapshot(self) -> None:
         """Nothing to fold."""

@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from demo_shop.models import Product
 from django.core.files.base import ContentFile
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from shopvision.search.releases import LiveRelease
 
+from demo_shop.models import Product
 from shopvision import conf, signals
 from shopvision.catalogue import outbox
 from shopvision.catalogue.adapter import catalogue
@@ -19,9 +18,10 @@ from shopvision.exceptions import EncoderUnavailable
 from shopvision.index.models import Descriptor, Embedding
 from shopvision.search.follow import verify
 from shopvision.search.indexing import drain_outbox, index_products
+from shopvision.search.releases import LiveRelease
 from shopvision.types import ProductRef
 from tests.drawing import photo_file
-from tests.factories import DemoProductFactory, demo_ref
+from tests.factories import ArticleFactory, DemoProductFactory, demo_ref
 from tests.fakes import FakeEncoder, FlakyStorage
 
 pytestmark = pytest.mark.django_db
@@ -282,6 +282,20 @@ def _queries() -> int:
     ) as captured:
         drain_outbox()
     return len(captured)
+
+
+def test_a_product_of_several_photos_is_written_as_a_whole_when_one_goes(live_release: LiveRelease) -> None:
+    article = ArticleFactory(views=3)
+    drain_outbox()
+    assert live_release.index.count() == 3
+    assert len(set(Embedding.objects.values_list("entry_id", flat=True))) == 1
+    last = Embedding.objects.order_by("-sequence")[0].sequence
+    article.pictures.first().delete()
+    drain_outbox()
+    assert live_release.index.count() == 2
+    rows = Embedding.objects.filter(sequence__gt=last)  # two photos around another centre, one tombstone
+    assert sorted(row.vector is None for row in rows) == [False, False, True]
+    assert verify(live_release).total == 0
 
 
 def test_the_vectors_stored_are_unit_float16_of_the_release(live_release: LiveRelease) -> None:

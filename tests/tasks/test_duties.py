@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from demo_shop.models import Product
 from django.utils import timezone
 
+from demo_shop.models import Product
 from shopvision import jobs
 from shopvision.catalogue.models import CatalogueEntry, Outbox
 from shopvision.search.indexing import drain_outbox
@@ -42,7 +42,7 @@ def test_a_change_that_sent_no_signal_is_found_by_the_reconciler(live_release: L
     DemoProductFactory.create_batch(3)
     drain_outbox()
     assert duties.reconcile() == 0
-    Product.objects.filter(pk=Product.objects.first().pk).update(name="renamed behind our back")  # type: ignore[union-attr]
+    Product.objects.filter(pk=Product.objects.first().pk).update(title="renamed behind our back")  # type: ignore[union-attr]
     assert duties.reconcile() == 1
     drain_outbox()
     assert CatalogueEntry.objects.filter(title="renamed behind our back").exists()
