@@ -46,11 +46,12 @@ def assess(image: Image.Image) -> Quality:
 
     Source: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000 (sharpness).
     """
-    small = image.convert("RGB")
+    small = image
     scale = SIDE / max(image.size)
     if scale < 1:
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        small = small.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+        small = image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    small = small.convert("RGB")
     grey = np.asarray(small.convert("L"), np.float32)
     return Quality(
         width=image.width,

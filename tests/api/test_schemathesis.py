@@ -15,7 +15,9 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
 @pytest.mark.slow
-def test_schemathesis_finds_nothing(live_server: Any, settings: Any, backend: Backend, tmp_path: Path) -> None:
+def test_schemathesis_finds_nothing(
+    live_server: Any, settings: Any, backend: Backend, tmp_path: Path
+) -> None:
     settings.SHOPVISION = {**SHOPVISION, "SEARCH_RATE": "1000000/s", "BROWSE_RATE": "1000000/s"}
     backend.decodes = True
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run"]
