@@ -84,11 +84,13 @@ def similar_products(
     limit: int = 24,
     context: Any = None,
     alternatives: bool = False,
+    keep: bool = True,
 ) -> Listing:
     """Products that look like one of the shop's, from stored embeddings: nothing is encoded.
 
     Args:
         ref: the product; it and its variants are left out.
+        keep: store what further pages need; a strip on a page has none.
         alternatives: only what can be bought now, to stand in for a product that is out of stock.
 
     Raises:
@@ -109,7 +111,7 @@ def similar_products(
     clock.lap("index")
     query = Query(store.descriptors_of_entry(live, entry.pk), store.colours_of_entry(entry.pk), where)
     listing, found = _listing(live, answer, query, "similar", limit, clock, judge=False)
-    return _keep(live, listing, found, "similar", clock)
+    return _keep(live, listing, found, "similar", clock) if keep else listing
 
 
 def stored_page(search_id: str, *, offset: int, limit: int, context: Any = None) -> Listing:

@@ -2,5 +2,10 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from .api.views.storefront import PhotoPage
+
 app_name = "shopvision"
-urlpatterns: list[URLPattern | URLResolver] = [path("api/v1/", include("shopvision.api.urls"))]
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", include("shopvision.api.urls")),
+    path("photo/", PhotoPage.as_view(), name="photo"),
+]

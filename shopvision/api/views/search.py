@@ -92,7 +92,7 @@ class SimilarView(PublicView):
         asked = checked(SimilarRequest, request.query_params)
         given = asked.validated_data
         found = listings.similar_products(
-            _product(ref),
+            product_ref(ref),
             where=asked.where(),
             limit=given["limit"],
             context=request._request,
@@ -107,7 +107,12 @@ def respond(found: Listing, limit: int, offset: int = 0) -> Response:
     return Response(answer(found, offset=offset, limit=limit), headers=headers)
 
 
-def _product(ref: str) -> ProductRef:
+def product_ref(ref: str) -> ProductRef:
+    """Read a reference out of a request.
+
+    Raises:
+        InvalidRequest: it names no product (code ``not_found``).
+    """
     try:
         if "\0" in ref:
             raise ValueError(f"{ref!r} holds a null character")
