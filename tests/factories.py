@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from decimal import Decimal
 from typing import Any
 
@@ -39,7 +40,7 @@ class DemoProductFactory(factory.django.DjangoModelFactory):
     class Params:
         seed = factory.Sequence(lambda number: number)
 
-    sku = factory.Sequence(lambda number: f"SKU-{number}")
+    sku = factory.LazyFunction(lambda: uuid.uuid4().hex)  # unique across processes too
     title = factory.LazyAttribute(lambda one: f"thing {one.seed}")
     price = Decimal("10.00")
     stock = 3

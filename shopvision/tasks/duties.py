@@ -48,12 +48,20 @@ def first_here(name: str, seconds: float) -> bool:
         return True
 
 
-def turn(clock: Clock, kind: str, stop: Callable[[], bool]) -> int:
-    """One round of everything that is due; the number of changes worked off."""
+def turn(clock: Clock, kind: str, stop: Callable[[], bool], start_jobs: Callable[[], object]) -> int:
+    """One round of everything that is due; the number of changes worked off.
+
+    Args:
+        clock: of this worker.
+        kind: shown beside its heartbeat.
+        stop: true when it should end; asked between batches.
+        start_jobs: called when a job waits; a long job must not hold up changes.
+    """
     if clock.due("heartbeat", HEARTBEAT_SECONDS):
         jobs.here_i_am(kind)
     done = drain(stop)
-    run_jobs(stop)
+    if jobs.waiting().exists():
+        start_jobs()
     if clock.due("reconcile", conf.RECONCILE_SECONDS) and not stop():
         reconcile()
         done += drain(stop)

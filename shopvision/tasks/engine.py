@@ -135,7 +135,7 @@ def _on_request(**kwargs: Any) -> None:
 
 def stop_threads() -> None:
     """End this process's threads in good order."""
-    for thread in (worker_thread, change_sender, job_sender, ticker):
+    for thread in (worker_thread, job_thread, change_sender, job_sender, ticker):
         thread.end()
 
 
@@ -149,7 +149,8 @@ def run_worker(
 ) -> int:
     """Do all background work until ``stop`` is set, or for one round; the number of changes worked off.
 
-    A database or storage that fails is waited for; the worker goes on when it is back.
+    Jobs run in a thread beside it, so that a fresh save never waits for a long job. A database or storage
+    that fails is waited for; the worker goes on when it is back.
 
     Args:
         stop: finish the batch in hand and return.
@@ -158,12 +159,13 @@ def run_worker(
         news: set by whoever has work; without it the worker looks every POLL_SECONDS.
     """
     clock, done = duties.Clock(), 0
+    start_jobs = duties.run_jobs if once else job_thread.poke
     news = news or stop
     try:
         while not stop.is_set():
             close_old_connections()
             try:
-                done += duties.turn(clock, kind, stop.is_set)
+                done += duties.turn(clock, kind, stop.is_set, start_jobs)
             except Exception:
                 telemetry.log.exception("a round of work failed; trying again")
                 if once:
@@ -174,8 +176,19 @@ def run_worker(
             if news is not stop:
                 news.clear()
     finally:
+        job_thread.end()
         jobs.good_bye()
     return done
+
+
+def _work_on_jobs(stop: threading.Event, news: threading.Event) -> None:
+    """The body of the job thread."""
+    while not stop.is_set():
+        news.wait()
+        news.clear()
+        if not stop.is_set():
+            duties.run_jobs(stop.is_set)
+            close_old_connections()
 
 
 def _work_in_thread(stop: threading.Event, news: threading.Event) -> None:
@@ -327,6 +340,7 @@ def _tick_once(clock: duties.Clock) -> None:
 
 
 worker_thread = Background("shopvision-worker", _work_in_thread)
+job_thread = Background("shopvision-job", _work_on_jobs)
 change_sender = Background("shopvision-wake", _sender("gpu.drain_outbox"))
 job_sender = Background("shopvision-jobs", _sender("cpu.run_jobs"))
 ticker = Background("shopvision-tick", _tick)

@@ -14,12 +14,12 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.tasks.settings")
 django.setup()
 
-from demo_shop.models import Product  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.core.signals import request_started  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.db.models import Count  # noqa: E402
 
+from demo_shop.models import Product  # noqa: E402
 from shopvision import jobs  # noqa: E402
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage, Outbox  # noqa: E402
 from shopvision.index.models import Descriptor, Embedding  # noqa: E402
@@ -80,13 +80,16 @@ def _child(seed: int) -> dict[str, Any]:
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
-        inherited = engine.worker_thread.started
-        request_started.send(sender=None)
-        product = DemoProductFactory(seed=seed)
-        mine = CatalogueEntry.objects.filter(object_id=str(product.pk), state="indexed")
-        answer = {"inherited": inherited, "indexed": wait(mine.exists)}
-        os.write(writer, json.dumps(answer).encode())
-        os._exit(0)
+        try:
+            inherited = engine.worker_thread.started
+            request_started.send(sender=None)
+            product = DemoProductFactory(seed=seed)
+            mine = CatalogueEntry.objects.filter(object_id=str(product.pk), state="indexed")
+            answer = {"inherited": inherited, "indexed": wait(mine.exists)}
+            os.write(writer, json.dumps(answer).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
     os.waitpid(pid, 0)
     return dict(json.loads(os.read(reader, 1000)))
 

@@ -25,7 +25,7 @@ def never() -> bool:
 def test_one_turn_indexes_changes_runs_jobs_and_shows_the_worker_alive(live_release: LiveRelease) -> None:
     DemoProductFactory.create_batch(2)
     job = jobs.start("reconcile", wake=False)
-    assert duties.turn(duties.Clock(), "command", never) == 2
+    assert duties.turn(duties.Clock(), "command", never, duties.run_jobs) == 2
     job.refresh_from_db()
     assert job.state == "done"
     assert jobs.workers_alive().count() == 1
