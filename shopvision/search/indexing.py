@@ -31,6 +31,7 @@ __all__ = [
     "IndexReport",
     "build_release",
     "drain_outbox",
+    "ensure_live",
     "follow",
     "index_products",
     "missing_embeddings",
