@@ -89,7 +89,9 @@ def serve(threads: int, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
         "60",
     ]
     with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen([*command, *options], cwd=ROOT, stdout=log, stderr=log)
+        # one BLAS thread, as docs/operations.md says: two on a busy machine made a matrix product 6x slower
+        one = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+        server = subprocess.Popen([*command, *options], cwd=ROOT, stdout=log, stderr=log, env=one)
     for _ in range(300):
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
@@ -101,6 +103,14 @@ def serve(threads: int, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
         time.sleep(0.1)
     server.terminate()
     raise SystemExit(f"the server did not become ready:\n{(folder / 'server.log').read_text()}")
+
+
+def worker_megabytes(server: subprocess.Popen[bytes]) -> float:
+    """Peak resident memory of the server's worker process."""
+    worker = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()[0]
+    lines = Path(f"/proc/{worker}/status").read_text().splitlines()
+    peak = next(line for line in lines if line.startswith("VmHWM"))
+    return round(int(peak.split()[1]) / 1024, 1)
 
 
 def body(photo: bytes) -> bytes:
@@ -173,6 +183,7 @@ def measure(size: int, count: int, threads: int) -> dict[str, Any]:
         try:
             load(port, queries, 1, WARM_UP)
             runs = [load(port, queries, clients, count) for clients in (1, 2, 4)]
+            megabytes = worker_megabytes(server)
         finally:
             server.terminate()
             server.wait(20)
@@ -189,6 +200,7 @@ def measure(size: int, count: int, threads: int) -> dict[str, Any]:
         "beyond_encoder_ms_p50": alone["beyond_ms"]["p50"],
         "beyond_encoder_ms_p95": alone["beyond_ms"]["p95"],
         "searches_per_second": max(run["per_second"] for run in runs),
+        "server_mb": megabytes,
         "errors": sum(run["errors"] for run in runs),
         "load": runs,
     }
