@@ -140,7 +140,7 @@ class RegionAnswer(serializers.Serializer):  # type: ignore[type-arg]
     """A part of the photo that shows something."""
 
     box = BoxAnswer(help_text="x0, y0, x1, y1 on the upright photo")
-    label = serializers.CharField(required=False, help_text="what it shows, most likely")
+    label = serializers.CharField(required=False, help_text="what it shows")  # type: ignore[assignment]
     probability = serializers.FloatField(required=False, min_value=0, max_value=1)
 
 
@@ -150,7 +150,7 @@ class CategoryAnswer(serializers.Serializer):  # type: ignore[type-arg]
     id = serializers.CharField()
     name = serializers.CharField(allow_blank=True)
     probability = serializers.FloatField(min_value=0, max_value=1)
-    source = serializers.CharField(help_text="`predicted`, or `given` when the question named it")
+    source = serializers.CharField(help_text="`predicted`")  # type: ignore[assignment]
 
 
 class QueryAnswer(serializers.Serializer):  # type: ignore[type-arg]

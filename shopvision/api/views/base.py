@@ -47,12 +47,12 @@ class PublicView(APIView):
     authentication_classes: Sequence[type[BaseAuthentication]] = (ShopSession,)
     permission_classes: Sequence[Any] = (AllowAny,)
     throttle_classes: Sequence[type[BaseThrottle]] = (BrowseThrottle,)
-    parser_classes = (MultiPartParser, CappedJSONParser)
-    renderer_classes = (JSONRenderer,)
+    parser_classes: Sequence[type[BaseParser]] = (MultiPartParser, CappedJSONParser)
+    renderer_classes: Sequence[type[BaseRenderer]] = (JSONRenderer,)
     content_negotiation_class = AlwaysJSON
     versioning_class = None
     metadata_class = None
-    schema = AutoSchema()
+    schema: Any = AutoSchema()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Permission and rate first, then the size of what is to come."""
