@@ -153,10 +153,11 @@ def foreground(pixels: np.ndarray) -> np.ndarray:
     table = _lab_table()
     out = np.empty(small.shape[:3], np.float32)
     for row, codes in enumerate(_codes(small)):
-        used, place = np.unique(codes, return_inverse=True)
+        used = np.flatnonzero(np.bincount(codes.ravel()))  # a third of the time np.unique takes
         centres = _background(table[codes])
-        weight = 1 - np.exp(-_distances(table[used], centres).min(1) / BACKGROUND_SCALE**2)
-        out[row] = weight[place.reshape(codes.shape)] + 1e-3
+        weight = np.zeros(1 << (3 * BITS), np.float32)
+        weight[used] = 1 - np.exp(-_distances(table[used], centres).min(1) / BACKGROUND_SCALE**2)
+        out[row] = weight[codes] + 1e-3
     return out
 
 
@@ -196,8 +197,10 @@ def _pyramid(codes: np.ndarray) -> np.ndarray:
     size = int(np.prod(COARSE))
     cells = _cells()
     count = int(cells[-1, -1]) + 1
-    key = cells.astype(np.int64) * (1 << (3 * BITS)) + codes
-    used, mass = np.unique(key.ravel(), return_counts=True)
+    key = cells * (1 << (3 * BITS)) + codes
+    masses = np.bincount(key.ravel())
+    used = np.flatnonzero(masses)
+    mass = masses[used]
     code, cell = used & ((1 << (3 * BITS)) - 1), used >> (3 * BITS)
     place = cell[:, None] * size + index[code]
     h = np.bincount(place.ravel(), (part[code] * mass[:, None]).ravel(), minlength=count * size)
