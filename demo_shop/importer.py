@@ -56,7 +56,9 @@ def read_folder(folder: Path) -> list[Item]:
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            return [{(k or "").strip(): (v or "").strip() for k, v in row.items()} for row in csv.DictReader(file)]
+            return [
+                {(k or "").strip(): (v or "").strip() for k, v in row.items()} for row in csv.DictReader(file)
+            ]
     except (OSError, UnicodeDecodeError, csv.Error, AttributeError) as error:
         raise ImportProblem(f"{path} cannot be read: {error}") from error
 
@@ -114,7 +116,11 @@ def _grocery(root: Path) -> Iterator[Item]:
         department = icon.strip("/").split("/")[1] if icon.count("/") > 1 else "Grocery"
         text = row.get("Product Description Path (str)", "")
         description = inside(root, text) if text else None
-        words = description.read_text(encoding="utf-8", errors="replace") if description and description.is_file() else ""
+        words = (
+            description.read_text(encoding="utf-8", errors="replace")
+            if description and description.is_file()
+            else ""
+        )
         yield Item(
             sku=f"grocery-{int(number):03d}",
             title=name.replace("-", " "),

@@ -64,7 +64,9 @@ def quantise(graph: bytes, photos: Sequence[Image]) -> bytes:
     batches = (normalise(pixels[i : i + 1], spec.preprocess) for i in range(len(pixels)))
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
-        source.write_bytes(graph)
+        ready = {**props, "onnx.quant.pre_process": "onnxruntime.quant"}  # batch-norms are folded already
+        helper.set_model_props(model, ready)
+        source.write_bytes(model.SerializeToString())
         quantize_static(
             source,
             target,

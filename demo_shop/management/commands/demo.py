@@ -1,0 +1,93 @@
+"""From nothing to a running shop: migrate, seed, index, find one photo, serve."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from demo_shop.importer import ImportProblem
+from demo_shop.models import Product
+from demo_shop.seed import seed_drawn, seed_folder
+from shopvision import listings
+
+
+class Command(BaseCommand):
+    """``python manage.py demo [--no-serve] [--port 8000]``; ``CATALOGUE=DIR`` seeds from a folder."""
+
+    help = "Set up the demo shop, index it, print one real search result, and serve it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Options."""
+        parser.add_argument("--no-serve", action="store_true", help="do everything but serve")
+        parser.add_argument("--port", type=int, default=8000, help="port of 127.0.0.1 (default 8000)")
+        parser.add_argument(
+            "--catalogue", default=os.environ.get("CATALOGUE", ""), help="folder to seed from"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Each step says what it does and how long it took."""
+        start = time.monotonic()
+        call_command("migrate", verbosity=0)
+        queries = self._seed(options["catalogue"])
+        self._say("Indexing:")
+        call_command("shopvision_index")
+        self._search(queries)
+        self._admin()
+        self._say(f"Ready after {time.monotonic() - start:.0f} s.")
+        if not options["no_serve"]:
+            self._say(f"\nThe shop is at http://127.0.0.1:{options['port']}  (Ctrl-C stops it)")
+            call_command("runserver", f"127.0.0.1:{options['port']}", "--noreload", "--insecure", verbosity=0)
+
+    def _seed(self, catalogue: str) -> list[tuple[Path, str]]:
+        media = Path(settings.MEDIA_ROOT)
+        try:
+            if catalogue:
+                number, queries = seed_folder(Path(catalogue).expanduser())
+            else:
+                number, queries = seed_drawn(media.parent / "phone_photos", self._drawing)
+        except (ImportProblem, OSError) as error:
+            raise CommandError(f"The catalogue could not be read: {error}") from error
+        self._say(f"{Product.objects.count()} products in the shop, {number} of them new.")
+        return queries
+
+    def _drawing(self, done: int, total: int) -> None:
+        if sys.stderr.isatty() or done == total:
+            end = "\n" if done == total else "\r"
+            self.stderr.write(f"Drawing the catalogue: {done}/{total}", ending=end)
+
+    def _search(self, queries: list[tuple[Path, str]]) -> None:
+        """One photo that the index has never seen."""
+        if not queries:
+            self._say("The folder has no query photos, so there is nothing to try a search with.")
+            return
+        path, title = queries[len(queries) // 2]
+        found = listings.search_by_photo(path.read_bytes(), limit=3)
+        self._say(f"\nA photo of “{title}” ({path.name}) finds, in {found.took_ms:.0f} ms:")
+        for hit in found.hits:
+            reasons = ", ".join(hit.why)
+            self._say(
+                f"  {hit.facts['title']:32} similarity {hit.similarity:.2f}, more alike than "
+                f"{hit.percentile:.1f} % of unrelated pairs{f' ({reasons})' if reasons else ''}"
+            )
+        if found.match:
+            self._say(f"  match: {found.match.level}")
+
+    def _admin(self) -> None:
+        users = get_user_model().objects
+        if users.filter(username="admin").exists():
+            return
+        password = secrets.token_urlsafe(9)
+        users.create_superuser("admin", "admin@example.org", password)  # type: ignore[attr-defined]
+        self._say(f"\nAdmin: /admin/  user admin, password {password}  (shown this once)")
+
+    def _say(self, words: str) -> None:
+        self.stdout.write(words)

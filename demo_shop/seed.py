@@ -1,0 +1,93 @@
+"""Fills an empty demo shop: the built-in catalogue, or a folder of the owner's choice."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from decimal import Decimal
+from pathlib import Path
+
+from django.core.files.base import ContentFile
+from django.db import transaction
+from PIL import Image
+
+from . import art
+from .importer import import_items, read_folder, shelf
+from .models import Product, ProductPhoto
+
+QUERY_EVERY = 9  # every ninth thing gets a phone photo that is kept out of the shop
+SOLD_OUT_EVERY = 11
+
+
+def seed_folder(folder: Path) -> tuple[int, list[tuple[Path, str]]]:
+    """Import a folder; how many products came, and its query photos with their product's title.
+
+    Raises:
+        ImportProblem: the folder is not one we can read.
+    """
+    items = read_folder(folder)
+    queries = [(path, item.title) for item in items for path in item.queries if path.is_file()]
+    return import_items(items), queries
+
+
+def seed_drawn(queries: Path, progress: Callable[[int, int], None]) -> tuple[int, list[tuple[Path, str]]]:
+    """Draw the built-in catalogue; how many products came, and phone photos with their product's title.
+
+    Args:
+        queries: folder for the phone photos.
+        progress: called with (done, all).
+    """
+    things = art.things()
+    queries.mkdir(parents=True, exist_ok=True)
+    new = 0
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for number, (thing, views) in enumerate(
+            zip(things, pool.map(_drawn, things, chunksize=4), strict=True)
+        ):
+            new += _add(number, thing, views)
+            progress(number + 1, len(things))
+        chosen = things[QUERY_EVERY // 2 :: QUERY_EVERY]
+        for thing, photo in zip(chosen, pool.map(_phone, chosen), strict=True):
+            (queries / f"{_sku(thing)}.jpg").write_bytes(photo)
+    return new, [(queries / f"{_sku(thing)}.jpg", thing.title) for thing in chosen]
+
+
+def _sku(thing: art.Thing) -> str:
+    return f"demo-{thing.seed:04d}"
+
+
+def _drawn(thing: art.Thing) -> list[bytes]:
+    return [_jpeg(art.draw_view(thing, view)) for view in range(art.VIEWS)]
+
+
+def _phone(thing: art.Thing) -> bytes:
+    return _jpeg(art.phone_photo(thing))
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=88)
+    return out.getvalue()
+
+
+def _add(number: int, thing: art.Thing, views: list[bytes]) -> int:
+    if Product.objects.filter(sku=_sku(thing)).exists():
+        return 0
+    with transaction.atomic():
+        product = Product(
+            sku=_sku(thing),
+            title=thing.title,
+            description=thing.description,
+            category=shelf(art.SHELVES[thing.kind]),
+            colour=thing.colour,
+            price=Decimal(str(thing.price)),
+            stock=0 if number % SOLD_OUT_EVERY == SOLD_OUT_EVERY - 1 else 3 + number % 17,
+        )
+        product.image.save(f"{_sku(thing)}-0.jpg", ContentFile(views[0]), save=False)
+        product.save()
+        for place, view in enumerate(views[1:], start=1):
+            photo = ProductPhoto(product=product)
+            photo.image.save(f"{_sku(thing)}-{place}.jpg", ContentFile(view), save=True)
+    return 1
