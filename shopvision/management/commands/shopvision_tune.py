@@ -1,0 +1,45 @@
+"""Fit the encoder to the shop's own photos."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ...exceptions import ShopvisionError
+from ...search.tuning import tune
+
+
+class Command(BaseCommand):
+    """Fit, judge on photos held out, promote if better; the release before stays for rolling back."""
+
+    help = "Tune the encoder to the catalogue's own photos; goes live only if it finds more."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="judge only, promote nothing")
+        parser.add_argument("--force", action="store_true", help="promote even if it finds no more")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        quiet = options["json"]
+        try:
+            row = tune(
+                progress=(lambda _: None) if quiet else self.stderr.write,
+                dry_run=options["dry_run"],
+                force=options["force"],
+            )
+        except ShopvisionError as error:
+            raise CommandError(str(error)) from error
+        answer = {"release": str(row), "state": row.state, "precision": row.precision, **row.metrics}
+        self.stdout.write(json.dumps(answer) if quiet else _words(answer))
+
+
+def _words(answer: dict[str, Any]) -> str:
+    before = answer.get("compared_with", {})
+    judged = answer.get("judged_on", {})
+    return (
+        f"{answer['release']} is {answer['state']}: recall@1 {answer.get('recall@1')} on {judged.get('queries')} "
+        f"held-out {judged.get('kind')}, {before.get('release')} {before.get('recall@1')}"
+    )
