@@ -117,7 +117,7 @@ def _ranked(
 
 
 def no_match_examples(
-    training: TrainingSet, categories: np.ndarray, *, dim: int, quantiles: Sequence[float]
+    training: TrainingSet, categories: np.ndarray, *, dim: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Examples for the no-match decision, made from the catalogue alone.
 
@@ -128,14 +128,14 @@ def no_match_examples(
         categories: a number per photo, int (N,).
 
     Returns:
-        ``match.features`` of each example, (M, 5), and whether it is sold, bool (M,); both empty when there
+        ``match.features`` of each example, (M, 2), and whether it is sold, bool (M,); both empty when there
         are not two categories.
     """
     kinds = np.unique(categories)
     rows: list[np.ndarray] = []
     sold: list[bool] = []
     if len(kinds) < 2:
-        return np.empty((0, 5)), np.empty(0, bool)
+        return np.empty((0, 2)), np.empty(0, bool)
     for fold in range(FOLDS):
         inside = np.isin(categories, kinds[fold::FOLDS])
         known, unknown = training.take(np.flatnonzero(inside)), training.take(np.flatnonzero(~inside))
@@ -148,6 +148,6 @@ def no_match_examples(
         strange = unknown.descriptors if photos else (unknown.augmented or unknown.descriptors)
         for blocks, is_sold in ((queries[0], True), (strange, False)):
             found = _ranked(projection, kept, {n: b[:MAX_QUERIES] for n, b in blocks.items()})[0]
-            rows += [features(one[:NEIGHBOURS], quantiles) for one in found]
+            rows += [features(one[:NEIGHBOURS]) for one in found]
             sold += [is_sold] * len(found)
-    return np.array(rows).reshape(-1, 5), np.array(sold, bool)
+    return np.array(rows).reshape(-1, 2), np.array(sold, bool)

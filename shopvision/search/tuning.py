@@ -98,6 +98,8 @@ def _decide(
 ) -> EncoderRelease:
     """Build and promote the candidate, or set it aside with the reason."""
     better = verdict.candidate > verdict.current or (releases.is_generic(live.row) and verdict.tie)
+    if base.row.pk != live.row.pk:  # the stepping stone to another encoder has served
+        EncoderRelease.objects.filter(pk=base.row.pk).update(state=EncoderRelease.State.RETIRED)
     if dry_run or not (better or force):
         state = EncoderRelease.State.CANDIDATE if dry_run else EncoderRelease.State.FAILED
         EncoderRelease.objects.filter(pk=row.pk).update(state=state)
@@ -109,10 +111,7 @@ def _decide(
     EncoderRelease.objects.filter(pk=row.pk).update(state=EncoderRelease.State.CANDIDATE)
     row.refresh_from_db()
     telemetry.event("release_tuned", release=str(row), **verdict.as_dict())
-    activated = releases.activate(row)
-    if base.row.pk != live.row.pk:  # the stepping stone to another encoder is no longer needed
-        EncoderRelease.objects.filter(pk=base.row.pk).update(state=EncoderRelease.State.RETIRED)
-    return activated
+    return releases.activate(row)
 
 
 def _metrics(projection: Projection, verdict: Judgement, base: LiveRelease) -> dict[str, Any]:
@@ -231,7 +230,7 @@ def measure(sample: Sample, projection: Projection, progress: Progress = _silent
     training = sample.training
     vectors = gallery(projection.embed(training.descriptors), training.products, training.is_catalogue)
     quantiles = background(vectors, training.products)
-    rows, sold = no_match_examples(training, sample.categories, dim=projection.dim, quantiles=quantiles)
+    rows, sold = no_match_examples(training, sample.categories, dim=projection.dim)
     return {
         "quantiles": quantiles,
         "no_match": fit_no_match(rows, sold),
