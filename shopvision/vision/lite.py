@@ -129,7 +129,7 @@ def load_state(path: Path | None = None) -> dict[str, np.ndarray]:
 def _tensor_of(lazy: _Lazy, storage: np.ndarray) -> np.ndarray:
     steps = [step * storage.itemsize for step in lazy.strides]
     view = np.lib.stride_tricks.as_strided(storage[lazy.offset :], lazy.shape, steps, writeable=False)
-    return np.ascontiguousarray(view)
+    return np.array(view, order="C")
 
 
 def _installed() -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnxruntime as ort
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidArgument, InvalidGraph, InvalidProtobuf
 from PIL.Image import Image
 
 from ..exceptions import Misconfigured
@@ -14,6 +15,7 @@ from .base import FEATURE_MAPS, Descriptors, EncoderSpec, MapEncoder
 from .descriptor import describe_maps
 
 BATCH = 8  # images per run: larger batches are no faster on CPU and hold more memory
+REFUSALS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, RuntimeError)  # share no base of their own
 METADATA = "shopvision"  # key of the EncoderSpec in the graph's metadata
 
 
@@ -37,7 +39,7 @@ class OnnxEncoder(MapEncoder):
         try:
             self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
             self.spec = EncoderSpec.from_json(self._session.get_modelmeta().custom_metadata_map[METADATA])
-        except (KeyError, ValueError, RuntimeError) as error:
+        except (KeyError, ValueError, *REFUSALS) as error:
             raise Misconfigured(f"not an encoder graph: {error}") from error
         self._input = self._session.get_inputs()[0].name
 

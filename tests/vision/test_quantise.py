@@ -1,0 +1,60 @@
+"""fp32 -> int8."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+
+from shopvision.vision.base import Descriptors, EncoderSpec
+from shopvision.vision.onnx_encoder import OnnxEncoder
+from shopvision.vision.projection import unit
+from shopvision.vision.quantise import MIN_CALIBRATION_PHOTOS, quantise
+
+
+def cosines(a: Descriptors, b: Descriptors, name: str) -> np.ndarray:
+    return np.asarray((unit(a[name]) * unit(b[name])).sum(1))
+
+
+def test_too_few_photos_to_calibrate_on_are_refused(graph: bytes, drawings: list[Image.Image]) -> None:
+    with pytest.raises(ValueError, match=f"{MIN_CALIBRATION_PHOTOS} photos or more, not 31"):
+        quantise(graph, drawings[: MIN_CALIBRATION_PHOTOS - 1])
+
+
+def test_the_same_photos_give_the_same_graph(
+    graph: bytes, int8_graph: bytes, drawings: list[Image.Image]
+) -> None:
+    assert quantise(graph, drawings) == int8_graph
+
+
+def test_other_photos_are_another_encoder(
+    graph: bytes, int8_graph: bytes, drawings: list[Image.Image]
+) -> None:
+    brighter = [image.point(lambda level: level // 3) for image in drawings]
+    first, second = (OnnxEncoder(g).spec for g in (int8_graph, quantise(graph, brighter)))
+    assert first.weights_digest == second.weights_digest
+    assert first.digest != second.digest
+
+
+def test_precision_is_part_of_the_digest(fp32: OnnxEncoder, int8_graph: bytes) -> None:
+    spec = OnnxEncoder(int8_graph).spec
+    assert (spec.precision, fp32.spec.precision) == ("int8", "fp32")
+    assert spec.digest != fp32.spec.digest
+    assert EncoderSpec.from_json(spec.to_json()) == spec
+
+
+def test_eight_bits_describe_nearly_the_same_in_a_third_of_the_bytes(
+    fp32: OnnxEncoder, graph: bytes, int8_graph: bytes, drawings: list[Image.Image]
+) -> None:
+    small = OnnxEncoder(int8_graph)
+    a, b = fp32.describe(drawings[:8]), small.describe(drawings[:8])
+    assert cosines(a, b, "c5").min() > 0.9
+    np.testing.assert_array_equal(a["colour"], b["colour"])  # colour never passes the network
+    assert len(int8_graph) < len(graph) / 3
+
+
+def test_the_input_contract_is_kept(graph: bytes, int8_graph: bytes) -> None:
+    whole, small = (onnx.load_from_string(g).graph for g in (graph, int8_graph))
+    assert [o.name for o in small.output] == [o.name for o in whole.output]
+    assert small.input == whole.input
