@@ -13,7 +13,7 @@ class ShopvisionConfig(AppConfig):
 
     def ready(self) -> None:
         """Import every app's ``shopvision_catalogue`` module; its models are all there by now."""
-        from . import receivers
+        from . import checks, receivers  # noqa: F401 - checks register themselves
         from .catalogue import adapter
         from .tasks import engine
 

@@ -1,0 +1,103 @@
+"""Try everything once and say in words what is wrong."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.core.checks import run_checks
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from ... import jobs
+from ...catalogue.adapter import catalogues
+from ...catalogue.models import Outbox
+from ...exceptions import ShopvisionError
+from ...search import releases
+from ...search.sample import sample_photos
+
+
+class Command(BaseCommand):
+    """The system checks, then live probes: storage, encoder, index, database, worker."""
+
+    help = "Check the installation for real: settings, adapters, storage, encoder, index, database, worker."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found = [(m.id or "", not m.is_serious(), f"{m.msg} {m.hint or ''}".strip()) for m in _messages()]
+        found += [_probe(name, probe) for name, probe in PROBES.items()]
+        good = all(ok for _, ok, _ in found)
+        if options["json"]:
+            rows = [{"check": name, "ok": ok, "detail": words} for name, ok, words in found]
+            self.stdout.write(json.dumps({"ok": good, "checks": rows}))
+        else:
+            for name, ok, words in found:
+                self.stdout.write(f"{'ok  ' if ok else 'FAIL'} {name}: {words}")
+        if not good:
+            raise CommandError("something is wrong; see the lines marked FAIL")
+
+
+def _messages() -> list[Any]:
+    return list(run_checks(tags=["shopvision"]))
+
+
+def _probe(name: str, probe: Callable[[], tuple[bool, str]]) -> tuple[str, bool, str]:
+    try:
+        return (name, *probe())
+    except ShopvisionError as error:
+        return (name, False, str(error))
+    except Exception as error:  # noqa: BLE001 - whatever is broken, the operator wants to read it
+        return (name, False, f"{type(error).__name__}: {error}")
+
+
+def _storage() -> tuple[bool, str]:
+    products = sum(shop.queryset().count() for shop in catalogues().values())
+    photos = sample_photos(1)
+    if photos:
+        return (
+            True,
+            f"{products} products; a photo was read and decoded ({photos[0].width}x{photos[0].height})",
+        )
+    return products == 0, f"{products} products, and no photo of the first ones could be read"
+
+
+def _database() -> tuple[bool, str]:
+    row = Outbox.objects.create(source="shopvision.check", object_id="0", state=Outbox.State.POISONED)
+    row.delete()
+    return True, "can be written"
+
+
+def _encoder() -> tuple[bool, str]:
+    live = releases.live()
+    return True, f"{live.row} ({live.row.precision}) is live"
+
+
+def _index() -> tuple[bool, str]:
+    health = releases.live().index.health()
+    return health.ok, health.detail or f"{health.count} photos, {health.bytes} bytes"
+
+
+def _worker() -> tuple[bool, str]:
+    since = timezone.now() - timedelta(seconds=jobs.WORKER_SEEN_SECONDS)
+    number = jobs.Worker.objects.filter(seen_at__gte=since).count()
+    waiting = Outbox.objects.filter(state=Outbox.State.WAITING).count()
+    if number:
+        return True, f"{number} at work, {waiting} changes waiting"
+    return (
+        waiting == 0,
+        f"none seen lately, {waiting} changes waiting; the web process starts one when it serves",
+    )
+
+
+PROBES: dict[str, Callable[[], tuple[bool, str]]] = {
+    "storage": _storage,
+    "database": _database,
+    "encoder": _encoder,
+    "index": _index,
+    "worker": _worker,
+}

@@ -1,0 +1,154 @@
+"""Looks at a project's models and writes the adapter that fits; says what it guessed and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from django.apps import apps
+from django.db import models
+
+from ..exceptions import InvalidRequest
+
+OURS = {"shopvision", "admin", "auth", "contenttypes", "sessions", "messages", "staticfiles", "sites"}
+PRODUCT_NAMES = ("product", "item", "article", "good", "ware", "listing", "book", "sku")
+WORDS: dict[str, tuple[str, ...]] = {
+    "title": ("title", "name", "headline", "label", "product_name"),
+    "description": (
+        "description",
+        "body",
+        "body_html",
+        "text",
+        "details",
+        "summary",
+        "content",
+        "long_description",
+    ),
+    "category": (
+        "category",
+        "categories",
+        "topics",
+        "topic",
+        "department",
+        "section",
+        "shelf",
+        "collections",
+        "taxon",
+    ),
+    "price": ("price", "cost", "amount", "unit_price", "sale_price", "price_incl_tax", "rrp"),
+    "stock": ("stock", "units_left", "quantity", "inventory", "num_in_stock", "available", "in_stock", "qty"),
+    "group": ("parent", "master", "parent_product", "variant_of", "group"),
+}
+ACTIVE = ("active", "is_active", "published", "is_published", "is_public", "visible", "enabled")
+FILTERS = ("brand", "maker", "manufacturer", "vendor", "colour", "color", "material", "gender")
+
+
+@dataclass(slots=True)
+class Guess:
+    """What was guessed of one product model."""
+
+    model: type[models.Model]
+    score: int = 0
+    images: list[str] = field(default_factory=list)
+    related: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    filters: list[str] = field(default_factory=list)
+    active: str = ""
+
+    def notes(self) -> list[str]:
+        """What to check by eye."""
+        found = [f"{option} = {name!r}" for option, name in self.names.items()]
+        missing = [option for option in ("title", "category", "price", "stock") if option not in self.names]
+        notes = [f"images = {self.images!r}", *found]
+        if missing:
+            notes.append(f"not found: {', '.join(missing)} (add them if your shop has them)")
+        if not self.active:
+            notes.append(
+                "no field says what is on sale: every product is shown; see visible() in the tutorial"
+            )
+        return notes
+
+
+def guess(label: str = "") -> Guess:
+    """The project's product model, or the one named ``app.Model``, with its fields.
+
+    Raises:
+        InvalidRequest: no model has an image, or the named one does not exist or has none.
+    """
+    if label:
+        try:
+            chosen = [apps.get_model(label)]
+        except (LookupError, ValueError) as error:
+            raise InvalidRequest(f"there is no model {label!r}: {error}") from error
+    else:
+        chosen = [model for model in apps.get_models() if model._meta.app_label not in OURS]
+    guesses = sorted((look(model) for model in chosen), key=lambda one: -one.score)
+    if not guesses or not guesses[0].images:
+        where = label or "the project"
+        raise InvalidRequest(
+            f"no image field was found in {where}; name the product model with --model app.Model"
+        )
+    return guesses[0]
+
+
+def look(model: type[models.Model]) -> Guess:
+    """Score one model: images count most, then a product's name, then what products usually have."""
+    found = Guess(model)
+    plain = {field.name: field for field in model._meta.get_fields() if not field.auto_created}
+    found.images = [name for name, one in plain.items() if isinstance(one, models.ImageField)]
+    _related_images(found)
+    for option, words in WORDS.items():
+        name = next((word for word in words if word in plain), "")
+        if name and not (option == "group" and plain[name].related_model is not model):
+            found.names[option] = name
+    found.filters = [name for name in FILTERS if name in plain]
+    found.active = next((n for n in ACTIVE if isinstance(plain.get(n), models.BooleanField)), "")
+    named = any(word in model._meta.model_name for word in PRODUCT_NAMES)  # type: ignore[operator]
+    found.score = 10 * bool(found.images) + 8 * named + 3 * ("price" in found.names) + len(found.names)
+    return found
+
+
+def _related_images(found: Guess) -> None:
+    """Tables of pictures that point at the model."""
+    for relation in found.model._meta.related_objects:
+        other = relation.related_model
+        accessor = relation.get_accessor_name()
+        if not relation.one_to_many or not accessor or other is found.model or isinstance(other, str):
+            continue
+        for name in _image_fields(other):
+            found.images.append(f"{accessor}__{name}")
+            found.related.append(other._meta.label)
+
+
+def _image_fields(model: type[models.Model]) -> Iterable[str]:
+    return [one.name for one in model._meta.get_fields() if isinstance(one, models.ImageField)]
+
+
+def adapter_source(found: Guess) -> str:
+    """The adapter as a file: at most 15 lines of code."""
+    name = found.model.__name__
+    images = repr(found.images[0]) if len(found.images) == 1 else repr(found.images).replace("'", '"')
+    lines = [
+        '"""How shopvision sees this shop."""',
+        "",
+        "from shopvision import Catalogue, register",
+        "",
+        f"from .models import {name}",
+        "",
+        "",
+        f"@register({name})",
+        f"class {name}Catalogue(Catalogue):",
+        f"    images = {images}",
+    ]
+    lines += [f'    {option} = "{value}"' for option, value in found.names.items()]
+    if found.filters:
+        lines.append(f"    filters = {found.filters!r}")
+    if found.related:
+        lines.append(f"    related = {sorted(set(found.related))!r}")
+    if found.active:
+        lines += [
+            "",
+            "    def visible(self, queryset, context):",
+            f"        return queryset.filter({found.active}=True)",
+        ]
+    return "\n".join(lines).replace("'", '"') + "\n"
