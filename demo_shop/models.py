@@ -63,4 +63,4 @@ class ProductPhoto(models.Model):
         ordering = ["pk"]
 
     def __str__(self) -> str:
-        return self.image.name
+        return str(self.image.name)

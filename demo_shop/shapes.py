@@ -7,7 +7,6 @@ grey, ``wood`` brown, ``glow`` a warm white.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 from PIL import ImageDraw
@@ -73,19 +72,6 @@ def rod(points: Points, width: float) -> Painter:
 def mirrored(points: Points) -> list[tuple[float, float]]:
     """An outline from its left half, top to bottom."""
     return [*points, *((1 - x, y) for x, y in reversed(points))]
-
-
-def petals(cx: float, cy: float, radius: float, count: int) -> Painter:
-    """A ring of discs."""
-    spots = [
-        (cx + radius * math.cos(6.2832 * k / count), cy + radius * math.sin(6.2832 * k / count))
-        for k in range(count)
-    ]
-    size = radius * 0.55
-    return lambda pen, s: [
-        pen.ellipse(((x - size) * s, (y - size) * s, (x + size) * s, (y + size) * s), fill=255)
-        for x, y in spots
-    ][0]
 
 
 SHAPES: dict[str, list[Part]] = {

@@ -13,5 +13,5 @@ class ProductCatalogue(Catalogue):  # noqa: D101
     filters = ["colour"]
     related = ["demo_shop.ProductPhoto"]
 
-    def visible(self, queryset, context):  # noqa: D102
+    def visible(self, queryset, context):  # type: ignore[no-untyped-def]  # noqa: D102
         return queryset.filter(active=True)

@@ -26,7 +26,7 @@ def connect(adapter: Catalogue) -> None:
     for field in adapter.model._meta.many_to_many:
         m2m_changed.connect(
             _guarded(adapter, _many_changed),
-            sender=field.remote_field.through,  # type: ignore[union-attr]
+            sender=field.remote_field.through,
             weak=False,
             dispatch_uid=uid,
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..types import Hit, Listing
+from ..search.present import result
+from ..types import Listing
 from .links import page_link, public_id
 
 
@@ -25,23 +26,6 @@ def answer(listing: Listing, *, offset: int = 0, limit: int) -> dict[str, Any]:
         "previous": page_link(listing.id, max(0, offset - limit), limit) if offset else None,
         "results": [result(hit) for hit in listing.hits],
         "facets": dict(listing.facets),
-    }
-
-
-def result(hit: Hit) -> dict[str, Any]:
-    """One product of a page."""
-    price = hit.facts.get("price")
-    return {
-        "product": str(hit.product),
-        "url": hit.facts.get("url") or "",
-        "title": hit.facts.get("title") or "",
-        "image": hit.facts.get("image") or None,
-        "price": None if price is None else str(price),
-        "in_stock": bool(hit.facts.get("in_stock", True)),
-        "similarity": round(hit.similarity, 4),
-        "percentile": round(hit.percentile, 1),
-        "why": list(hit.why),
-        "region": list(hit.region.box()) if hit.region else None,
     }
 
 

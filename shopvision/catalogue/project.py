@@ -37,7 +37,7 @@ def project(catalogue: Catalogue, product: Any) -> CatalogueEntry:
     """
     facts, names = catalogue.facts(product), image_names(catalogue, product)
     print_ = fingerprint(facts, names)
-    key = {"source": catalogue.source, "object_id": catalogue.object_id(product)}
+    key: dict[str, Any] = {"source": catalogue.source, "object_id": catalogue.object_id(product)}
     entry = CatalogueEntry.objects.filter(**key).first()
     if entry is not None and entry.fingerprint == print_:
         return entry

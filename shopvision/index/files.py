@@ -121,7 +121,7 @@ def write_snapshot(location: Path, manifest: Manifest, columns: dict[str, np.nda
     for name, kind in COLUMNS.items():
         step(f"snapshot {name}")
         data = np.ascontiguousarray(columns[name], kind)
-        checksums[name] = zlib.crc32(memoryview(data).cast("B") if data.size else b"")
+        checksums[name] = zlib.crc32(data.view(np.uint8).ravel()) if data.size else 0
         with (folder / name).open("wb") as file:
             data.tofile(file)
             _sync(file.fileno())
@@ -152,7 +152,7 @@ def _swap(location: Path, manifest: Manifest) -> None:
 
 def remove_old(location: Path, manifest: Manifest) -> None:
     """Delete all but this version and the one before, which a reader may just be opening."""
-    keep = {version for version in (manifest.version, manifest.version - 1)}
+    keep = {manifest.version, manifest.version - 1}
     for path in location.iterdir():
         kind, _, number = path.name.partition("-")
         if kind in ("snapshot", "log") and number.isdigit() and int(number) not in keep:
@@ -180,7 +180,7 @@ def open_snapshot(location: Path, manifest: Manifest) -> dict[str, np.ndarray]:
             columns[name] = np.memmap(path, kind, "r", shape=shape)
         except (OSError, ValueError) as error:
             raise IndexUnavailable(f"the index's {name} cannot be read: {error}") from error
-        if zlib.crc32(memoryview(columns[name]).cast("B")) != manifest.checksums.get(name):
+        if zlib.crc32(columns[name].view(np.uint8).ravel()) != manifest.checksums.get(name):
             raise IndexUnavailable(f"the index's {name} is corrupt: rebuild it with shopvision_index")
     return columns
 

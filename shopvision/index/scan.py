@@ -60,7 +60,7 @@ def _first_threshold(codes: np.ndarray, code: np.ndarray, wanted: int, mask: np.
     passing = rows if mask is None else int(np.count_nonzero(mask))
     share = min(1.0, 1.3 * wanted / max(1, passing))
     counts = np.cumsum(np.bincount(found, minlength=FAR + 1))
-    return int(min(FAR, np.searchsorted(counts, share * len(found))))
+    return min(FAR, int(np.searchsorted(counts, share * len(found))))
 
 
 def exact(vectors: np.ndarray, rows: np.ndarray | None, query: np.ndarray) -> np.ndarray:

@@ -51,7 +51,7 @@ class SandboxPhoto(models.Model):
         ordering = ["pk"]
 
     def __str__(self) -> str:
-        return self.file.name
+        return str(self.file.name)
 
 
 class SandboxCatalogue(Catalogue):
@@ -167,7 +167,7 @@ def fill(rows: Iterable[Row], *, photos: int | None = None) -> int:
         photos: only so many photos of each product; 1 leaves the catalogue image.
     """
     chosen = [row for row in rows if row.photos]
-    SandboxProduct.objects.bulk_create(
+    SandboxProduct._default_manager.bulk_create(
         SandboxProduct(
             sku=row.sku,
             title=row.title[:500],
@@ -180,14 +180,14 @@ def fill(rows: Iterable[Row], *, photos: int | None = None) -> int:
     rows_of_photos = [
         SandboxPhoto(product_id=row.sku, file=name) for row in chosen for name in row.photos[:photos]
     ]
-    SandboxPhoto.objects.bulk_create(rows_of_photos)
+    SandboxPhoto._default_manager.bulk_create(rows_of_photos)
     return len(rows_of_photos)
 
 
 def keep_photos(skus: Sequence[str], names: Iterable[str]) -> None:
     """Leave the shop only these photos of these products; the reconciler has to notice."""
-    SandboxPhoto.objects.exclude(file__in=list(names)).delete()
-    SandboxProduct.objects.exclude(sku__in=list(skus)).delete()
+    SandboxPhoto._default_manager.exclude(file__in=list(names)).delete()
+    SandboxProduct._default_manager.exclude(sku__in=list(skus)).delete()
 
 
 def index_everything() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..catalogue.models import CatalogueImage
 from ..index.models import Descriptor
@@ -56,6 +57,23 @@ def present(
         ]
         kept += passing
     return tuple(hits), (*kept, *found[place:])
+
+
+def result(hit: Hit) -> dict[str, Any]:
+    """A hit as plain values, as the API and the templates show it."""
+    price = hit.facts.get("price")
+    return {
+        "product": str(hit.product),
+        "url": hit.facts.get("url") or "",
+        "title": hit.facts.get("title") or "",
+        "image": hit.facts.get("image") or None,
+        "price": None if price is None else str(price),
+        "in_stock": bool(hit.facts.get("in_stock", True)),
+        "similarity": round(hit.similarity, 4),
+        "percentile": round(hit.percentile, 1),
+        "why": list(hit.why),
+        "region": list(hit.region.box()) if hit.region else None,
+    }
 
 
 def _image_names(found: Sequence[Found]) -> dict[int, str]:

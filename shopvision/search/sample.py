@@ -46,7 +46,7 @@ def _interleaved(files: list[list[FieldFile]]) -> Iterator[FieldFile]:
 def read_photo(file: FieldFile) -> Image | None:
     """A photo from the shop's storage, decoded; None (and a log line) when it cannot be had."""
     try:
-        with file.storage.open(file.name) as stream:
+        with file.storage.open(str(file.name)) as stream:
             return decode(stream.read(), limits())
     except (ImageRejected, OSError) as error:
         telemetry.log.info("photo %s is left out of the sample: %s", file.name, error)

@@ -38,7 +38,7 @@ def counts() -> dict[str, Any]:
 
 
 def _by_state(model: type[CatalogueEntry] | type[CatalogueImage]) -> dict[str, int]:
-    rows = model.objects.order_by().values_list("state").annotate(n=Count("id"))  # type: ignore[attr-defined]
+    rows = model.objects.order_by().values_list("state").annotate(n=Count("id"))
     found = dict(rows)
     return {state: found.get(state, 0) for state in model.State.values}
 

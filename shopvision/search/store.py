@@ -107,7 +107,7 @@ def forget(search_id: uuid.UUID) -> None:
 
 def record_demand(category: str, colour: str, text: str) -> None:
     """Count a photo of something the shop does not sell, in words; a failure is logged and harmless."""
-    key = {
+    key: dict[str, Any] = {
         "day": timezone.localdate(),
         "category": category[:255],
         "colour": colour[:32],

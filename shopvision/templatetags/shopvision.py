@@ -8,9 +8,9 @@ from django import template
 from django.utils.translation import gettext as _
 
 from .. import listings, telemetry
-from ..api.answers import result
 from ..catalogue.adapter import catalogues
 from ..exceptions import InvalidRequest
+from ..search.present import result
 from ..types import ProductRef
 
 register = template.Library()
