@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -28,9 +29,9 @@ def describe_maps(maps: Mapping[str, np.ndarray], pixels: np.ndarray) -> Descrip
         pixels: uint8 (N, S, S, 3), the letterboxed squares.
 
     Returns:
-        blocks by name, float32 (N, d): ``c5``, ``c3`` (mean of the central five and three sevenths of the last
-        map), ``t10``, ``t4`` (foreground-weighted mean and deviation of earlier maps), the colour blocks
-        (``images.colour``), and ``thumb`` (144 grey values in [0, 1]).
+        blocks by name, float32 (N, d): ``c5``, ``c3`` (mean of the central five and three sevenths of the
+        last map), ``t10``, ``t4`` (foreground-weighted mean and deviation of earlier maps), the colour
+        blocks (``images.colour``), and ``thumb`` (144 grey values in [0, 1]).
     """
     front = foreground(pixels)
     return {
@@ -63,9 +64,20 @@ def _texture(maps: np.ndarray, front: np.ndarray) -> np.ndarray:
 
 
 def _pool(front: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Average the foreground weights to a map's grid; the side must be a multiple of it."""
-    n, side, _ = front.shape
-    return front.reshape(n, height, side // height, width, side // width).mean((2, 4))
+    """Average the foreground weights to a map's grid, by area where the side is no multiple of it."""
+    side = front.shape[1]
+    if side % height == 0 and side % width == 0:
+        return front.reshape(len(front), height, side // height, width, side // width).mean((2, 4))
+    return np.asarray(_area(side, height) @ front @ _area(side, width).T, np.float32)
+
+
+@lru_cache(maxsize=8)
+def _area(side: int, cells: int) -> np.ndarray:
+    """What share of each cell's mean each pixel of a line has, float32 (cells, side); rows sum to 1."""
+    edges = np.arange(cells + 1) * side / cells
+    pixel = np.arange(side)
+    overlap = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
+    return np.asarray(np.maximum(overlap, 0) * cells / side, np.float32)
 
 
 def _thumb(pixels: np.ndarray) -> np.ndarray:

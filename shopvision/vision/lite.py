@@ -27,7 +27,7 @@ OPSET = 17
 
 
 class Stage(NamedTuple):
-    """One row of the architecture (Tan & Le, "EfficientNet", ICML 2019; the Lite variant of the TF repository)."""
+    """One row of the architecture (Tan & Le, "EfficientNet", ICML 2019; TF's Lite variant)."""
 
     expand: int
     channels: int
@@ -110,7 +110,8 @@ def load_state(path: Path | None = None) -> dict[str, np.ndarray]:
     found = hashlib.sha256(data).hexdigest()
     if found != DIGEST:
         raise Misconfigured(
-            f"the weights file has sha256 {found[:12]}..., not {DIGEST[:12]}...: reinstall {DISTRIBUTION}==0.1.0"
+            f"the weights file has sha256 {found[:12]}..., not {DIGEST[:12]}...: "
+            f"reinstall {DISTRIBUTION}==0.1.0"
         )
     stream = io.BytesIO(data)
     for _ in range(3):

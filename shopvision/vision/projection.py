@@ -106,9 +106,16 @@ class Projection:
         for name in self.maps:
             tensors[f"map.{name}"] = self.maps[name]
             tensors[f"mean.{name}"] = self.means[name]
-        record = {"scales": dict(self.scales), "blocks": list(self.maps), "recipe": dict(self.recipe)}
+        record = {
+            "format": FORMAT,
+            "scales": dict(self.scales),
+            "blocks": list(self.maps),
+            "recipe": dict(self.recipe),
+        }
         half = {name: np.ascontiguousarray(value, np.float16) for name, value in tensors.items()}
-        return save(half, {"format": str(FORMAT), "projection": json.dumps(record, sort_keys=True)})
+        return bytes(
+            save(half, {"projection": json.dumps(record, sort_keys=True)})
+        )  # one key: they have no order
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Projection:
@@ -119,12 +126,11 @@ class Projection:
         """
         length = int.from_bytes(data[:8], "little")
         try:
-            header = json.loads(data[8 : 8 + length])["__metadata__"]
-            record = json.loads(header["projection"])
+            record = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["projection"])
         except (ValueError, KeyError) as error:
             raise ValueError("these bytes hold no projection") from error
-        if header["format"] != str(FORMAT):
-            raise ValueError(f"projection of format {header['format']}; this version reads format {FORMAT}")
+        if record["format"] != FORMAT:
+            raise ValueError(f"projection of format {record['format']}; this version reads format {FORMAT}")
         t = {name: value.astype(np.float32) for name, value in load(data).items()}
         blocks = record["blocks"]
         return cls(

@@ -1,0 +1,172 @@
+"""Any torch network -> ONNX, checked against torch."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import helper
+from torch import nn
+
+from ..exceptions import Misconfigured
+from .base import FEATURE_MAPS, EncoderSpec
+from .lite import IR_VERSION
+from .onnx_encoder import OnnxEncoder
+
+STRIDES = (32, 16, 8)  # of c5, t10, t4
+OPSET = 18  # what torch's exporter writes without converting
+TOLERANCE = 1e-3  # of the largest value of a map: fp32 sums in another order
+METADATA = "shopvision"
+
+Maps = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+class StagedNetwork(nn.Module):  # type: ignore[misc]
+    """A network as a row of stages; gives the last map at each of ``STRIDES``.
+
+    Args:
+        stages: applied in order.
+
+    Raises:
+        Misconfigured: (when called) no stage ends at one of the strides.
+    """
+
+    def __init__(self, stages: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, pixels: torch.Tensor) -> Maps:
+        """Pixels (N, 3, S, S) -> c5, t10, t4, each (N, C, h, w)."""
+        side, last = pixels.shape[-1], {}
+        x = pixels
+        for stage in self.stages:
+            x = stage(x)
+            last[round(side / x.shape[-1])] = x
+        try:
+            c5, t10, t4 = (last[stride] for stride in STRIDES)
+        except KeyError as missing:
+            raise Misconfigured(f"the network has no map at stride {missing}, only {sorted(last)}") from None
+        return c5, t10, t4
+
+
+class PickedMaps(nn.Module):  # type: ignore[misc]
+    """A network that gives several maps at once; picks three of them.
+
+    Args:
+        network: what it is part of, so that its weights count.
+        maps: pixels -> maps, earliest first.
+        picks: numbers of c5, t10 and t4 among them.
+        channels_last: the maps are (N, h, w, C), as some transformers give them.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        maps: Callable[[torch.Tensor], Sequence[torch.Tensor]],
+        picks: Sequence[int],
+        *,
+        channels_last: bool = False,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self._maps, self._picks, self._channels_last = maps, tuple(picks), channels_last
+
+    def forward(self, pixels: torch.Tensor) -> Maps:
+        """Pixels (N, 3, S, S) -> c5, t10, t4, each (N, C, h, w)."""
+        maps = self._maps(pixels)
+        c5, t10, t4 = (maps[pick] for pick in self._picks)
+        if self._channels_last:
+            c5, t10, t4 = (one.permute(0, 3, 1, 2) for one in (c5, t10, t4))
+        return c5, t10, t4
+
+
+def state_digest(network: nn.Module) -> str:
+    """sha256 over names, shapes and little-endian values of the state dict, in its order."""
+    digest = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        array = value.detach().cpu().numpy()
+        digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def channels(network: nn.Module, size: int) -> tuple[int, ...]:
+    """Channels of c5, t10, t4, found by showing the network one blank square.
+
+    Raises:
+        Misconfigured: the network gives no three maps of a photo of that size.
+    """
+    with torch.inference_mode():
+        maps = network.eval()(torch.zeros(1, 3, size, size))
+    if any(one.ndim != 4 for one in maps):
+        raise Misconfigured(
+            f"the network's maps have shapes {[tuple(m.shape) for m in maps]}, not (N, C, h, w)"
+        )
+    return tuple(int(one.shape[1]) for one in maps)
+
+
+def to_onnx(network: nn.Module, spec: EncoderSpec) -> bytes:
+    """The network as a graph for ``OnnxEncoder``, with its record in the metadata.
+
+    Args:
+        network: pixels (N, 3, S, S) -> c5, t10, t4.
+        spec: its record; ``preprocess.size`` is the side of the square.
+
+    Raises:
+        Misconfigured: it cannot be exported, or the graph computes something else than torch.
+    """
+    network = network.eval()
+    size = spec.preprocess.size
+    example = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    try:
+        program = _quietly(network, example)
+    except Exception as error:
+        raise Misconfigured(f"{spec.name} cannot be exported to ONNX: {error}") from error
+    model: onnx.ModelProto = program.model_proto
+    model.ir_version = min(model.ir_version, IR_VERSION)
+    helper.set_model_props(model, {METADATA: spec.to_json()})
+    graph = bytes(model.SerializeToString(deterministic=True))
+    _compare(network, graph, example, spec.name)
+    return graph
+
+
+def _quietly(network: nn.Module, example: torch.Tensor) -> Any:
+    """Run torch's exporter without its progress lines."""
+    log = logging.getLogger("torch.onnx")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        return torch.onnx.export(
+            network,
+            (example,),
+            input_names=["pixels"],
+            output_names=list(FEATURE_MAPS),
+            dynamic_shapes=({0: torch.export.Dim("N", min=1, max=1024)},),
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    finally:
+        log.setLevel(before)
+
+
+def _compare(network: nn.Module, graph: bytes, example: torch.Tensor, name: str) -> None:
+    """The graph's maps of one photo and of two against torch's."""
+    encoder = OnnxEncoder(graph)
+    for pixels in (example, example[:1]):
+        with torch.inference_mode():
+            expected = network(pixels)
+        found = encoder.maps(pixels.numpy())
+        for key, tensor in zip(FEATURE_MAPS, expected, strict=True):
+            wanted = tensor.numpy()
+            error = float(np.abs(found[key] - wanted).max()) / max(float(np.abs(wanted).max()), 1e-6)
+            if error > TOLERANCE:
+                raise Misconfigured(
+                    f"{name}: the ONNX graph's {key} is off by {error:.1e} of its largest value "
+                    f"(at most {TOLERANCE:.0e}); use a torch worker for it"
+                )
