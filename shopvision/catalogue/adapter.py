@@ -96,10 +96,7 @@ class Catalogue:
 
     def get(self, object_id: str) -> Any | None:
         """The product with this key, or None when the shop has none."""
-        try:
-            return self.queryset().get(pk=object_id)
-        except (ObjectDoesNotExist, ValueError, TypeError, ValidationError):
-            return None
+        return next(iter(self.get_many([object_id]).values()), None)
 
     def get_many(self, object_ids: Iterable[str]) -> dict[str, Any]:
         """Products by key, in one query and its prefetches; keys the shop does not have are left out."""
@@ -114,10 +111,12 @@ class Catalogue:
 
     def python_keys(self, object_ids: Iterable[str]) -> list[Any]:
         """Keys as the model's primary key has them; texts that are no key are left out."""
-        found = []
+        field, found = self.model._meta.pk, []
         for key in object_ids:
             try:
-                found.append(self.model._meta.pk.to_python(key))
+                value = field.to_python(key)
+                field.run_validators(value)  # a number too large for the database is no key either
+                found.append(value)
             except ValidationError:
                 continue
         return found

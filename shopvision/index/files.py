@@ -121,7 +121,7 @@ def write_snapshot(location: Path, manifest: Manifest, columns: dict[str, np.nda
     for name, kind in COLUMNS.items():
         step(f"snapshot {name}")
         data = np.ascontiguousarray(columns[name], kind)
-        checksums[name] = zlib.crc32(data.view(np.uint8).ravel()) if data.size else 0
+        checksums[name] = zlib.crc32(data.view(np.uint8).ravel().data) if data.size else 0
         with (folder / name).open("wb") as file:
             data.tofile(file)
             _sync(file.fileno())
@@ -180,7 +180,7 @@ def open_snapshot(location: Path, manifest: Manifest) -> dict[str, np.ndarray]:
             columns[name] = np.memmap(path, kind, "r", shape=shape)
         except (OSError, ValueError) as error:
             raise IndexUnavailable(f"the index's {name} cannot be read: {error}") from error
-        if zlib.crc32(columns[name].view(np.uint8).ravel()) != manifest.checksums.get(name):
+        if zlib.crc32(columns[name].view(np.uint8).ravel().data) != manifest.checksums.get(name):
             raise IndexUnavailable(f"the index's {name} is corrupt: rebuild it with shopvision_index")
     return columns
 

@@ -230,9 +230,12 @@ def test_a_damaged_manifest_makes_health_say_so(tmp_path: Path) -> None:
 def test_a_second_writer_waits_for_the_lock_and_then_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with files.writer_lock(tmp_path), pytest.raises(IndexUnavailable, match="written"):
-        with files.writer_lock(tmp_path, seconds=0.05):
-            pass
+    with (
+        files.writer_lock(tmp_path),
+        pytest.raises(IndexUnavailable, match="written"),
+        files.writer_lock(tmp_path, seconds=0.05),
+    ):
+        pass
 
 
 def test_the_log_is_folded_before_it_grows_long(tmp_path: Path) -> None:

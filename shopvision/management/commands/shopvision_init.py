@@ -23,7 +23,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--model", default="", help="the product model, as app.Model, if the guess is wrong"
         )
-        parser.add_argument("--stdout", dest="print_only", action="store_true", help="print the file instead of writing it")
+        parser.add_argument("--print", action="store_true", help="print the file instead of writing it")
         parser.add_argument("--force", action="store_true", help="overwrite an existing file")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -35,9 +35,9 @@ class Command(BaseCommand):
         source = adapter_source(found)
         path = Path(apps.get_app_config(found.model._meta.app_label).path) / "shopvision_catalogue.py"
         written = False
-        if not options["print_only"]:
+        if not options["print"]:
             if path.exists() and not options["force"]:
-                raise CommandError(f"{path} exists; --force overwrites it, --stdout only prints")
+                raise CommandError(f"{path} exists; --force overwrites it, --print only prints")
             path.write_text(source)
             written = True
         label = found.model._meta.label

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from shopvision.catalogue.models import CatalogueImage, Outbox
+from shopvision.jobs import Job
+from shopvision.search import releases
+from shopvision.search.models import Demand
+from tests.factories import DemoProductFactory
+
+pytestmark = pytest.mark.django_db
+PAGES = ("overview", "catalogueentry", "catalogueimage", "outbox", "job", "encoderrelease", "demand")
+
+
+@pytest.fixture
+def boss(client: Client) -> Client:
+    client.force_login(get_user_model().objects.create_superuser("boss", "b@example.org", "x"))
+    return client
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_with_a_shop_and_without_one(
+    boss: Client, indexed_shop: list[Any], page: str
+) -> None:
+    assert boss.get(reverse(f"admin:shopvision_{page}_changelist")).status_code == 200
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_opens_before_anything_is_indexed(boss: Client, data_dir: Any, page: str) -> None:
+    assert boss.get(reverse(f"admin:shopvision_{page}_changelist")).status_code == 200
+
+
+def test_the_overview_counts_and_says_drift_is_zero(boss: Client, indexed_shop: list[Any]) -> None:
+    Demand.objects.create(day="2026-11-01", category="Hats", colour="red", count=3)
+    page = boss.get(reverse("admin:shopvision_overview_changelist") + "?fresh=1").content.decode()
+    assert "Shop, database and index agree." in page
+    assert str(releases.live().row) in page
+
+
+def test_a_rejected_photo_shows_its_reason_and_is_tried_again(boss: Client, indexed_shop: list[Any]) -> None:
+    image = CatalogueImage.objects.first()
+    assert image is not None
+    CatalogueImage.objects.filter(pk=image.pk).update(
+        state="rejected", reject_code="truncated", reject_reason="half"
+    )
+    url = reverse("admin:shopvision_catalogueimage_changelist")
+    assert "half" in boss.get(url + "?state__exact=rejected").content.decode()
+    boss.post(url, {"action": "retry", "_selected_action": [image.pk]})
+    image.refresh_from_db()
+    assert image.state != "rejected"
+    assert Outbox.objects.filter(object_id=image.entry.object_id).exists()
+
+
+def test_a_job_is_started_after_its_estimate_and_cancelled(boss: Client, indexed_shop: list[Any]) -> None:
+    start = reverse("admin:shopvision_job_start", args=["duplicates"])
+    assert "takes about" in boss.get(start).content.decode()
+    boss.post(start)
+    assert Job.objects.get().kind == "duplicates"
+    assert boss.get(reverse("admin:shopvision_job_start", args=["nonsense"])).status_code == 302
+
+
+def test_staff_who_may_only_look_cannot_act(client: Client, indexed_shop: list[Any]) -> None:
+    user = get_user_model().objects.create_user("looker", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=["view_job", "view_overview"]))
+    client.force_login(user)
+    assert client.get(reverse("admin:shopvision_job_changelist")).status_code == 200
+    assert client.post(reverse("admin:shopvision_job_start", args=["tune"])).status_code == 403
+    assert client.get(reverse("admin:shopvision_encoderrelease_changelist")).status_code == 403
+
+
+def test_rolling_back_without_a_former_release_says_so(boss: Client, live_release: Any) -> None:
+    url = reverse("admin:shopvision_encoderrelease_changelist")
+    answer = boss.post(url, {"action": "roll_back", "_selected_action": [live_release.row.pk]}, follow=True)
+    assert "no release before the live one" in answer.content.decode()
+
+
+def test_a_missing_photo_does_not_break_the_list(boss: Client, indexed_shop: list[Any]) -> None:
+    product = DemoProductFactory(image="")
+    assert product.pk
+    CatalogueImage.objects.update(name="gone.jpg")
+    assert boss.get(reverse("admin:shopvision_catalogueimage_changelist")).status_code == 200

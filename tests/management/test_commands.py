@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from demo_shop.models import Product
+from shopvision.catalogue.adapter import Catalogue, catalogue
+from shopvision.management.guess import adapter_source, guess
+from tests.factories import ArticleFactory, DemoProductFactory
+from tests.testshop.models import Article
+
+pytestmark = pytest.mark.django_db
+
+
+def run(name: str, *args: str) -> Any:
+    out = io.StringIO()
+    call_command(name, *args, "--json", stdout=out, stderr=io.StringIO())
+    return json.loads(out.getvalue())
+
+
+def test_reconcile_counts_then_mends(indexed_shop: list[Any]) -> None:
+    Product.objects.filter(pk=indexed_shop[0].pk).update(title="changed behind our back")
+    assert run("shopvision_reconcile", "--dry-run") == {"missing": 0, "stale": 1, "extra": 0}
+    assert run("shopvision_reconcile")["stale"] == 1
+    assert run("shopvision_reconcile", "--dry-run") == {"missing": 0, "stale": 0, "extra": 0}
+
+
+def test_models_lists_and_refuses_what_is_not_there(live_release: Any) -> None:
+    (row,) = run("shopvision_models")["releases"]
+    assert row["state"] == "live"
+    with pytest.raises(CommandError, match="no release 99"):
+        run("shopvision_models", "--activate", "99")
+    with pytest.raises(CommandError, match="roll back"):
+        run("shopvision_models", "--rollback")
+
+
+def test_duplicates_prints_pairs(indexed_shop: list[Any]) -> None:
+    assert isinstance(run("shopvision_duplicates")["pairs"], list)
+
+
+def test_tune_says_when_there_is_too_little(indexed_shop: list[Any]) -> None:
+    with pytest.raises(CommandError, match="tuning takes"):
+        run("shopvision_tune")
+
+
+def test_check_tries_everything(indexed_shop: list[Any]) -> None:
+    found = run("shopvision_check")
+    assert found["ok"], found
+    assert {row["check"] for row in found["checks"]} >= {"storage", "database", "encoder", "index", "worker"}
+
+
+def test_check_fails_before_anything_is_indexed(data_dir: Any) -> None:
+    with pytest.raises(CommandError):
+        run("shopvision_check")
+
+
+def test_init_never_overwrites(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="exists"):
+        run("shopvision_init", "--model", "testshop.Article")
+    with pytest.raises(CommandError, match="no model"):
+        run("shopvision_init", "--model", "no.Such")
+    with pytest.raises(CommandError, match="no image field"):
+        run("shopvision_init", "--model", "auth.User")
+
+
+@pytest.mark.parametrize(
+    ("label", "factory"), [("demo_shop.Product", DemoProductFactory), ("testshop.Article", ArticleFactory)]
+)
+def test_the_written_adapter_works_unchanged_and_is_short(data_dir: Any, label: str, factory: Any) -> None:
+    """The guessed adapter gives the same facts and photos as the one written by hand."""
+    source = adapter_source(guess(label))
+    code = [line for line in source.splitlines() if line.strip() and not line.startswith(('"""', "from"))]
+    assert len(code) <= 15
+    model = {"demo_shop.Product": Product, "testshop.Article": Article}[label]
+    body = "\n".join(line for line in source.splitlines() if not line.startswith(("from .", "@register")))
+    space: dict[str, Any] = {}
+    exec(body, space)  # the file the command would write, without its registration
+    (cls,) = [
+        v for v in space.values() if isinstance(v, type) and issubclass(v, Catalogue) and v is not Catalogue
+    ]
+    product = factory() if label.startswith("demo") else factory(views=2)
+    product = model._default_manager.get(pk=product.pk)
+    ours, theirs = cls(model), catalogue(label.lower())
+    assert ours.problems() == []
+    assert ours.facts(product) == theirs.facts(product)
+    assert [f.name for f in ours.image_files(product)] == [f.name for f in theirs.image_files(product)]
+
+
+def test_without_a_name_the_product_model_is_found() -> None:
+    assert guess().model in (Product, Article)
