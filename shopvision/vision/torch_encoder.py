@@ -89,5 +89,7 @@ def _device(name: str) -> torch.device:
     except RuntimeError as error:
         raise Misconfigured(f"DEVICE {name!r} is none that torch knows: {error}") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise Misconfigured(f"DEVICE {name!r} is not there: torch sees {torch.cuda.device_count()} CUDA devices")
+        raise Misconfigured(
+            f"DEVICE {name!r} is not there: torch sees {torch.cuda.device_count()} CUDA devices"
+        )
     return device

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from django.db import transaction
-from shopvision.search.releases import LiveRelease, open_release
 
 from shopvision.index.models import Embedding, EncoderRelease
 from shopvision.search import embeddings
 from shopvision.search.embeddings import build_release, embed_products, lock, sweep
 from shopvision.search.follow import follow, verify
 from shopvision.search.indexing import drain_outbox
+from shopvision.search.releases import LiveRelease, open_release
 from tests.factories import DemoProductFactory
 
 pytestmark = pytest.mark.django_db

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from shopvision.search.releases import LiveRelease
 
 from shopvision.index.models import Embedding, EncoderRelease
 from shopvision.search import follow as module
 from shopvision.search.follow import follow, verify
 from shopvision.search.indexing import drain_outbox
+from shopvision.search.releases import LiveRelease
 from tests.factories import DemoProductFactory
 from tests.fakes import MemoryIndex
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from shopvision.search.releases import LiveRelease
 
 from shopvision.catalogue import outbox
 from shopvision.catalogue.models import CatalogueEntry
+from shopvision.search.releases import LiveRelease
 from shopvision.tasks import engine
 from shopvision.tasks.engine import Background, HostLock
 from tests.factories import DemoProductFactory
