@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ from .follow import follow
 from .sample import sample_photos
 
 State = EncoderRelease.State
+TORCH_ENCODER = (
+    "shopvision.vision.torch_encoder.TorchEncoder"  # by its path: torch stays out of the web process
+)
+CUDA_DRIVER = Path("/proc/driver/nvidia/version")  # there is a CUDA device, said without importing torch
 KEPT_OPEN = 3  # live, the one being built beside it, the one before
 _lock = threading.RLock()
 _open: dict[str, LiveRelease] = {}
@@ -60,11 +65,12 @@ class LiveRelease:
 
 @dataclass(slots=True)
 class _Seen:
-    """What this process last knew of the live release."""
+    """What this process last knew of the live release, and whether it may load torch."""
 
     pk: int = 0
     checked: float = float("-inf")
     following: bool = False
+    torch: bool = False
 
 
 _seen = _Seen()
@@ -181,7 +187,20 @@ def make_encoder(name: str, graph: bytes | None = None) -> Encoder:
     if graph is None and ":" not in name:
         built: Encoder = import_string(name)()
         return built
+    if graph is None and _on_device():
+        on_device: Encoder = import_string(TORCH_ENCODER)(name, conf.DEVICE)
+        return on_device
     return OnnxEncoder(graph or graph_for(name), threads=conf.INFERENCE_THREADS)
+
+
+def allow_torch() -> None:
+    """Let this process run fp32 encoders in torch on a CUDA device; workers say so, web processes never do."""
+    _seen.torch = True
+
+
+def _on_device() -> bool:
+    wanted = conf.DEVICE.startswith("cuda") or (conf.DEVICE == "auto" and CUDA_DRIVER.exists())
+    return _seen.torch and wanted and find_spec("torch") is not None and find_spec("timm") is not None
 
 
 def store_artefact(kind: str, data: bytes) -> Artefact:

@@ -23,6 +23,7 @@ SLICE_SECONDS = 60.0  # a drain ends after this and asks to be called again: wel
 @shared_task(base=OurTask, queue=QUEUE)
 def drain_outbox() -> int:
     """Work off waiting changes; asks another worker in when there is more than a batch."""
+    releases.allow_torch()
     if outbox.pending() > conf.BATCH_SIZE:
         engine.send_wake("gpu.drain_outbox")
     end = time.monotonic() + SLICE_SECONDS
@@ -35,4 +36,5 @@ def drain_outbox() -> int:
 @shared_task(base=OurTask, queue=QUEUE, ignore_result=False, acks_late=False, autoretry_for=())
 def encode_query(payload: str) -> str:
     """Describe a shopper's photo (base64 of ``vision.remote.encode_request``); never tried twice."""
+    releases.allow_torch()
     return base64.b64encode(answer_request(releases.live().encoder, base64.b64decode(payload))).decode()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shopvision.exceptions import Misconfigured
+from shopvision.search import releases
 from shopvision.vision import lite
 from shopvision.vision.backbones import _picks, graph_for, network_for
 from shopvision.vision.onnx_encoder import OnnxEncoder
@@ -17,6 +18,7 @@ NAMES = ("timm:mobilenetv3_small_050", "torchvision:mobilenet_v3_small", "timm:v
 
 
 @pytest.mark.torch
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_network_by_name_describes_as_its_graph_does(name: str) -> None:
     torch = pytest.importorskip("torch", reason="needs the torch extra")
@@ -104,3 +106,20 @@ def test_a_device_that_is_not_there_is_named(device: str) -> None:
 
     with pytest.raises(Misconfigured, match=device):
         TorchEncoder("weights:efficientnet_lite0", device)
+
+
+@pytest.mark.torch
+def test_a_worker_with_a_device_runs_fp32_in_torch_and_int8_never(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, int8_graph: bytes
+) -> None:
+    """Said by the worker itself: the same settings leave the web process with ONNX Runtime."""
+    pytest.importorskip("timm", reason="needs the torch extra")
+    seen = []
+    monkeypatch.setattr(releases._seen, "torch", False)
+    monkeypatch.setattr(releases, "import_string", lambda path: lambda *args: seen.append((path, *args)))
+    settings.SHOPVISION = {**settings.SHOPVISION, "DEVICE": "cuda"}
+    assert isinstance(releases.make_encoder(lite.SPEC.name), OnnxEncoder)
+    releases.allow_torch()
+    assert isinstance(releases.make_encoder(lite.SPEC.name, int8_graph), OnnxEncoder)
+    releases.make_encoder(lite.SPEC.name)
+    assert seen == [("shopvision.vision.torch_encoder.TorchEncoder", lite.SPEC.name, "cuda")]

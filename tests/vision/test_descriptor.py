@@ -14,7 +14,7 @@ from shopvision.vision.projection import unit
 
 
 def test_the_middle_of_a_seven_by_seven_map_is_averaged() -> None:
-    """Channel 0 counts 0..48 by rows: the centre is 24, and so is every centred mean; channel 1 is 49 in one cell."""
+    """Channel 0 counts 0..48 by rows: every centred mean is 24; channel 1 is 50 in one cell."""
     maps = np.zeros((1, 2, 7, 7), np.float32)
     maps[0, 0] = np.arange(49).reshape(7, 7)
     maps[0, 1, 1, 1] = 50  # inside the middle five, outside the middle three

@@ -134,7 +134,7 @@ def test_copies_of_one_photo_are_not_diverse() -> None:
 def test_balanced_scatter_is_worked_by_hand() -> None:
     """c = (0, 0), e = (2, 1) and (2, -1): mean e (2, 0), middle m = (1, 0).
 
-    Others: (1, 1) and (1, -1), scatter diag(1, 1); catalogue: (-1, 0), diag(1, 0); half of each: diag(1, 1/2).
+    Others: (1, 1), (1, -1): diag(1, 1); catalogue: (-1, 0): diag(1, 0); half of each: diag(1, 1/2).
     """
     rows = np.array([[0, 0], [2, 1], [2, -1]], float)
     training = TrainingSet({}, np.zeros(3, int), np.array([True, False, False]))
