@@ -152,7 +152,9 @@ SETTINGS: dict[str, Setting] = {
         _positive,
         POSITIVE,
     ),
-    "SEARCH_MAX_RESULTS": Setting(200, "Most products one search can page through.", _whole, WHOLE),
+    "SEARCH_MAX_RESULTS": Setting(
+        100, "Most products one search can page through; every search looks them all up.", _whole, WHOLE
+    ),
     "SEARCH_TTL_SECONDS": Setting(
         3600, "How long further pages of a search can be asked for; then its row is purged.", _whole, WHOLE
     ),

@@ -14,7 +14,7 @@ from ..vision.descriptor import unpack
 from .match import percentile
 from .query import Found, facts_now, passes_now
 from .releases import LiveRelease
-from .why import reasons
+from .why import alike, reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,9 @@ def _why(live: LiveRelease, found: Sequence[Found], query: Query) -> dict[int, t
         return {}
     ids = [one.image_id for one in found]
     rows = Descriptor.objects.filter(image_id__in=ids, backbone_digest=live.row.backbone_digest)
-    out = {}
-    for image_id, data, colours in rows.values_list("image_id", "data", "image__colours"):
-        names = [one["name"] for one in colours]
-        out[image_id] = reasons(query.descriptors, unpack([bytes(data)]), limits, query.colours, names)
-    return out
+    stored = list(rows.values_list("image_id", "data", "image__colours"))
+    similar = alike(query.descriptors, unpack([bytes(data) for _, data, _ in stored]))
+    return {
+        image_id: reasons(row, limits, query.colours, [one["name"] for one in colours])
+        for (image_id, _, colours), row in zip(stored, similar, strict=True)
+    }

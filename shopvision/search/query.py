@@ -16,7 +16,7 @@ from ..exceptions import ShopvisionError
 from ..types import EVERYTHING, Filter, ProductRef
 from .releases import LiveRelease
 
-OVER_FETCH = 1.5  # products asked of the index beyond what can be shown: hidden ones and variants fall out
+OVER_FETCH = 1.25  # products asked of the index beyond what can be shown: hidden ones and variants fall out
 DEEPEST = 4  # times the first depth, before a search gives up filling its pages
 VOTERS = 10  # nearest products that vote on the photo's category
 TEXT_LIMIT = 50_000  # products a text may narrow to before it is taken for no help
@@ -24,13 +24,14 @@ TEXT_LIMIT = 50_000  # products a text may narrow to before it is taken for no h
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A product found: entry, reference, nearest photo, similarity."""
+    """A product found: entry, reference, nearest photo, similarity, group of variants, categories."""
 
     entry_id: int
     ref: ProductRef
     image_id: int
     similarity: float
     group: str
+    categories: tuple[tuple[str, str], ...] = ()  # (id, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +74,16 @@ def nearest(
 
 def _entries(hits: Any) -> list[Found]:
     rows = CatalogueEntry.objects.filter(pk__in=hits.products.tolist())
-    known = {pk: rest for pk, *rest in rows.values_list("pk", "source", "object_id", "group")}
+    fields = rows.values_list("pk", "source", "object_id", "group", "categories")
+    known = {pk: rest for pk, *rest in fields}
     found = []
     for image, product, similarity in zip(
         hits.ids.tolist(), hits.products.tolist(), hits.similarities.tolist(), strict=True
     ):
         if product in known:
-            source, object_id, group = known[product]
-            found.append(Found(product, ProductRef(source, object_id), image, similarity, group))
+            source, object_id, group, categories = known[product]
+            named = tuple((one["id"], one["name"]) for one in categories)
+            found.append(Found(product, ProductRef(source, object_id), image, similarity, group, named))
     return found
 
 
@@ -118,8 +121,7 @@ def _own_file_first(found: list[Found], digest: str) -> list[Found]:
     """The product whose photo is byte for byte the query comes first, whoever else shares the look."""
     if not digest or not found:
         return found
-    rows = CatalogueImage.objects.filter(content_digest=digest, entry_id__in=[one.entry_id for one in found])
-    own = set(rows.values_list("entry_id", flat=True))
+    own = set(CatalogueImage.objects.filter(content_digest=digest).values_list("entry_id", flat=True)[:100])
     return sorted(found, key=lambda one: one.entry_id not in own)
 
 
@@ -192,17 +194,15 @@ def _facts(shop: Catalogue, product: Any) -> dict[str, Any]:
 def category_vote(found: Sequence[Found]) -> dict[str, Any] | None:
     """The category most of the nearest products are in, weighted by similarity; None when they have none."""
     voters = found[:VOTERS]
-    rows = CatalogueEntry.objects.filter(pk__in=[one.entry_id for one in voters])
-    categories = dict(rows.values_list("pk", "categories"))
     votes: dict[str, float] = {}
     names: dict[str, str] = {}
     total = 0.0
     for one in voters:
         weight = max(one.similarity, 0.0) ** 4 + 1e-6  # near neighbours speak louder
         total += weight
-        for category in categories.get(one.entry_id) or []:
-            votes[category["id"]] = votes.get(category["id"], 0.0) + weight
-            names[category["id"]] = category["name"]
+        for key, name in one.categories:
+            votes[key] = votes.get(key, 0.0) + weight
+            names[key] = name
     if not votes:
         return None
     best = max(votes, key=lambda key: votes[key])
@@ -216,12 +216,11 @@ def category_vote(found: Sequence[Found]) -> dict[str, Any] | None:
 
 def facets(found: Sequence[Found]) -> dict[str, Any]:
     """How many of the products found are in each category, most first."""
-    rows = CatalogueEntry.objects.filter(pk__in=[one.entry_id for one in found])
     counts: dict[str, int] = {}
     names: dict[str, str] = {}
-    for categories in rows.values_list("categories", flat=True):
-        for category in categories:
-            counts[category["id"]] = counts.get(category["id"], 0) + 1
-            names[category["id"]] = category["name"]
+    for one in found:
+        for key, name in one.categories:
+            counts[key] = counts.get(key, 0) + 1
+            names[key] = name
     ordered = sorted(counts, key=lambda key: (-counts[key], names[key]))
     return {"category": [{"id": key, "name": names[key], "count": counts[key]} for key in ordered[:20]]}

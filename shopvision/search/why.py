@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from ..vision.base import Descriptors
 from ..vision.descriptor import FAMILIES
-from ..vision.projection import block_similarities, unit
+from ..vision.projection import unit
 
 NOTEWORTHY = 95  # a family is named when it is more alike than this share of unrelated pairs
 PAIRS = 1500  # photos sampled for the families' background
@@ -31,9 +31,21 @@ def family_background(descriptors: Descriptors, products: np.ndarray) -> dict[st
     return out
 
 
+def alike(query: Descriptors, found: Descriptors) -> list[dict[str, float]]:
+    """Cosine by family (mean over its blocks) of one query with each of N photos, in their order."""
+    count = len(next(iter(found.values()), ()))
+    out: list[dict[str, float]] = [{} for _ in range(count)]
+    for family, blocks in FAMILIES.items():
+        present = [name for name in blocks if name in query and name in found]
+        if present:
+            cosines = sum(unit(found[name]) @ unit(query[name][:1])[0] for name in present) / len(present)
+            for row, cosine in zip(out, cosines.tolist(), strict=True):
+                row[family] = cosine
+    return out
+
+
 def reasons(
-    query: Descriptors,
-    found: Descriptors,
+    similar: Mapping[str, float],
     limits: Mapping[str, float],
     query_colours: Sequence[str] = (),
     found_colours: Sequence[str] = (),
@@ -41,12 +53,11 @@ def reasons(
     """Reasons, strongest first; a family is named only where it exceeds the shop's own background.
 
     Args:
-        query, found: descriptors of the two photos, one row each.
+        similar: cosine by family, from ``alike``.
         limits: by family, from ``family_background``; a family without a limit is never named.
         query_colours, found_colours: names of dominant colours, largest share first.
     """
-    alike = block_similarities(query, found)
-    over = {family: alike[family] - limits[family] for family in alike if family in limits}
+    over = {family: similar[family] - limits[family] for family in similar if family in limits}
     words = {"shape": _("same shape"), "texture": _("same pattern")}
     named: list[str] = []
     for family in sorted(over, key=lambda name: -over[name]):

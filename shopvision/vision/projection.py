@@ -129,7 +129,7 @@ class Projection:
             record = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["projection"])
         except (ValueError, KeyError) as error:
             raise ValueError("these bytes hold no projection") from error
-        if record["format"] != FORMAT:
+        if record.get("format") != FORMAT:
             raise ValueError(f"projection of format {record['format']}; this version reads format {FORMAT}")
         t = {name: value.astype(np.float32) for name, value in load(data).items()}
         blocks = record["blocks"]
