@@ -122,14 +122,16 @@ def no_match_examples(
     """Examples for the no-match decision, made from the catalogue alone.
 
     Half of the categories are taken out of fit and index: their photos are of "something not sold". Held-out
-    photos (or views) of the other half are of something sold. Then the halves change places.
+    photos of the other half are of something sold. Then the halves change places. Only products with really
+    different photos can teach this: views of one studio photo lie so near it that every shopper's photo
+    would seem a stranger (tried, and so it was).
 
     Args:
         categories: a number per photo, int (N,).
 
     Returns:
         ``match.features`` of each example, (M, 2), and whether it is sold, bool (M,); both empty when there
-        are not two categories.
+        are not two categories, or hardly a product with different photos.
     """
     kinds = np.unique(categories)
     rows: list[np.ndarray] = []
@@ -140,13 +142,12 @@ def no_match_examples(
         inside = np.isin(categories, kinds[fold::FOLDS])
         known, unknown = training.take(np.flatnonzero(inside)), training.take(np.flatnonzero(~inside))
         diverse = diverse_products(known)
-        photos = len(diverse) >= MIN_DIVERSE // 2
-        queries, kept = _photo_fold(known, diverse, 0) if photos else _view_fold(known, 0)
-        if not len(queries[1]) or len(np.unique(kept.products)) < 2:
+        queries, kept = _photo_fold(known, diverse, 0)
+        few = len(diverse) < MIN_DIVERSE // 2 or 2 * len(diverse) < len(np.unique(known.products))
+        if few or len(np.unique(kept.products)) < 2:
             continue
         projection = fit(kept, dim=dim)
-        strange = unknown.descriptors if photos else (unknown.augmented or unknown.descriptors)
-        for blocks, is_sold in ((queries[0], True), (strange, False)):
+        for blocks, is_sold in ((queries[0], True), (unknown.descriptors, False)):
             found = _ranked(projection, kept, {n: b[:MAX_QUERIES] for n, b in blocks.items()})[0]
             rows += [features(one[:NEIGHBOURS]) for one in found]
             sold += [is_sold] * len(found)
