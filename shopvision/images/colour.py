@@ -140,7 +140,7 @@ def _distances(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Squared distances (P, K), never negative."""
     cross = points @ centres.T
     squares = (points**2).sum(-1)[:, None] - 2 * cross + (centres**2).sum(-1)
-    return np.maximum(squares, 0)
+    return np.asarray(np.maximum(squares, 0))
 
 
 def foreground(pixels: np.ndarray) -> np.ndarray:

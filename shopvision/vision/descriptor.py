@@ -67,7 +67,8 @@ def _pool(front: np.ndarray, height: int, width: int) -> np.ndarray:
     """Average the foreground weights to a map's grid, by area where the side is no multiple of it."""
     side = front.shape[1]
     if side % height == 0 and side % width == 0:
-        return front.reshape(len(front), height, side // height, width, side // width).mean((2, 4))
+        cells = front.reshape(len(front), height, side // height, width, side // width)
+        return np.asarray(cells.mean((2, 4)))
     return np.asarray(_area(side, height) @ front @ _area(side, width).T, np.float32)
 
 

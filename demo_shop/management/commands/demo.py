@@ -86,7 +86,7 @@ class Command(BaseCommand):
         if users.filter(username="admin").exists():
             return
         password = secrets.token_urlsafe(9)
-        users.create_superuser("admin", "admin@example.org", password)  # type: ignore[attr-defined]
+        users.create_superuser("admin", "admin@example.org", password)
         self._say(f"\nAdmin: /admin/  user admin, password {password}  (shown this once)")
 
     def _say(self, words: str) -> None:

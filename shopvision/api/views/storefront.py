@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import TemplateHTMLRenderer
@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ... import listings
+from ...exceptions import InvalidRequest
 from ...types import Listing
 from ..answers import answer
 from ..errors import answer_error
@@ -26,7 +27,7 @@ LIMIT = 24
 class PhotoPage(PublicView):
     """A form, and below it what was found."""
 
-    throttle_classes: ClassVar = [SearchThrottle]
+    throttle_classes = (SearchThrottle,)
     parser_classes = (MultiPartParser,)
     renderer_classes = (TemplateHTMLRenderer,)
     schema = None
@@ -45,6 +46,8 @@ class PhotoPage(PublicView):
     def post(self, request: Request) -> Response:
         """What looks like the photo."""
         given = checked(SearchRequest, request.data).validated_data
+        if "image" not in given:
+            raise InvalidRequest("choose a photo first", code="empty")
         with search_slot():
             found = listings.search_by_photo(
                 given["image"], text=given["text"], limit=LIMIT, context=request._request

@@ -1,0 +1,224 @@
+"""JPEG bytes -> embedding row in the database: ``python -m bench.encode --json [--photos DIR]``.
+
+The real indexing path in a throw-away database, at fp32 and int8. Beside it: each kernel alone, the sum of
+decoding and forward pass ("decode_plus_forward", on the same cores), and the loop most tutorials show: Pillow,
+a torch network with the same weights, faiss (batches of 1 and of 32).
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+CORES = os.cpu_count() or 1
+REPEATS = 3  # the median is told: other work on the machine disturbs single runs
+BATCH = 8
+
+
+def photos(folder: Path | None, count: int) -> list[bytes]:
+    """JPEG files: those of ``folder``, else the prepared groceries, else drawn ones."""
+    data = Path(os.environ.get("SHOPVISION_DATA") or ROOT.parent / "shared" / "data")
+    files = sorted((folder or data / "grocery").glob("**/*.jpg"))[:count]
+    if files:
+        return [file.read_bytes() for file in files]
+    from shopvision.management.freshness import photo
+
+    return [photo(seed) for seed in range(count)]
+
+
+def ms(function: Callable[[], Any], images: int, repeats: int = REPEATS) -> float:
+    """Wall milliseconds per image, median of a few runs."""
+    taken = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        function()
+        taken.append((time.perf_counter() - begun) * 1000 / images)
+    return round(median(taken), 3)
+
+
+def in_threads(work: Callable[[Any], Any], items: Sequence[Any]) -> None:
+    """Apply to every item on all cores."""
+    with ThreadPoolExecutor(CORES) as pool:
+        list(pool.map(work, items))
+
+
+def blocks(files: Sequence[bytes], graph: bytes) -> dict[str, float]:
+    """Milliseconds per image of each step of the path, one thread, alone."""
+    from shopvision.images.colour import colour_blocks, dominant_colours, foreground
+    from shopvision.images.decode import decode
+    from shopvision.images.preprocess import normalise, squares
+    from shopvision.images.quality import assess, difference_hash
+    from shopvision.vision.descriptor import describe_maps, pack
+    from shopvision.vision.onnx_encoder import OnnxEncoder
+
+    encoder = OnnxEncoder(graph, threads=1)
+    spec = encoder.spec.preprocess
+    images = [decode(data) for data in files]
+    n = len(images)
+    pixels = squares(images, spec)
+    parts = [pixels[i : i + BATCH] for i in range(0, n, BATCH)]
+    inputs = [normalise(part, spec) for part in parts]
+    maps = [encoder.maps(one) for one in inputs]
+    front = [foreground(part) for part in parts]
+    described = [describe_maps(*both) for both in zip(maps, parts, strict=True)]
+    return {
+        "decode": ms(lambda: [decode(data) for data in files], n),
+        "square": ms(lambda: squares(images, spec), n),
+        "normalise": ms(lambda: [normalise(part, spec) for part in parts], n),
+        "forward": ms(lambda: [encoder.maps(one) for one in inputs], n),
+        "foreground": ms(lambda: [foreground(part) for part in parts], n),
+        "colour": ms(lambda: [colour_blocks(*both) for both in zip(parts, front, strict=True)], n),
+        "describe_maps": ms(lambda: [describe_maps(*both) for both in zip(maps, parts, strict=True)], n),
+        "pack": ms(lambda: [pack(one, row) for one in described for row in range(len(one["c5"]))], n),
+        "dominant_colours": ms(lambda: [dominant_colours(image) for image in images], n),
+        "quality": ms(lambda: [assess(image) for image in images], n),
+        "hash": ms(lambda: [difference_hash(image) for image in images], n),
+    }
+
+
+def kernels(files: Sequence[bytes], graph: bytes) -> dict[str, float]:
+    """Decoding to squares, and the forward pass, each alone on all cores."""
+    from shopvision.images.decode import decode
+    from shopvision.images.preprocess import normalise, squares
+    from shopvision.vision.onnx_encoder import OnnxEncoder
+
+    encoder = OnnxEncoder(graph, threads=CORES)
+    spec = encoder.spec.preprocess
+    pixels = squares([decode(data) for data in files], spec)
+    inputs = [normalise(pixels[i : i + BATCH], spec) for i in range(0, len(pixels), BATCH)]
+    n = len(files)
+    decoding = ms(lambda: in_threads(lambda data: squares([decode(data)], spec), files), n)
+    forward = ms(lambda: [encoder.maps(one) for one in inputs], n)
+    return {"decode": decoding, "forward": forward, "decode_plus_forward": round(decoding + forward, 3)}
+
+
+def indexing(files: Sequence[bytes], precisions: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Milliseconds per image from stored JPEG to embedding row, on all cores, by the job the shop runs."""
+    from django.core.files.base import ContentFile
+
+    from shopvision.management.freshness import BenchProduct, throwaway_shop
+
+    with throwaway_shop():
+        for number, data in enumerate(files):
+            product = BenchProduct(title=f"thing {number}")
+            product.photo.save(f"{number}.jpg", ContentFile(data), save=True)
+        return {precision: _index_all(len(files), precision) for precision in precisions}
+
+
+def _index_all(count: int, precision: str) -> dict[str, Any]:
+    """Index the throw-away shop a few times over, from nothing."""
+    from django.conf import settings
+    from django.test.utils import override_settings
+
+    from shopvision import jobs
+    from shopvision.catalogue.models import CatalogueEntry
+    from shopvision.index.models import Descriptor, Embedding, EncoderRelease
+    from shopvision.search import releases
+
+    with override_settings(SHOPVISION={**settings.SHOPVISION, "PRECISION": precision}):
+        releases.reset()
+        EncoderRelease.objects.all().delete()
+        jobs.run(jobs.start("index_all", wake=False))  # the release is made from the photos then
+        taken = []
+        for _ in range(REPEATS):
+            for model in (Embedding, Descriptor, CatalogueEntry):
+                model._default_manager.all().delete()
+            begun = time.perf_counter()
+            jobs.run(jobs.start("index_all", wake=False))
+            taken.append((time.perf_counter() - begun) * 1000 / count)
+        found = releases.live().row.precision
+        rows = Embedding.objects.count()
+        releases.reset()
+    return {"ms_per_image": round(median(taken), 3), "rows": rows, "precision": found}
+
+
+def torch_loop(files: Sequence[bytes], batch: int) -> float:
+    """Milliseconds per image of the usual loop: Pillow, torch in fp32, faiss."""
+    import faiss
+    import torch
+
+    from shopvision.vision.backbones import network_for
+
+    network, spec = network_for("weights:efficientnet_lite0")
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (spec.preprocess.mean, spec.preprocess.std))
+    torch.set_num_threads(CORES)
+
+    def one(data: bytes) -> Any:
+        image = Image.open(io.BytesIO(data)).convert("RGB").resize((224, 224), Image.Resampling.BILINEAR)
+        return (torch.from_numpy(np.array(image)).permute(2, 0, 1).float() - mean) / std
+
+    def loop() -> None:
+        index = faiss.IndexFlatIP(1280)
+        with torch.inference_mode():
+            for start in range(0, len(files), batch):
+                c5, _, _ = network(torch.stack([one(data) for data in files[start : start + batch]]))
+                vector = torch.nn.functional.normalize(c5.mean((2, 3)))
+                index.add(vector.numpy())
+
+    return ms(loop, len(files))
+
+
+def measure(folder: Path | None, count: int) -> dict[str, Any]:
+    """Everything, as one record."""
+    from shopvision.images.decode import decode
+    from shopvision.vision.lite import build_graph
+    from shopvision.vision.quantise import CALIBRATION_PHOTOS, quantise
+
+    files = photos(folder, count)
+    fp32 = build_graph()
+    graphs = {"fp32": fp32, "int8": quantise(fp32, [decode(data) for data in files[:CALIBRATION_PHOTOS]])}
+    out: dict[str, Any] = {"photos": len(files), "cores": CORES}
+    through = indexing(files, list(graphs))
+    for precision, graph in graphs.items():
+        found = through[precision]
+        alone = kernels(files, graph)
+        out[precision] = {
+            "indexing": found,
+            "kernels_all_cores_ms": alone,
+            "steps_one_thread_ms": blocks(files, graph),
+            "ratio_to_decode_plus_forward": round(alone["decode_plus_forward"] / found["ms_per_image"], 2),
+        }
+    if find_spec("timm") and find_spec("faiss"):
+        loops = {f"batch_{batch}": torch_loop(files, batch) for batch in (1, 32)}
+        out["torch_loop_ms"] = loops
+        for precision in graphs:
+            own = out[precision]["indexing"]["ms_per_image"]
+            out[precision]["ratio_to_torch_loop"] = {
+                name: round(value / own, 2) for name, value in loops.items()
+            }
+    else:
+        out["torch_loop_ms"] = "left out: needs the torch extra and faiss-cpu"
+    return out
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one line of JSON")
+    parser.add_argument("--photos", type=Path, help="folder of JPEG files")
+    parser.add_argument("--count", type=int, default=320, help="photos at most")
+    options = parser.parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "demo_shop.settings")
+    import django
+
+    django.setup()
+    result = measure(options.photos, options.count)
+    print(json.dumps(result, indent=None if options.json else 2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
