@@ -245,27 +245,38 @@ def colour_name(rgb: tuple[int, int, int]) -> str:
     return names[int(_distances(rgb_to_lab(np.array([rgb])), lab).argmin())]
 
 
+@lru_cache(maxsize=1)
+def _nearest_name() -> np.ndarray:
+    """Number of the nearest name of every quantised colour, int64 (32768,)."""
+    return np.asarray(_distances(_lab_table(), _palette()[1]).argmin(1))
+
+
+def _inside(width: int, height: int) -> np.ndarray:
+    """1 where a letterboxed image lies in the work square and 0 on the white beside it, (112, 112)."""
+    scale = WORK_SIDE / max(width, height)
+    inner_w, inner_h = max(1, round(width * scale)), max(1, round(height * scale))
+    left, top = (WORK_SIDE - inner_w) // 2, (WORK_SIDE - inner_h) // 2
+    out = np.zeros((WORK_SIDE, WORK_SIDE), np.float32)
+    out[top : top + inner_h, left : left + inner_w] = 1
+    return out
+
+
 def dominant_colours(image: Image.Image, limit: int = 4) -> list[NamedColour]:
     """The commonest named colours of the foreground, largest share first; shares below 8 % are left out."""
-    pixels = np.asarray(fit_square(image, WORK_SIDE))[None]
-    weight = foreground(pixels)[0].ravel() * _centre().ravel()
+    pixels = np.asarray(fit_square(image, WORK_SIDE))
+    area = (_centre() * _inside(*image.size)).ravel()
+    weight = foreground(pixels[None])[0].ravel() * area
     if weight.max() < 0.05:  # nothing stands out: the whole image is the subject
-        weight = _centre().ravel()
-    codes = _codes(pixels[0]).ravel()
-    names, palette = _palette()
-    mass = np.bincount(codes, weight)
-    used = np.flatnonzero(mass)
-    nearest = _distances(_lab_table()[used], palette).argmin(1)
-    shares = np.bincount(nearest, mass[used], minlength=len(names)) / mass.sum()
-    flat = pixels[0].reshape(-1, 3)
-    label = np.zeros(1 << (3 * BITS), np.int32)
-    label[used] = nearest
+        weight = area
+    names, _ = _palette()
+    label = _nearest_name()[_codes(pixels).ravel()]
+    mass = np.bincount(label, weight, minlength=len(names))
+    shares = mass / mass.sum()
+    flat = pixels.reshape(-1, 3)
+    sums = [np.bincount(label, weight * flat[:, channel], minlength=len(names)) for channel in range(3)]
     found = []
     for k in np.argsort(-shares)[:limit]:
         if shares[k] >= 0.08:
-            mine = label[codes] == k
-            rgb = np.average(flat[mine], axis=0, weights=weight[mine]).round().astype(int)
-            found.append(
-                NamedColour(names[k], (int(rgb[0]), int(rgb[1]), int(rgb[2])), round(float(shares[k]), 3))
-            )
+            red, green, blue = (round(float(channel[k] / mass[k])) for channel in sums)
+            found.append(NamedColour(names[k], (red, green, blue), round(float(shares[k]), 3)))
     return found
