@@ -153,7 +153,7 @@ def foreground(pixels: np.ndarray) -> np.ndarray:
     table = _lab_table()
     out = np.empty(small.shape[:3], np.float32)
     for row, codes in enumerate(_codes(small)):
-        used = np.flatnonzero(np.bincount(codes.ravel()))  # a third of the time np.unique takes
+        used = np.flatnonzero(np.bincount(codes.ravel()) > 0)  # a third of the time of np.unique
         centres = _background(table[codes])
         weight = np.zeros(1 << (3 * BITS), np.float32)
         weight[used] = 1 - np.exp(-_distances(table[used], centres).min(1) / BACKGROUND_SCALE**2)
@@ -185,7 +185,7 @@ def _histogram(codes: np.ndarray, weight: np.ndarray, shape: tuple[int, int, int
     """Weighted soft histogram of one image, square-rooted, unit L2 norm."""
     index, part = _bins(shape)
     mass = np.bincount(codes, weight, minlength=0)
-    used = np.flatnonzero(mass)
+    used = np.flatnonzero(mass > 0)  # of booleans: several times faster than of numbers
     size = int(np.prod(shape))
     h = np.bincount(index[used].ravel(), (part[used] * mass[used, None]).ravel(), minlength=size)
     return np.asarray(np.sqrt(h / h.sum()), np.float32)
@@ -199,7 +199,7 @@ def _pyramid(codes: np.ndarray) -> np.ndarray:
     count = int(cells[-1, -1]) + 1
     key = cells * (1 << (3 * BITS)) + codes
     masses = np.bincount(key.ravel())
-    used = np.flatnonzero(masses)
+    used = np.flatnonzero(masses > 0)
     mass = masses[used]
     code, cell = used & ((1 << (3 * BITS)) - 1), used >> (3 * BITS)
     place = cell[:, None] * size + index[code]
