@@ -1,0 +1,49 @@
+"""The storefront speaks Simplified Chinese, and the compiled catalogue is the one we read."""
+
+from __future__ import annotations
+
+import gettext
+import re
+from pathlib import Path
+
+import pytest
+
+from shopvision.images.colour import NAMES
+
+ROOT = Path(__file__).resolve().parents[1]
+PLACES = {"shopvision": "shopvision/templates/shopvision", "demo_shop": "templates/demo_shop"}
+TAG = re.compile(r"""{%\s*translate\s+(?:"([^"]+)"|'([^']+)')""")
+
+
+def compiled(app: str) -> dict[str, str]:
+    with (ROOT / app / "locale/zh_Hans/LC_MESSAGES/django.mo").open("rb") as file:
+        return {k: v for k, v in gettext.GNUTranslations(file)._catalog.items() if k}  # type: ignore[attr-defined]
+
+
+def source(app: str) -> dict[str, str]:
+    text = (ROOT / app / "locale/zh_Hans/LC_MESSAGES/django.po").read_text()
+    return {k: v for k, v in re.findall(r'msgid "(.*)"\nmsgstr "(.*)"', text) if k}
+
+
+@pytest.mark.parametrize("app", PLACES)
+def test_the_compiled_catalogue_agrees_with_its_source(app: str) -> None:
+    assert compiled(app) == source(app)
+
+
+@pytest.mark.parametrize("app", PLACES)
+def test_every_string_of_the_pages_is_translated(app: str) -> None:
+    used = {a or b for path in (ROOT / PLACES[app]).glob("*.html") for a, b in TAG.findall(path.read_text())}
+    assert used
+    assert used - compiled(app).keys() == set()
+
+
+def test_every_colour_and_reason_is_translated() -> None:
+    wanted = {
+        *NAMES,
+        "same shape",
+        "same pattern",
+        "similar colours",
+        "same colour: %(name)s",
+        "Looks similar",
+    }
+    assert wanted - compiled("shopvision").keys() == set()
