@@ -8,7 +8,7 @@ COPY shopvision ./shopvision
 RUN /opt/venv/bin/pip install --quiet -c constraints.txt ".[s3]" "psycopg[binary]"
 
 FROM python:3.11-slim-bookworm AS cpu
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 SHOPVISION_DEMO_DATA=/data
+ENV PATH=/opt/venv/bin:$PATH OPENBLAS_NUM_THREADS=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 SHOPVISION_DEMO_DATA=/data
 RUN useradd --create-home --uid 10001 shop && mkdir -p /data && chown shop:shop /data
 COPY --from=cpu-build /opt/venv /opt/venv
 WORKDIR /app

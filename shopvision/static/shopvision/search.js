@@ -177,7 +177,7 @@ class ShopvisionSearch extends HTMLElement {
 
   show(found, append) {
     const level = found.match?.level;
-    const words = { none: this.text("none"), weak: this.text("weak") }[level] ?? `${this.text("found")} ${found.count}`;
+    const words = { none: this.text("none"), weak: this.text("weak") }[level] ?? this.text("found");
     this.say(found.results.length ? words : this.text("nothing"));
     const cards = found.results.map((one) => this.card(one));
     if (append) this.results.append(...cards);
