@@ -41,7 +41,9 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
-def shop(live_server: Any, settings: Any, transactional_db: None, indexed_shop: list[Any]) -> tuple[str, list[Any]]:
+def shop(
+    live_server: Any, settings: Any, transactional_db: None, indexed_shop: list[Any]
+) -> tuple[str, list[Any]]:
     """Where the shop answers, with the strictest content policy, and its products."""
     return live_server.url, indexed_shop
 

@@ -13,7 +13,12 @@ from tests.drawing import jpeg
 
 from .conftest import AXE, start
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    # the live server's threads share the test's in-memory database, and grumble when they close it
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+]
 WAIT_SECONDS = 15
 
 
@@ -21,7 +26,9 @@ def wait(browser: Any, script: str) -> Any:
     """The script's value once it is true."""
     from selenium.webdriver.support.ui import WebDriverWait
 
-    return WebDriverWait(browser, WAIT_SECONDS).until(lambda driver: driver.execute_script(f"return {script}"))
+    return WebDriverWait(browser, WAIT_SECONDS).until(
+        lambda driver: driver.execute_script(f"return {script}")
+    )
 
 
 def css(browser: Any, selector: str) -> Any:
@@ -66,7 +73,9 @@ def hand_over(browser: Any, data: bytes, event: str) -> None:
 
 def violations(browser: Any) -> list[str]:
     """What the content policy blocked since the last call."""
-    return [row["message"] for row in browser.get_log("browser") if "Content Security Policy" in row["message"]]
+    return [
+        row["message"] for row in browser.get_log("browser") if "Content Security Policy" in row["message"]
+    ]
 
 
 def accessible(browser: Any) -> list[str]:
@@ -150,7 +159,11 @@ def test_escape_closes_and_the_button_has_the_focus_again(chromium: Any, shop: A
 
 def test_no_page_breaks_an_accessibility_rule(chromium: Any, shop: Any, artefacts: Path) -> None:
     url, products = shop
-    for name, path in (("home", "/"), ("product", f"/product/{products[0].pk}/"), ("photo", "/vision/photo/")):
+    for name, path in (
+        ("home", "/"),
+        ("product", f"/product/{products[0].pk}/"),
+        ("photo", "/vision/photo/"),
+    ):
         chromium.get(url + path)
         chromium.save_screenshot(str(artefacts / f"{name}.png"))
         assert accessible(chromium) == [], name

@@ -59,7 +59,7 @@ class ShopvisionSearch extends HTMLElement {
     this.dialog = make(
       "dialog",
       { class: "sv-dialog", "aria-labelledby": "sv-title" },
-      make("header", { class: "sv-head" }, title, this.another, close),
+      make("div", { class: "sv-head" }, title, this.another, close),
       make("div", { class: "sv-body" }, make("div", { class: "sv-side" }, this.drop, this.figure), make("div", { class: "sv-main" }, this.status, this.chips, this.results, this.more)),
     );
     this.listen();
