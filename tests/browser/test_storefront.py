@@ -31,6 +31,14 @@ def wait(browser: Any, script: str) -> Any:
     )
 
 
+def until_url(browser: Any, part: str) -> None:
+    """Wait for the page whose address holds the part."""
+    from selenium.webdriver.support import expected_conditions
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(browser, WAIT_SECONDS).until(expected_conditions.url_contains(part))
+
+
 def css(browser: Any, selector: str) -> Any:
     return browser.find_element("css selector", selector)
 
@@ -184,12 +192,14 @@ def test_the_second_shop_has_the_button_too(chromium: Any, shop: Any) -> None:
 def test_without_javascript_the_form_answers_on_a_page(chromium: Any, shop: Any, tmp_path: Path) -> None:
     url, products = shop
     plain = start(tmp_path / "profile", javascript=False)
+    plain.implicitly_wait(WAIT_SECONDS)
     try:
         plain.get(url)
         css(plain, "input[name=image]").send_keys(photo_of(products[6]))
         css(plain, "form.sv-form button").click()
         assert css(plain, ".sv-card .sv-name").text == products[6].title
         css(plain, ".sv-card .sv-similar").click()
+        until_url(plain, "product=")
         names = [one.text for one in plain.find_elements("css selector", ".sv-card .sv-name")]
         assert names
         assert products[6].title not in names
