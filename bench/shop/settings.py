@@ -45,5 +45,6 @@ SHOPVISION = {
     "DATA_DIR": BASE_DIR / "data",
     "SEARCH_RATE": "1000000/s",
     "SEARCH_MAX_IN_FLIGHT": 64,
+    "ENGINE": "celery",  # a shop of this size indexes in workers: no work in the web process but searches
     "INFERENCE_THREADS": int(os.environ.get("SHOPVISION_BENCH_THREADS", "1")),
 }
