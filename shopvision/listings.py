@@ -15,7 +15,6 @@ from django.core.exceptions import ValidationError
 from . import signals, telemetry
 from .catalogue.models import CatalogueEntry
 from .exceptions import InvalidRequest
-from .images.colour import dominant_colours
 from .images.crop import crop, propose
 from .images.decode import decode
 from .index.models import Embedding
@@ -26,6 +25,7 @@ from .search.present import Query, present
 from .search.query import Answer, Found, category_vote, facets, narrow_by_text, nearest
 from .search.releases import LiveRelease
 from .types import EVERYTHING, FULL_FRAME, Filter, Listing, ProductRef, Region
+from .vision.descriptor import colours_in_words
 from .vision.projection import unit
 
 
@@ -60,7 +60,7 @@ def search_by_photo(
     blocks = live.query_encoder.describe([subject])
     clock.lap("encode")
     vector = live.projection.embed(blocks)[0]
-    colours = [one.name for one in dominant_colours(subject)]
+    colours = [one.name for one in colours_in_words(blocks, 0, subject)]
     clock.lap("colour")
     narrowed = narrow_by_text(text, where)
     whole = hashlib.sha256(data).hexdigest() if region is None else ""

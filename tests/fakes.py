@@ -33,7 +33,7 @@ def fake_spec(name: str = "fake") -> EncoderSpec:
         weights_digest=hashlib.sha256(name.encode()).hexdigest(),
         precision="fp32",
         channels=CHANNELS,
-        preprocess=PreprocessSpec(size=SIDE),
+        preprocess=PreprocessSpec(size=SIDE, fit="crop"),
         licence="none",
         origin="tests/fakes.py",
     )

@@ -32,20 +32,25 @@ class PreprocessSpec:
 
 def fit_square(image: Image.Image, size: int, fit: str = "letterbox") -> Image.Image:
     """The image as a ``size`` x ``size`` RGB square: letterboxed on white, or its centre crop."""
-    width, height = image.size
     if fit == "crop":
+        width, height = image.size
         side = min(width, height)
         left, top = (width - side) / 2, (height - side) / 2
         box = (left, top, left + side, top + side)
         return image.resize((size, size), Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
-    scale = size / max(width, height)
-    inner = (max(1, round(width * scale)), max(1, round(height * scale)))
-    resized = image.resize(inner, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    if inner == (size, size):
+    resized = fit_inside(image, size)
+    if resized.size == (size, size):
         return resized
     square = Image.new("RGB", (size, size), (255, 255, 255))
-    square.paste(resized, ((size - inner[0]) // 2, (size - inner[1]) // 2))
+    square.paste(resized, ((size - resized.width) // 2, (size - resized.height) // 2))
     return square
+
+
+def fit_inside(image: Image.Image, size: int) -> Image.Image:
+    """The whole image with its longer side made ``size`` pixels; ``fit_square`` of it is that of the image."""
+    scale = size / max(image.size)
+    inner = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image if inner == image.size else image.resize(inner, Image.Resampling.BILINEAR, reducing_gap=2.0)
 
 
 def squares(images: Sequence[Image.Image], spec: PreprocessSpec) -> np.ndarray:
@@ -58,7 +63,8 @@ def squares(images: Sequence[Image.Image], spec: PreprocessSpec) -> np.ndarray:
 
 def normalise(pixels: np.ndarray, spec: PreprocessSpec) -> np.ndarray:
     """uint8 (N, H, W, 3) -> float32 (N, 3, H, W), ``(x - mean) / std`` per channel, contiguous."""
-    mean = np.asarray(spec.mean, np.float32)
-    scale = 1.0 / np.asarray(spec.std, np.float32)
-    floats = (pixels.astype(np.float32) - mean) * scale
-    return np.ascontiguousarray(floats.transpose(0, 3, 1, 2))
+    planes = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))  # as bytes: a third of the time of floats
+    floats = planes.astype(np.float32)
+    floats -= np.asarray(spec.mean, np.float32)[:, None, None]
+    floats *= 1.0 / np.asarray(spec.std, np.float32)[:, None, None]
+    return floats

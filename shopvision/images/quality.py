@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-SIDE = 256  # long side of the grey picture the measures are taken on, pixels
+from .preprocess import fit_inside
+
+SIDE = 224  # long side of the picture the measures are taken on, pixels; the encoders' usual square, so one resize
 DARK, BRIGHT = 8, 247  # grey levels at or beyond which nothing can be seen
 PLAIN = 12.0  # grey and colour levels a pixel of a plain background may differ from its median
 SIGN = 1 << 63
@@ -20,7 +22,7 @@ class Quality:
 
     Args:
         width, height: of the image measured, pixels.
-        sharpness: variance of the Laplacian of the grey image, long side 256; below about 50 it is blurred.
+        sharpness: variance of the Laplacian of the grey image, long side 224; below about 50 it is blurred.
         brightness: mean grey level, 0 (black) to 1 (white).
         contrast: standard deviation of the grey level on the same scale.
         clipped: share of pixels so dark or so bright that nothing can be seen in them; a white background
@@ -41,26 +43,30 @@ class Quality:
         return asdict(self)
 
 
-def assess(image: Image.Image) -> Quality:
-    """Measure an upright RGB image of any size; about 2 ms.
+def assess(image: Image.Image, size: tuple[int, int] | None = None) -> Quality:
+    """Measure an upright RGB image of any size; about 0.3 ms once its long side is 224.
+
+    Args:
+        image: the photo, or the photo already made smaller.
+        size: of the photo, where ``image`` is the smaller one; pixels.
 
     Source: Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000 (sharpness).
     """
-    small = image
-    scale = SIDE / max(image.size)
-    if scale < 1:
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        small = image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    small = fit_inside(image, SIDE) if max(image.size) > SIDE else image
     small = small.convert("RGB")
-    grey = np.asarray(small.convert("L"), np.float32)
+    grey = small.convert("L")
+    share = np.array(grey.histogram()) / (grey.width * grey.height)
+    level = np.arange(256) / 255
+    mean = float(share @ level)
+    width, height = size or image.size
     return Quality(
-        width=image.width,
-        height=image.height,
-        sharpness=round(_sharpness(grey), 1),
-        brightness=round(float(grey.mean()) / 255, 3),
-        contrast=round(float(grey.std()) / 255, 3),
-        clipped=round(float(((grey <= DARK) | (grey >= BRIGHT)).mean()), 3),
-        plain_background=round(_plain_border(np.asarray(small, np.float32)), 3),
+        width=width,
+        height=height,
+        sharpness=round(_sharpness(np.asarray(grey, np.int16)), 1),
+        brightness=round(mean, 3),
+        contrast=round(float(np.sqrt(share @ (level - mean) ** 2)), 3),
+        clipped=round(float(share[: DARK + 1].sum() + share[BRIGHT:].sum()), 3),
+        plain_background=round(_plain_border(np.asarray(small)), 3),
     )
 
 
@@ -70,12 +76,12 @@ def _sharpness(grey: np.ndarray) -> float:
         return 0.0
     inner = grey[1:-1, 1:-1]
     around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
-    return float((around - 4 * inner).var())
+    return float((around - 4 * inner).astype(np.float32).var())
 
 
 def _plain_border(pixels: np.ndarray) -> float:
     edges = (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1])
-    border = np.concatenate(edges)
+    border = np.concatenate(edges).astype(np.float32)
     return float((np.abs(border - np.median(border, axis=0)).max(axis=1) <= PLAIN).mean())
 
 

@@ -27,7 +27,7 @@ from .report import IndexReport
 from .tuning import tune as fit_and_promote
 
 SAMPLE_PHOTOS = 16  # looked at to measure this machine; half a second
-BATCHES_PER_STEP = 2  # progress and the outbox are looked after at least this often
+BATCHES_PER_STEP = 4  # progress and the outbox are looked after at least this often
 WINDOW_BATCHES = 8  # batches an index job keeps queued for Celery workers; a fresh save waits behind them
 WAIT_SECONDS = 0.2
 TUNE_FROM_PHOTOS = 50

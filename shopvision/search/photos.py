@@ -7,7 +7,7 @@ import os
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -16,11 +16,11 @@ from PIL.Image import Image
 
 from .. import conf, telemetry
 from ..exceptions import ImageRejected, TemporaryFailure
-from ..images.colour import dominant_colours
 from ..images.decode import DecodeLimits, decode
+from ..images.preprocess import fit_inside
 from ..images.quality import assess, difference_hash
 from ..vision.base import Encoder
-from ..vision.descriptor import pack
+from ..vision.descriptor import colours_in_words, pack
 
 THREADS = max(
     1, min(4, os.cpu_count() or 1)
@@ -87,8 +87,8 @@ def describe_photos(photos: Iterable[Photo], encoders: Mapping[str, Encoder]) ->
     """Look at photos, in the order given; a few threads each read, decode and describe a part of a batch.
 
     So that decoding, the network and the colour blocks of different photos overlap. Memory stays flat: one
-    batch of decoded photos is held, and one more is under way. A photo that cannot be read, decoded or
-    encoded gets its reason and never costs its neighbours anything.
+    part per thread is decoded at a time, and a few kilobytes are kept of each photo. A photo that cannot be
+    read, decoded or encoded gets its reason and never costs its neighbours anything.
 
     Args:
         photos: what to look at.
@@ -115,14 +115,29 @@ def describe_photos(photos: Iterable[Photo], encoders: Mapping[str, Encoder]) ->
 def _look_at_all(
     photos: Sequence[Photo], encoders: Mapping[str, Encoder], bounds: DecodeLimits
 ) -> list[Sighting]:
+    side = _common_side(encoders.values())
     with telemetry.timed("index_decode"):
-        seen = [look(photo, tuple(encoders), bounds) for photo in photos]
+        seen = [look(photo, tuple(encoders), bounds, side) for photo in photos]
     _describe(seen, encoders)
     return seen
 
 
-def look(photo: Photo, backbones: Sequence[str], bounds: DecodeLimits) -> Sighting:
-    """Read and decode one photo, unless its bytes are the ones we know. Never raises."""
+def _common_side(encoders: Iterable[Encoder]) -> int:
+    """The side of the square that all the encoders letterbox photos to; 0 if they differ."""
+    wanted = {(one.spec.preprocess.size, one.spec.preprocess.fit) for one in encoders}
+    size, fit = next(iter(wanted)) if len(wanted) == 1 else (0, "")
+    return size if fit == "letterbox" else 0
+
+
+def look(photo: Photo, backbones: Sequence[str], bounds: DecodeLimits, side: int = 0) -> Sighting:
+    """Read and decode one photo, unless its bytes are the ones we know. Never raises.
+
+    Args:
+        photo: where it is and what is known of it.
+        backbones: digests of the encoders it may have to be described by.
+        bounds: of what is decoded.
+        side: keep only as many pixels as a letterboxed square of this side needs; 0 keeps all.
+    """
     try:
         data = read(photo.file, bounds.max_bytes)
     except Exception as error:  # noqa: BLE001 - any storage backend may raise anything
@@ -133,7 +148,8 @@ def look(photo: Photo, backbones: Sequence[str], bounds: DecodeLimits) -> Sighti
         return Sighting(photo.id, digest)
     try:
         image = decode(data, bounds)
-        return Sighting(photo.id, digest, facts=_facts(image), pixels=image, wanted=wanted)
+        pixels = fit_inside(image, side) if side else image
+        return Sighting(photo.id, digest, facts=_facts(image, pixels), pixels=pixels, wanted=wanted)
     except ImageRejected as error:
         return Sighting(photo.id, digest, code=error.code, reason=error.message)
     except Exception as error:  # noqa: BLE001 - one photo must never stop its batch
@@ -147,14 +163,13 @@ def read(file: FieldFile, max_bytes: int) -> bytes:
         return bytes(opened.read(max_bytes + 1))
 
 
-def _facts(image: Image) -> dict[str, Any]:
-    colours = [asdict(colour) for colour in dominant_colours(image)]
+def _facts(image: Image, pixels: Image) -> dict[str, Any]:
+    smaller = min(image, pixels, key=lambda one: one.width)
     return {
         "width": image.width,
         "height": image.height,
-        "perceptual_hash": difference_hash(image),
-        "colours": colours,
-        "quality": assess(image).as_dict(),
+        "perceptual_hash": difference_hash(pixels),
+        "quality": assess(smaller, image.size).as_dict(),
     }
 
 
@@ -174,9 +189,11 @@ def _describe(batch: Sequence[Sighting], encoders: Mapping[str, Encoder]) -> Non
 def _encode(batch: Sequence[Sighting], name: str, encoder: Encoder) -> None:
     """Describe a batch; one that fails as a whole goes one by one, so only the guilty photo is blamed."""
     try:
-        described = encoder.describe([seen.pixels for seen in batch if seen.pixels is not None])
-        for row, seen in enumerate(batch):
+        images = [seen.pixels for seen in batch if seen.pixels is not None]
+        described = encoder.describe(images)
+        for row, (seen, image) in enumerate(zip(batch, images, strict=True)):
             seen.packed[name] = pack(described, row)
+            seen.facts["colours"] = [one.as_dict() for one in colours_in_words(described, row, image)]
     except TemporaryFailure:
         raise
     except Exception as error:  # noqa: BLE001 - a runtime may raise anything on one odd photo

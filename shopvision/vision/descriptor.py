@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
+from PIL.Image import Image
 
-from ..images.colour import colour_blocks, foreground
+from ..images.colour import NamedColour, colour_blocks, dominant_colours, named_colours
 from .base import Descriptors
 
 FAMILIES = {"shape": ("c5", "c3"), "texture": ("t10", "t4"), "colour": ("colour", "figure", "layout")}
 """The blocks that make up an embedding, by family. ``thumb`` is kept beside them, to tell copies apart."""
 BLOCKS = ("c5", "c3", "t10", "t4", "colour", "figure", "layout", "thumb")
+PALETTE = "palette"  # told to shoppers in words; no part of an embedding, and not packed
 THUMB_SIDE = 12  # grey thumbnail: tells recoloured copies of one photo from different photos
 MAX_BYTES = 4096
 FORMAT = 1
@@ -31,17 +33,26 @@ def describe_maps(maps: Mapping[str, np.ndarray], pixels: np.ndarray) -> Descrip
     Returns:
         blocks by name, float32 (N, d): ``c5``, ``c3`` (mean of the central five and three sevenths of the
         last map), ``t10``, ``t4`` (foreground-weighted mean and deviation of earlier maps), the colour
-        blocks (``images.colour``), and ``thumb`` (144 grey values in [0, 1]).
+        blocks (``images.colour``), and ``thumb`` (144 grey values in [0, 1]); beside them ``PALETTE``, from
+        which ``images.colour.named_colours`` tells the colours in words.
     """
-    front = foreground(pixels)
+    colours = colour_blocks(pixels)
     return {
         "c5": _central(maps["c5"], 5 / 7),
         "c3": _central(maps["c5"], 3 / 7),
-        "t10": _texture(maps["t10"], front),
-        "t4": _texture(maps["t4"], front),
-        **colour_blocks(pixels, front),
+        "t10": _texture(maps["t10"], colours.front),
+        "t4": _texture(maps["t4"], colours.front),
+        **colours.blocks,
         "thumb": _thumb(pixels),
+        PALETTE: colours.palette,
     }
+
+
+def colours_in_words(descriptors: Descriptors, row: int, image: Image) -> list[NamedColour]:
+    """The subject's colours with their names; from the image where an encoder of the shop's own gave no palette."""
+    if PALETTE in descriptors:
+        return named_colours(descriptors[PALETTE][row])
+    return dominant_colours(image)
 
 
 def _central(maps: np.ndarray, share: float) -> np.ndarray:
@@ -110,7 +121,7 @@ def pack(descriptors: Descriptors, row: int) -> bytes:
             steps = unit * (levels // 2) + levels // 2 if signed else np.sqrt(unit) * levels
             head.append(struct.pack("<H?f", len(values), signed, scale))
             body.append(np.rint(steps).astype(np.uint8).tobytes())
-        data = b"".join(head) + zlib.compress(b"".join(body), 6)
+        data = b"".join(head) + zlib.compress(b"".join(body), 4)
         if len(data) <= MAX_BYTES:
             break
     return data

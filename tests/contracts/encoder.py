@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from shopvision.vision.base import Descriptors, Encoder, EncoderSpec
-from shopvision.vision.descriptor import BLOCKS, pack, unpack
+from shopvision.vision.descriptor import BLOCKS, PALETTE, pack, unpack
 from shopvision.vision.projection import unit
 from tests.drawing import draw
 
@@ -40,7 +40,7 @@ class EncoderContract:
         return encoder.describe(PHOTOS)
 
     def test_every_block_has_a_row_for_every_photo(self, described: Descriptors) -> None:
-        assert set(described) == set(BLOCKS)
+        assert set(described) == {*BLOCKS, PALETTE}
         for name, block in described.items():
             assert (block.shape[0], block.dtype) == (len(PHOTOS), np.float32), name
             assert np.isfinite(block).all(), name
