@@ -28,6 +28,9 @@ from .types import EVERYTHING, FULL_FRAME, Filter, Listing, ProductRef, Region
 from .vision.descriptor import colours_in_words
 from .vision.projection import unit
 
+SUBJECT_SIDE = 640  # pixels of the subject that are decoded: encoders take 224 to 384
+MOST_SIDE = 4096
+
 
 def search_by_photo(
     data: bytes,
@@ -53,7 +56,7 @@ def search_by_photo(
         TemporaryFailure: nothing is indexed yet, or no encoder answered.
     """
     clock = _Clock()
-    image = decode(data, limits())
+    image = decode(data, limits(), max_side=_side(region))
     subject = crop(image, region) if region else image
     clock.lap("decode")
     live = releases.live()
@@ -174,6 +177,12 @@ def _keep(live: LiveRelease, listing: Listing, found: Sequence[Found], kind: str
     telemetry.observe(f"search_{kind}", listing.took_ms)
     signals.search_performed.send_robust(Listing, listing=listing, kind=kind)
     return listing
+
+
+def _side(region: Region | None) -> int:
+    """How many pixels of a photo's long side are worth decoding: a small region of a large photo needs more."""
+    share = max(region.x1 - region.x0, region.y1 - region.y0) if region else 1.0
+    return int(min(MOST_SIDE, SUBJECT_SIDE / max(share, 0.01)))
 
 
 def _regions(boxes: Sequence[Region], category: dict[str, Any] | None) -> list[dict[str, Any]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from django.db.models import Q
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
 
 from .. import conf
 from ..catalogue.adapter import Catalogue, catalogues
@@ -74,7 +77,8 @@ def nearest(
 
 def _entries(hits: Any) -> list[Found]:
     rows = CatalogueEntry.objects.filter(pk__in=hits.products.tolist())
-    fields = rows.values_list("pk", "source", "object_id", "group", "categories")
+    as_text = Cast("categories", TextField())  # many products share few sets: each is parsed once
+    fields = rows.values_list("pk", "source", "object_id", "group", as_text)
     known = {pk: rest for pk, *rest in fields}
     found = []
     for image, product, similarity in zip(
@@ -82,9 +86,14 @@ def _entries(hits: Any) -> list[Found]:
     ):
         if product in known:
             source, object_id, group, categories = known[product]
-            named = tuple((one["id"], one["name"]) for one in categories)
-            found.append(Found(product, ProductRef(source, object_id), image, similarity, group, named))
+            ref = ProductRef(source, object_id)
+            found.append(Found(product, ref, image, similarity, group, _named(categories)))
     return found
+
+
+@lru_cache(maxsize=4096)
+def _named(categories: str) -> tuple[tuple[str, str], ...]:
+    return tuple((one["id"], one["name"]) for one in json.loads(categories))
 
 
 def _visible(found: Sequence[Found], context: Any) -> list[Found]:

@@ -284,3 +284,12 @@ def test_a_damaged_model_file_is_noticed_and_read_anew(photographed: list[Any]) 
     whole = releases.artefact(digest)
     (conf.DATA_DIR / "artefacts" / digest).write_bytes(b"damaged")
     assert releases.artefact(digest) == whole
+
+
+@pytest.mark.parametrize(
+    ("region", "side"),
+    [(None, 640), (Region(0.2, 0.2, 0.4, 0.3), 3200), (Region(0.5, 0.5, 0.51, 0.51), 4096)],
+)
+def test_a_small_region_is_decoded_finer(region: Region | None, side: int) -> None:
+    """640 pixels of the subject: a fifth of the frame needs 5 x 640, and no more than 4096 of any photo."""
+    assert listings._side(region) == side
