@@ -53,6 +53,13 @@ DATABASES = {
         "TEST": {"NAME": os.environ.get("SHOPVISION_TEST_DB")},
     }
 }
+if "SHOPVISION_TEST_POSTGRES" in os.environ:  # the folder of a server's socket: tests/postgres
+    DATABASES["default"] = {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": os.environ["SHOPVISION_TEST_POSTGRES"],
+        "USER": "postgres",
+        "NAME": os.environ.get("SHOPVISION_TEST_DB_NAME", "postgres"),
+    }
 MEDIA_ROOT = _scratch / "media"
 MEDIA_URL = "/media/"
 STATIC_URL = "/static/"

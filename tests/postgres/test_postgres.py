@@ -1,0 +1,39 @@
+"""The write path, search and tests made for it, once more on a real PostgreSQL server."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from . import server
+
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
+ROOT = Path(__file__).resolve().parents[2]
+SUITES = (
+    "tests/postgres/concurrency.py",
+    "tests/catalogue",
+    "tests/search",
+    "tests/admin",
+    "tests/test_jobs.py",
+    "tests/management/test_commands.py",
+)
+FEWEST = 150  # tests that must have run: an empty run proves nothing
+
+
+def test_the_database_suites_pass_on_postgresql() -> None:
+    if reason := server.why_not():
+        pytest.skip(reason)
+    with server.running() as socket:
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not s3", *SUITES]
+        environment = {**os.environ, "SHOPVISION_TEST_POSTGRES": str(socket)}
+        environment.pop("SHOPVISION_TEST_DB", None)
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed is not None
+    assert int(passed[1]) >= FEWEST
