@@ -12,10 +12,10 @@ from django.utils import timezone
 from .. import conf, jobs, telemetry
 from ..catalogue import outbox
 from ..exceptions import TemporaryFailure
-from ..search import releases
+from ..indexing import releases
+from ..indexing.follow import follow
+from ..indexing.write import drain_outbox
 from ..search.bulk import queue_differences, tune_due
-from ..search.follow import follow
-from ..search.indexing import drain_outbox
 from ..search.models import Demand, StoredSearch
 
 HEARTBEAT_SECONDS = 5.0

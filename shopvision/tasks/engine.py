@@ -19,8 +19,8 @@ from django.db import close_old_connections, connections
 from .. import conf, jobs, telemetry
 from ..catalogue import outbox
 from ..exceptions import EncoderUnavailable
-from ..search import releases
-from ..search.indexing import drain_outbox
+from ..indexing import releases
+from ..indexing.write import drain_outbox
 from . import duties
 
 COALESCE_SECONDS = 0.1  # a thousand saves within it are one message

@@ -11,7 +11,7 @@ from celery import shared_task
 
 from .. import conf
 from ..catalogue import outbox
-from ..search import releases
+from ..indexing import releases
 from ..vision.remote import answer_request
 from . import duties, engine
 from .base import OurTask

