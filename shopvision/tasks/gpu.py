@@ -33,6 +33,13 @@ def drain_outbox() -> int:
     return done
 
 
+@shared_task(base=OurTask, queue=QUEUE, soft_time_limit=None, time_limit=None)
+def run_jobs() -> int:
+    """Run waiting jobs that use a network; on this worker's CUDA device if it has one."""
+    releases.allow_torch()
+    return duties.run_jobs(queue="gpu")
+
+
 @shared_task(base=OurTask, queue=QUEUE, ignore_result=False, acks_late=False, autoretry_for=())
 def encode_query(payload: str) -> str:
     """Describe a shopper's photo (base64 of ``vision.remote.encode_request``); never tried twice."""
