@@ -127,7 +127,7 @@ def _index_all(count: int, precision: str) -> dict[str, Any]:
     from shopvision import jobs
     from shopvision.catalogue.models import CatalogueEntry
     from shopvision.index.models import Descriptor, Embedding, EncoderRelease
-    from shopvision.search import releases
+    from shopvision.indexing import releases
 
     with override_settings(SHOPVISION={**settings.SHOPVISION, "PRECISION": precision}):
         releases.reset()

@@ -62,7 +62,7 @@ def build(size: int, queries: list[bytes]) -> float:
 
     from bench.shop.seed import fill
     from shopvision.images.decode import decode
-    from shopvision.search import releases
+    from shopvision.indexing import releases
 
     call_command("migrate", run_syncdb=True, verbosity=0)
     releases.bootstrap()

@@ -2,8 +2,8 @@
 
 Reading order: conf, exceptions, types, signals, telemetry; images (bytes -> pixels), vision (pixels ->
 vectors), index (vectors -> neighbours), catalogue (the only package that knows the shop's models),
-evaluation (measures), search (the write and the read path), listings (the journeys, a screen each),
-jobs and tasks (work in the background), api, admin, templatetags, management (the doors).
+evaluation (measures), indexing (the write path), search (the read path), listings (the journeys, a
+screen each), jobs and tasks (work in the background), api, admin, templatetags, management (the doors).
 
 A shop needs two names from here::
 

@@ -173,6 +173,13 @@ SETTINGS: dict[str, Setting] = {
         _whole,
         WHOLE,
     ),
+    "MODEL_STORAGE": Setting(
+        "default",
+        "Alias in Django's STORAGES where trained classifiers are kept; every worker must reach it, so on "
+        "several hosts not a local folder.",
+        _text,
+        "an alias of STORAGES",
+    ),
     "QUEUES": Setting(
         {"cpu": "shopvision-cpu", "gpu": "shopvision-gpu"},
         "Celery queue names.",

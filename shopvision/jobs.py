@@ -67,6 +67,22 @@ class Job(models.Model):
         return f"{self.kind} {self.id}"
 
 
+class JobError(models.Model):
+    """What went wrong with one item of a job; the other items went on."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="errors")
+    item = models.CharField(max_length=360, help_text="product reference, or whatever the job works on")
+    message = models.TextField()
+    created_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        app_label = "shopvision"
+        constraints = [models.UniqueConstraint(fields=["job", "item"], name="shopvision_job_error_once")]
+
+    def __str__(self) -> str:
+        return f"{self.item}: {self.message}"
+
+
 class Worker(models.Model):
     """A process that does background work; it says "here I am" every few seconds."""
 
@@ -91,14 +107,19 @@ class Kind:
             web process does not import the machinery.
         estimate: dotted path of ``(params) -> {images, seconds, basis}``.
         words: what it does, for a person.
+        queue: ``cpu``, or ``gpu`` for what runs a network; with Celery a worker of that queue runs it.
+        bare: can be started without params, from the list of jobs.
     """
 
     steps: str
     estimate: str
     words: str
+    queue: str = "cpu"
+    bare: bool = True
 
 
 _BULK = "shopvision.search.bulk."
+_CLASSIFY = "shopvision.classification.bulk."
 KINDS: dict[str, Kind] = {
     "index_all": Kind(
         _BULK + "index_all", _BULK + "estimate_index", "Look at every product and index what changed"
@@ -108,6 +129,22 @@ KINDS: dict[str, Kind] = {
     ),
     "tune": Kind(_BULK + "tune", _BULK + "estimate_tune", "Fit the encoder to the catalogue's own photos"),
     "duplicates": Kind(_BULK + "duplicates", _BULK + "estimate_walk", "Find products that share a photo"),
+    "train": Kind(
+        _CLASSIFY + "train",
+        _CLASSIFY + "estimate_train",
+        "Train a classifier on the shop's own labels",
+        "gpu",
+    ),
+    "classify": Kind(
+        _CLASSIFY + "classify",
+        _CLASSIFY + "estimate_classify",
+        "Suggest labels for products",
+        "gpu",
+        bare=False,
+    ),
+    "undo": Kind(
+        _CLASSIFY + "undo", _CLASSIFY + "estimate_undo", "Undo what a classify job applied", bare=False
+    ),
 }
 
 S = Job.State
@@ -198,18 +235,25 @@ def resume(job: Job, *, wake: bool = True) -> Job:
     return job
 
 
-def waiting() -> models.QuerySet[Job]:
-    """Jobs a worker may take: queued ones, and those whose worker let its lease run out."""
+def waiting(queue: str = "") -> models.QuerySet[Job]:
+    """Jobs a worker may take, oldest first: queued ones, and those whose worker let its lease run out.
+
+    Args:
+        queue: only the kinds of this queue; all of them if not given.
+    """
     now = timezone.now()
     abandoned = Q(state__in=(S.RUNNING, S.CANCELLING), leased_until__lt=now)
-    return Job.objects.filter(Q(state=S.QUEUED) | abandoned).order_by("created_at")
+    found = Job.objects.filter(Q(state=S.QUEUED) | abandoned).order_by("created_at")
+    if not queue:
+        return found
+    return found.filter(kind__in=[name for name, kind in KINDS.items() if kind.queue == queue])
 
 
-def run_waiting(stop: Callable[[], bool] = lambda: False) -> int:
+def run_waiting(stop: Callable[[], bool] = lambda: False, queue: str = "") -> int:
     """Run waiting jobs, oldest first, until there is none or ``stop`` says so; how many were run."""
     count = 0
     while not stop():
-        job = waiting().first()
+        job = waiting(queue).first()
         if job is None:
             break
         count += run(job, stop=stop)
@@ -298,6 +342,7 @@ def _walk(job: Job, token: str, stop: Callable[[], bool], watch: Callable[[Job],
             values["total"] = step.total
         if step.cursor:
             values["cursor"] = dict(step.cursor)
+        _keep_errors(job, step.errors)
         mine = Job.objects.filter(pk=job.pk, lease=token)
         if not mine.update(leased_until=_until(), message=step.message, result=job.result, **values):
             raise TemporaryFailure("another worker took the job over: the lease ran out")
@@ -310,6 +355,15 @@ def _walk(job: Job, token: str, stop: Callable[[], bool], watch: Callable[[Job],
     spent = job.result.get("seconds", 0.0) + time.monotonic() - begun
     Job.objects.filter(pk=job.pk, lease=token).update(result={**job.result, "seconds": round(spent, 2)})
     return S.DONE
+
+
+def _keep_errors(job: Job, errors: Mapping[str, str]) -> None:
+    JobError.objects.bulk_create(
+        [JobError(job=job, item=item[:360], message=message) for item, message in errors.items()],
+        update_conflicts=True,
+        unique_fields=["job", "item"],
+        update_fields=["message", "created_at"],
+    )
 
 
 def here_i_am(kind: str) -> None:

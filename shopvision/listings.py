@@ -18,12 +18,13 @@ from .exceptions import InvalidRequest
 from .images.crop import crop, propose
 from .images.decode import decode
 from .index.models import Embedding
-from .search import releases, store
+from .indexing import releases
+from .indexing.photos import limits
+from .indexing.releases import LiveRelease
+from .search import store
 from .search.match import decide
-from .search.photos import limits
 from .search.present import Query, present
 from .search.query import Answer, Found, category_vote, facets, narrow_by_text, nearest
-from .search.releases import LiveRelease
 from .types import EVERYTHING, FULL_FRAME, Filter, Listing, ProductRef, Region
 from .vision.descriptor import colours_in_words
 from .vision.projection import unit

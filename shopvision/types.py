@@ -174,6 +174,7 @@ class Step:
         cursor: where to go on if the job stops here; JSON.
         message: what it is doing, for a person.
         result: figures to keep at the end; JSON. Later steps replace earlier keys.
+        errors: what went wrong with single items, by the item's name.
     """
 
     done: int = 0
@@ -182,3 +183,4 @@ class Step:
     cursor: Mapping[str, Any] = field(default_factory=dict)
     message: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from shopvision.search import releases
-from shopvision.search.indexing import drain_outbox
-from shopvision.search.releases import LiveRelease
+from shopvision.indexing import releases
+from shopvision.indexing.releases import LiveRelease
+from shopvision.indexing.write import drain_outbox
 
 from .factories import DemoProductFactory
 

@@ -10,8 +10,8 @@ from django.db import transaction
 from bench.shop.models import Product
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage
 from shopvision.index.models import Embedding, EncoderRelease
-from shopvision.search import releases
-from shopvision.search.follow import rebuild
+from shopvision.indexing import releases
+from shopvision.indexing.follow import rebuild
 
 KINDS = 50
 SPREAD = 0.7  # length of the noise added to a unit centre: cosine about 0.67 within a kind

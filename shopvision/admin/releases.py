@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from ..exceptions import ShopvisionError
 from ..index.models import EncoderRelease
-from ..search import releases
+from ..indexing import releases
 from .readonly import ReadOnlyAdmin
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
-from django.core.exceptions import FieldDoesNotExist, ObjectDoesNotExist, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.fields.files import FieldFile
 from django.utils.module_loading import autodiscover_modules
 
-from ..exceptions import Misconfigured
+from ..exceptions import InvalidRequest, Misconfigured
 from ..types import Category, ProductRef
+from . import labels
+from .labels import label_field
+from .paths import accessor_of, follow, model_of, relation_of, why_unresolved
 
 PATH_SEPARATOR = re.compile(r"\s*>\s*")
 MAX_DEPTH = 32  # a category tree deeper than this is a loop
@@ -59,6 +61,8 @@ class Catalogue:
     filters: ClassVar[list[str]] = []
     related: ClassVar[list[str]] = []
     group: ClassVar[str] = ""
+    attributes: ClassVar[dict[str, str]] = {}  # what else can be recognised: {"pattern": "pattern"}
+    views: ClassVar[str] = ""  # how often a product is looked at; orders the review queue
 
     def __init__(self, model: type[models.Model]) -> None:
         self.model = model
@@ -86,7 +90,7 @@ class Catalogue:
             self.price,
             self.stock,
         ]:
-            step = _relation(self.model, name)
+            step = relation_of(self.model, name)
             if step and step[1] == many:
                 found[step[0]] = None
         return list(found)
@@ -192,6 +196,55 @@ class Catalogue:
                 found.setdefault(one.id, one)
         return list(found.values())
 
+    def targets(self) -> dict[str, str]:
+        """What can be recognised, with the name each is read from: ``category`` and the attributes."""
+        return {**({"category": self.category} if self.category else {}), **self.attributes}
+
+    def labels(self, product: Any, target: str) -> list[Category]:
+        """What the shop says a product is, most important first; empty when it says nothing.
+
+        Raises:
+            InvalidRequest: no such target.
+        """
+        found = (_category_of(value) for value in self._values(product, self._name_of(target)))
+        return list({one.id: one for one in found if one}.values())
+
+    def choices(self, target: str) -> dict[str, str]:
+        """Every label the shop knows, names by id: rows of the related table, or the texts in use."""
+        name = self._name_of(target)
+        field = label_field(self.model, name, target)
+        if field.is_relation:
+            return {str(one.pk): str(one) for one in field.related_model._default_manager.all()}
+        texts = self.model._default_manager.exclude(**{name: ""}).order_by(name)
+        found = (_category_of(text) for text in texts.values_list(name, flat=True).distinct())
+        return {one.id: one.name for one in found if one}
+
+    def apply_classification(self, product: Any, target: str, label: str) -> Any:
+        """Write a label to the product and save it; what was there before, as JSON.
+
+        Raises:
+            InvalidRequest: the shop has no such label.
+            Misconfigured: the target is no plain field of the product; override this.
+        """
+        return labels.write(product, label_field(self.model, self._name_of(target), target), label)
+
+    def restore_classification(self, product: Any, target: str, before: Any) -> None:
+        """Undo ``apply_classification``: put back what it returned."""
+        labels.restore(product, label_field(self.model, self._name_of(target), target), before)
+
+    def _name_of(self, target: str) -> str:
+        if target not in self.targets():
+            known = ", ".join(self.targets()) or "none: the adapter names no category and no attributes"
+            raise InvalidRequest(
+                f"{self.source} has no {target!r} to recognise; it has {known}", code="unknown_target"
+            )
+        return self.targets()[target]
+
+    def views_of(self, product: Any) -> float:
+        """How often the product was looked at, as the shop counts it; 0 when it does not."""
+        value = self._one(product, self.views)
+        return float(value) if isinstance(value, (int, float, Decimal)) and value > 0 else 0.0
+
     def url(self, product: Any) -> str:
         """The product's page; empty when the model has no ``get_absolute_url``."""
         get_url = getattr(product, "get_absolute_url", None)
@@ -205,14 +258,14 @@ class Catalogue:
         """
         keys: dict[str, None] = {}
         for field in instance._meta.get_fields():
-            if field.related_model is None or not issubclass(self.model, _model(field.related_model)):
+            if field.related_model is None or not issubclass(self.model, model_of(field.related_model)):
                 continue
             if field.many_to_one or (field.one_to_one and field.concrete):
                 key = getattr(instance, getattr(field, "attname", field.name), None)
                 if key is not None:
                     keys[str(key)] = None
             elif instance.pk is not None:
-                manager = getattr(instance, _accessor(field), None)
+                manager = getattr(instance, accessor_of(field), None)
                 if manager is not None and hasattr(manager, "values_list"):
                     keys.update(dict.fromkeys(map(str, manager.values_list("pk", flat=True))))
         return list(keys)
@@ -220,12 +273,16 @@ class Catalogue:
     def problems(self) -> list[str]:
         """What is wrong with the adapter's names, in words; empty when all resolve."""
         found = []
-        for option in ("images", "title", "description", "category", "price", "stock", "group"):
+        for option in ("images", "title", "description", "category", "price", "stock", "group", "views"):
             value = getattr(self, option)
             for name in value if isinstance(value, list) else [value]:
-                problem = _unresolved(self.model, name) if name else None
+                problem = why_unresolved(self.model, name) if name else None
                 if problem:
                     found.append(f"{type(self).__name__}.{option} = {name!r}: {problem}")
+        for attribute, name in self.attributes.items():
+            problem = why_unresolved(self.model, name)
+            if problem:
+                found.append(f"{type(self).__name__}.attributes[{attribute!r}] = {name!r}: {problem}")
         return found
 
     def _one(self, product: Any, name: str) -> Any:
@@ -237,75 +294,8 @@ class Catalogue:
             return []
         values = [product]
         for step in name.split("__"):
-            values = [found for value in values for found in _step(value, step, self.model)]
+            values = [found for value in values for found in follow(value, step, self.model)]
         return values
-
-
-def _step(value: Any, name: str, model: type[models.Model]) -> list[Any]:
-    try:
-        found = getattr(value, name)
-    except ObjectDoesNotExist:  # an empty one-to-one
-        return []
-    except AttributeError as error:
-        problem = _unresolved(type(value), name)
-        raise Misconfigured(f"the adapter of {model._meta.label} asks for {name!r}: {problem}") from error
-    if hasattr(found, "all") and callable(found.all):
-        return list(found.all())
-    if callable(found):
-        found = found()
-    if isinstance(found, (list, tuple)):
-        return list(found)
-    return [] if found is None else [found]
-
-
-def _model(related: Any) -> type[models.Model]:
-    return related if isinstance(related, type) else models.Model
-
-
-def _accessor(field: Any) -> str:
-    return str(field.get_accessor_name()) if hasattr(field, "get_accessor_name") else str(field.name)
-
-
-def _relation(model: type[models.Model], name: str) -> tuple[str, bool] | None:
-    """The relation a name starts with, and whether it leads to many."""
-    try:
-        field = model._meta.get_field(name.split("__")[0]) if name else None
-    except FieldDoesNotExist:
-        return _reverse(model, name.split("__")[0])
-    if field is None or not field.is_relation:
-        return None
-    return name.split("__")[0], bool(field.many_to_many or field.one_to_many)
-
-
-def _reverse(model: type[models.Model], name: str) -> tuple[str, bool] | None:
-    """A reverse relation by its accessor (``image_set``)."""
-    for field in model._meta.related_objects:
-        if field.get_accessor_name() == name:
-            return name, not field.one_to_one
-    return None
-
-
-def _names(model: type[Any]) -> list[str]:
-    fields = [field.name for field in model._meta.get_fields()] if hasattr(model, "_meta") else []
-    return [*fields, *(name for name in dir(model) if not name.startswith("_"))]
-
-
-def _unresolved(model: type[Any], name: str) -> str | None:
-    """Why the first unknown step of a path is unknown, or None when the path resolves."""
-    for step in name.split("__"):
-        found = _relation(model, step) if hasattr(model, "_meta") else None
-        if found:
-            related = next(
-                f for f in model._meta.get_fields() if step in (f.name, _accessor(f) if f.is_relation else "")
-            )
-            model = _model(related.related_model)
-            continue
-        if step not in _names(model):
-            near = difflib.get_close_matches(step, _names(model), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            return f"{model.__name__} has no field or method {step!r}{hint}"
-        return None
-    return None
 
 
 def _plain(value: Any) -> str:

@@ -21,8 +21,8 @@ from PIL import Image, ImageDraw
 from .. import jobs
 from ..catalogue.adapter import Catalogue, register
 from ..exceptions import TemporaryFailure
+from ..indexing import releases
 from ..listings import search_by_photo
-from ..search import releases
 from ..tasks import engine
 from ..telemetry import quantile
 

@@ -19,7 +19,7 @@ from django.test.utils import override_settings
 from .. import jobs
 from ..catalogue.adapter import Catalogue, register, unregister
 from ..exceptions import InvalidRequest
-from ..search import releases
+from ..indexing import releases
 
 
 class SandboxProduct(models.Model):

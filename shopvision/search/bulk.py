@@ -16,14 +16,14 @@ from ..catalogue.models import CatalogueEntry, CatalogueImage, Outbox
 from ..catalogue.reconcile import reconcile as queue_drift
 from ..exceptions import TemporaryFailure
 from ..index.models import Descriptor, EncoderRelease
+from ..indexing import releases
+from ..indexing.embeddings import sweep
+from ..indexing.follow import missing_embeddings
+from ..indexing.photos import Photo, describe_photos
+from ..indexing.report import IndexReport
+from ..indexing.write import drain_outbox, ensure_live, index_products
 from ..types import ProductRef, Step
-from . import releases
 from .duplicates import find_duplicates
-from .embeddings import sweep
-from .follow import missing_embeddings
-from .indexing import drain_outbox, ensure_live, index_products
-from .photos import Photo, describe_photos
-from .report import IndexReport
 from .tuning import tune as fit_and_promote
 
 SAMPLE_PHOTOS = 16  # looked at to measure this machine; half a second

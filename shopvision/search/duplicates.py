@@ -13,9 +13,9 @@ from .. import signals
 from ..catalogue.models import CatalogueImage
 from ..images.quality import hamming
 from ..index.models import Embedding
+from ..indexing import releases
+from ..indexing.releases import LiveRelease
 from ..types import ProductRef
-from . import releases
-from .releases import LiveRelease
 
 HASH_BITS = 6  # of 64 that may differ: recompression and resizing flip up to 4
 BANDS = 8  # bytes of a hash; two that differ in at most 6 bits share at least one

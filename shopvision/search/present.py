@@ -8,12 +8,12 @@ from typing import Any
 
 from ..catalogue.models import CatalogueImage
 from ..index.models import Descriptor
+from ..indexing.releases import LiveRelease
 from ..types import EVERYTHING, Filter, Hit
 from ..vision.base import Descriptors
 from ..vision.descriptor import unpack
 from .match import percentile
 from .query import Found, facts_now, passes_now
-from .releases import LiveRelease
 from .why import alike, reasons
 
 

@@ -16,8 +16,8 @@ from .. import conf
 from ..catalogue.adapter import Catalogue, catalogues
 from ..catalogue.models import CatalogueEntry, CatalogueImage
 from ..exceptions import ShopvisionError
+from ..indexing.releases import LiveRelease
 from ..types import EVERYTHING, Filter, ProductRef
-from .releases import LiveRelease
 
 OVER_FETCH = 1.25  # products asked of the index beyond what can be shown: hidden ones and variants fall out
 DEEPEST = 4  # times the first depth, before a search gives up filling its pages

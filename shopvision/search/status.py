@@ -13,9 +13,9 @@ from .. import conf
 from ..catalogue.models import CatalogueEntry, CatalogueImage, Outbox
 from ..catalogue.reconcile import drift
 from ..exceptions import ShopvisionError
+from ..indexing import releases
+from ..indexing.write import verify
 from ..telemetry import quantile
-from . import releases
-from .indexing import verify
 from .models import Demand, StoredSearch
 
 SAMPLE = 500  # latest rows that percentiles are taken over

@@ -15,13 +15,13 @@ from .. import conf, telemetry
 from ..catalogue.models import CatalogueImage
 from ..exceptions import InvalidRequest
 from ..index.models import Descriptor
+from ..indexing.releases import LiveRelease
 from ..types import Hit, Listing, Match, ProductRef
 from ..vision.base import Descriptors
 from ..vision.descriptor import unpack
 from .match import percentile
 from .models import Demand, StoredSearch
 from .query import Found, facts_now, visible_refs
-from .releases import LiveRelease
 
 
 def write(

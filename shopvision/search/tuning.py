@@ -13,6 +13,11 @@ from ..catalogue.adapter import catalogues
 from ..catalogue.models import CatalogueEntry, CatalogueImage
 from ..exceptions import InvalidRequest
 from ..index.models import Descriptor, EncoderRelease
+from ..indexing import releases
+from ..indexing.embeddings import build_release
+from ..indexing.releases import LiveRelease
+from ..indexing.sample import read_photo
+from ..indexing.write import index_products
 from ..types import ProductRef
 from ..vision.base import Encoder
 from ..vision.descriptor import unpack
@@ -25,13 +30,8 @@ from ..vision.projection import (
     fit,
     gallery,
 )
-from . import releases
-from .embeddings import build_release
-from .indexing import index_products
 from .judge import Judgement, judge, no_match_examples
 from .match import background, fit_no_match
-from .releases import LiveRelease
-from .sample import read_photo
 from .why import family_background
 
 MIN_PHOTOS = 20  # fewer photos teach a projection nothing that holds

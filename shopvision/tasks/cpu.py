@@ -50,8 +50,8 @@ def follow_index() -> int:
 
 @shared_task(base=OurTask, queue=QUEUE, soft_time_limit=None, time_limit=None)
 def run_jobs() -> int:
-    """Run waiting jobs; a job renews its own lease and has no time limit."""
-    return duties.run_jobs()
+    """Run waiting jobs of this queue; a job renews its own lease and has no time limit."""
+    return duties.run_jobs(queue="cpu")
 
 
 @worker_ready.connect(dispatch_uid="shopvision-tick")

@@ -12,10 +12,10 @@ from django.utils import timezone
 from .. import conf, jobs, telemetry
 from ..catalogue import outbox
 from ..exceptions import TemporaryFailure
-from ..search import releases
+from ..indexing import releases
+from ..indexing.follow import follow
+from ..indexing.write import drain_outbox
 from ..search.bulk import queue_differences, tune_due
-from ..search.follow import follow
-from ..search.indexing import drain_outbox
 from ..search.models import Demand, StoredSearch
 
 HEARTBEAT_SECONDS = 5.0
@@ -82,12 +82,16 @@ def drain(stop: Callable[[], bool]) -> int:
     return done
 
 
-def run_jobs(stop: Callable[[], bool] = lambda: False) -> int:
-    """Run waiting jobs, and tune if what they indexed is enough to learn from; how many were run."""
-    count = jobs.run_waiting(stop)
+def run_jobs(stop: Callable[[], bool] = lambda: False, queue: str = "") -> int:
+    """Run waiting jobs, and tune if what they indexed is enough to learn from; how many were run.
+
+    Args:
+        queue: only the kinds of this queue; all of them if not given.
+    """
+    count = jobs.run_waiting(stop, queue)
     if count and not stop():
         tune_if_due(wake=False)
-        count += jobs.run_waiting(stop)
+        count += jobs.run_waiting(stop, queue)
     return count
 
 
@@ -126,6 +130,10 @@ def purge() -> int:
     return sum(rows.delete()[0] for rows in (searches, demand, old))
 
 
-def work_is_waiting() -> tuple[bool, bool]:
-    """(changes are due, jobs are waiting): two short queries."""
-    return outbox.pending() > 0, jobs.waiting().exists()
+def work_is_waiting() -> list[str]:
+    """The tasks that have something to do: two short queries."""
+    due = ["gpu.drain_outbox"] if outbox.pending() > 0 else []
+    queues = {
+        jobs.KINDS[kind].queue for kind in jobs.waiting().values_list("kind", flat=True) if kind in jobs.KINDS
+    }
+    return due + [f"{queue}.run_jobs" for queue in sorted(queues)]

@@ -19,8 +19,8 @@ from django.db import close_old_connections, connections
 from .. import conf, jobs, telemetry
 from ..catalogue import outbox
 from ..exceptions import EncoderUnavailable
-from ..search import releases
-from ..search.indexing import drain_outbox
+from ..indexing import releases
+from ..indexing.write import drain_outbox
 from . import duties
 
 COALESCE_SECONDS = 0.1  # a thousand saves within it are one message
@@ -286,14 +286,15 @@ def encode_in_worker(payload: bytes, timeout_s: float) -> bytes:
         raise EncoderUnavailable(f"{type(error).__name__}: {error}") from error
 
 
-def _sender(task: str) -> Callable[[threading.Event, threading.Event], None]:
-    """The body of a thread that turns many pokes into one message."""
+def _sender(*tasks: str) -> Callable[[threading.Event, threading.Event], None]:
+    """The body of a thread that turns many pokes into one message to each of some tasks."""
 
     def send(stop: threading.Event, news: threading.Event) -> None:
         while not stop.is_set():
             news.wait()
             news.clear()
-            send_wake(task)
+            for task in tasks:
+                send_wake(task)
             stop.wait(COALESCE_SECONDS)
 
     return send
@@ -330,11 +331,8 @@ def _tick(stop: threading.Event, news: threading.Event) -> None:
 def _tick_once(clock: duties.Clock) -> None:
     if clock.due("heartbeat", duties.HEARTBEAT_SECONDS):
         jobs.here_i_am("celery")
-    changes, waiting = duties.work_is_waiting()
-    if changes:
-        send_wake("gpu.drain_outbox")
-    if waiting:
-        send_wake("cpu.run_jobs")
+    for task in duties.work_is_waiting():
+        send_wake(task)
     if clock.due("tick", conf.RECONCILE_SECONDS):
         send_wake("cpu.tick")
 
@@ -342,5 +340,5 @@ def _tick_once(clock: duties.Clock) -> None:
 worker_thread = Background("shopvision-worker", _work_in_thread)
 job_thread = Background("shopvision-job", _work_on_jobs)
 change_sender = Background("shopvision-wake", _sender("gpu.drain_outbox"))
-job_sender = Background("shopvision-jobs", _sender("cpu.run_jobs"))
+job_sender = Background("shopvision-jobs", _sender("cpu.run_jobs", "gpu.run_jobs"))
 ticker = Background("shopvision-tick", _tick)

@@ -11,7 +11,7 @@ from celery import shared_task
 
 from .. import conf
 from ..catalogue import outbox
-from ..search import releases
+from ..indexing import releases
 from ..vision.remote import answer_request
 from . import duties, engine
 from .base import OurTask
@@ -31,6 +31,13 @@ def drain_outbox() -> int:
     if done and outbox.pending():
         engine.send_wake("gpu.drain_outbox")
     return done
+
+
+@shared_task(base=OurTask, queue=QUEUE, soft_time_limit=None, time_limit=None)
+def run_jobs() -> int:
+    """Run waiting jobs that use a network; on this worker's CUDA device if it has one."""
+    releases.allow_torch()
+    return duties.run_jobs(queue="gpu")
 
 
 @shared_task(base=OurTask, queue=QUEUE, ignore_result=False, acks_late=False, autoretry_for=())

@@ -9,8 +9,8 @@ from django.test import Client
 from django.urls import reverse
 
 from shopvision.catalogue.models import CatalogueImage, Outbox
+from shopvision.indexing import releases
 from shopvision.jobs import Job
-from shopvision.search import releases
 from shopvision.search.models import Demand
 from tests.factories import DemoProductFactory
 

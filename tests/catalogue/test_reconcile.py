@@ -10,7 +10,7 @@ from demo_shop.models import Product
 from shopvision.catalogue import reconcile as module
 from shopvision.catalogue.models import Outbox
 from shopvision.catalogue.reconcile import drift, reconcile
-from shopvision.search.indexing import drain_outbox
+from shopvision.indexing.write import drain_outbox
 from tests.factories import DemoProductFactory, demo_ref
 
 pytestmark = pytest.mark.django_db

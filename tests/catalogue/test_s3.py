@@ -16,8 +16,8 @@ import pytest
 
 from shopvision import listings
 from shopvision.catalogue.models import CatalogueImage
-from shopvision.search.follow import verify
-from shopvision.search.indexing import drain_outbox
+from shopvision.indexing.follow import verify
+from shopvision.indexing.write import drain_outbox
 from tests.factories import ArticleFactory, article_ref
 from tests.testshop.models import Picture
 

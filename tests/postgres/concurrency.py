@@ -20,9 +20,9 @@ from shopvision.catalogue import outbox, reconcile
 from shopvision.catalogue.models import Outbox
 from shopvision.exceptions import InvalidRequest
 from shopvision.index.models import Embedding
-from shopvision.search import embeddings, releases
-from shopvision.search.follow import verify
-from shopvision.search.indexing import drain_outbox, index_products
+from shopvision.indexing import embeddings, releases
+from shopvision.indexing.follow import verify
+from shopvision.indexing.write import drain_outbox, index_products
 from shopvision.types import ProductRef
 from tests.factories import DemoProductFactory, demo_ref
 

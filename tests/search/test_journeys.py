@@ -13,9 +13,10 @@ from demo_shop.models import Category, Product
 from shopvision import conf, listings, signals
 from shopvision.exceptions import ImageRejected, InvalidRequest, TemporaryFailure
 from shopvision.index.models import EncoderRelease
-from shopvision.search import releases, store
+from shopvision.indexing import releases
+from shopvision.indexing.write import drain_outbox
+from shopvision.search import store
 from shopvision.search.duplicates import find_duplicates
-from shopvision.search.indexing import drain_outbox
 from shopvision.search.models import Demand, StoredSearch
 from shopvision.search.tuning import tune
 from shopvision.types import Filter, Match, Region
@@ -187,7 +188,11 @@ def test_a_photo_of_something_not_sold_is_counted_as_demand(
     assert row.colour
 
 
-def test_a_search_costs_the_same_queries_for_few_and_many_results(indexed_shop: list[Any]) -> None:
+def test_a_search_costs_the_same_queries_for_few_and_many_results(
+    indexed_shop: list[Any], settings: Any
+) -> None:
+    settings.SHOPVISION = {**settings.SHOPVISION, "POLL_SECONDS": 3600}  # a slow machine polls in between
+
     def queries(limit: int) -> int:
         with CaptureQueriesContext(connection) as found:
             listings.search_by_photo(jpeg(3), limit=limit)

@@ -23,9 +23,9 @@ from demo_shop.models import Product  # noqa: E402
 from shopvision import jobs  # noqa: E402
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage, Outbox  # noqa: E402
 from shopvision.index.models import Descriptor, Embedding  # noqa: E402
-from shopvision.search import releases  # noqa: E402
-from shopvision.search.follow import verify  # noqa: E402
-from shopvision.search.indexing import ensure_live  # noqa: E402
+from shopvision.indexing import releases  # noqa: E402
+from shopvision.indexing.follow import verify  # noqa: E402
+from shopvision.indexing.write import ensure_live  # noqa: E402
 from shopvision.tasks import engine  # noqa: E402
 from tests.drawing import photo_file  # noqa: E402
 from tests.factories import DemoProductFactory  # noqa: E402

@@ -9,9 +9,9 @@ from django.utils import timezone
 from demo_shop.models import Product
 from shopvision import jobs
 from shopvision.catalogue.models import CatalogueEntry, Outbox
-from shopvision.search.indexing import drain_outbox
+from shopvision.indexing.releases import LiveRelease
+from shopvision.indexing.write import drain_outbox
 from shopvision.search.models import Demand, StoredSearch
-from shopvision.search.releases import LiveRelease
 from shopvision.tasks import duties
 from tests.factories import DemoProductFactory
 

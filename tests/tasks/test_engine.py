@@ -11,7 +11,7 @@ from django.db import transaction
 
 from shopvision.catalogue import outbox
 from shopvision.catalogue.models import CatalogueEntry
-from shopvision.search.releases import LiveRelease
+from shopvision.indexing.releases import LiveRelease
 from shopvision.tasks import engine
 from shopvision.tasks.engine import Background, HostLock
 from tests.factories import DemoProductFactory

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shopvision.exceptions import Misconfigured
-from shopvision.search import releases
+from shopvision.indexing import releases
 from shopvision.vision import lite
 from shopvision.vision.backbones import _picks, graph_for, network_for
 from shopvision.vision.onnx_encoder import OnnxEncoder

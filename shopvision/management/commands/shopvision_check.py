@@ -16,8 +16,8 @@ from ... import jobs
 from ...catalogue.adapter import catalogues
 from ...catalogue.models import Outbox
 from ...exceptions import ShopvisionError
-from ...search import releases
-from ...search.sample import sample_photos
+from ...indexing import releases
+from ...indexing.sample import sample_photos
 
 
 class Command(BaseCommand):

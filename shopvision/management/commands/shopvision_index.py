@@ -14,10 +14,10 @@ from django.core.management.base import BaseCommand, CommandError
 from ... import jobs
 from ...catalogue.adapter import catalogues
 from ...exceptions import InvalidRequest
+from ...indexing import releases
+from ...indexing.follow import verify
 from ...jobs import Job
-from ...search import releases
 from ...search.bulk import tune_due
-from ...search.follow import verify
 from ..progress import Progress
 
 WATCH_SECONDS = 0.5

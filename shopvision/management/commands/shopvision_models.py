@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ...exceptions import ShopvisionError
 from ...index.models import EncoderRelease
-from ...search import releases
-from ...search.embeddings import build_release
+from ...indexing import releases
+from ...indexing.embeddings import build_release
 
 
 class Command(BaseCommand):

@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand
 
 from ... import conf
 from ...catalogue.reconcile import drift
+from ...indexing.write import drain_outbox
 from ...search.bulk import queue_differences
-from ...search.indexing import drain_outbox
 from ...tasks import engine
 
 

@@ -5,11 +5,11 @@ import pytest
 from django.db import transaction
 
 from shopvision.index.models import Embedding, EncoderRelease
-from shopvision.search import embeddings
-from shopvision.search.embeddings import build_release, embed_products, lock, sweep
-from shopvision.search.follow import follow, verify
-from shopvision.search.indexing import drain_outbox
-from shopvision.search.releases import LiveRelease, open_release
+from shopvision.indexing import embeddings
+from shopvision.indexing.embeddings import build_release, embed_products, lock, sweep
+from shopvision.indexing.follow import follow, verify
+from shopvision.indexing.releases import LiveRelease, open_release
+from shopvision.indexing.write import drain_outbox
 from tests.factories import DemoProductFactory
 
 pytestmark = pytest.mark.django_db

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from shopvision.index.models import Embedding, EncoderRelease
-from shopvision.search import follow as module
-from shopvision.search.follow import follow, verify
-from shopvision.search.indexing import drain_outbox
-from shopvision.search.releases import LiveRelease
+from shopvision.indexing import follow as module
+from shopvision.indexing.follow import follow, verify
+from shopvision.indexing.releases import LiveRelease
+from shopvision.indexing.write import drain_outbox
 from tests.factories import DemoProductFactory
 from tests.fakes import MemoryIndex
 

@@ -16,9 +16,9 @@ from shopvision.catalogue.adapter import catalogue
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage, Outbox
 from shopvision.exceptions import EncoderUnavailable
 from shopvision.index.models import Descriptor, Embedding
-from shopvision.search.follow import verify
-from shopvision.search.indexing import drain_outbox, index_products
-from shopvision.search.releases import LiveRelease
+from shopvision.indexing.follow import verify
+from shopvision.indexing.releases import LiveRelease
+from shopvision.indexing.write import drain_outbox, index_products
 from shopvision.types import ProductRef
 from tests.drawing import photo_file
 from tests.factories import ArticleFactory, DemoProductFactory, demo_ref

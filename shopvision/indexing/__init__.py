@@ -1,0 +1,1 @@
+"""The write path: catalogue changes -> descriptors, embeddings, index; and the releases they are made under."""
