@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from . import signals, telemetry
 from .catalogue.models import CatalogueEntry
 from .exceptions import InvalidRequest
-from .images.crop import crop, propose
+from .images.crop import crop, propose, views
 from .images.decode import decode
 from .index.models import Embedding
 from .indexing import releases
@@ -60,10 +60,12 @@ def search_by_photo(
     image = decode(data, limits(), max_side=_side(region))
     subject = crop(image, region) if region else image
     clock.lap("decode")
+    boxes = propose(subject)
+    clock.lap("regions")
     live = releases.live()
-    blocks = live.query_encoder.describe([subject])
+    blocks = live.query_encoder.describe(views(subject, boxes))
     clock.lap("encode")
-    vector = live.projection.embed(blocks)[0]
+    vector = live.projection.look(blocks)
     colours = [one.name for one in colours_in_words(blocks, 0, subject)]
     clock.lap("colour")
     narrowed = narrow_by_text(text, where)
@@ -73,9 +75,8 @@ def search_by_photo(
     query = Query(blocks, tuple(colours), where)
     listing, found = _listing(live, answer, query, "photo", limit, clock, judge=narrowed == EVERYTHING)
     category = listing.query["category"]
-    boxes = [region] if region else propose(image)[:3] or [FULL_FRAME]
+    boxes = [region] if region else boxes or [FULL_FRAME]
     listing = replace(listing, query={**listing.query, "regions": _regions(boxes, category)})
-    clock.lap("regions")
     if listing.match is not None and listing.match.level == "none":
         store.record_demand(category["name"] if category else "", colours[0] if colours else "", text)
     return _keep(live, listing, found, "photo", clock)
