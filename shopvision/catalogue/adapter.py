@@ -16,6 +16,7 @@ from django.utils.module_loading import autodiscover_modules
 
 from ..exceptions import Misconfigured
 from ..types import Category, ProductRef
+from .keys import with_keys
 
 PATH_SEPARATOR = re.compile(r"\s*>\s*")
 MAX_DEPTH = 32  # a category tree deeper than this is a loop
@@ -100,8 +101,8 @@ class Catalogue:
 
     def get_many(self, object_ids: Iterable[str]) -> dict[str, Any]:
         """Products by key, in one query and its prefetches; keys the shop does not have are left out."""
-        keys = self.python_keys(object_ids)
-        return {self.object_id(product): product for product in self.queryset().filter(pk__in=keys)}
+        rows = with_keys(self.queryset(), self.python_keys(object_ids))
+        return {self.object_id(product): product for product in rows}
 
     def existing(self, object_ids: Iterable[str]) -> list[str]:
         """Which of these keys the shop has, in one light query."""
