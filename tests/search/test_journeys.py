@@ -187,14 +187,21 @@ def test_a_photo_of_something_not_sold_is_counted_as_demand(
     assert row.colour
 
 
-def test_a_search_costs_the_same_queries_for_few_and_many_results(indexed_shop: list[Any]) -> None:
+def test_a_search_costs_the_same_queries_for_few_and_many_results(
+    indexed_shop: list[Any], settings: Any
+) -> None:
+    settings.SHOPVISION = {
+        **settings.SHOPVISION,
+        "POLL_SECONDS": 3600.0,
+    }  # else a slow test asks for the release
+
     def queries(limit: int) -> int:
         with CaptureQueriesContext(connection) as found:
             listings.search_by_photo(jpeg(3), limit=limit)
         return len(found)
 
     queries(1)
-    assert queries(2) == queries(12) <= 11
+    assert queries(2) == queries(12) <= 9
 
 
 def test_bad_bytes_and_an_empty_shop_say_what_is_wrong(live_release: Any) -> None:
