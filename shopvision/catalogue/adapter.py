@@ -16,6 +16,7 @@ from django.utils.module_loading import autodiscover_modules
 from ..exceptions import InvalidRequest, Misconfigured
 from ..types import Category, ProductRef
 from . import labels
+from .keys import with_keys
 from .labels import label_field
 from .paths import accessor_of, follow, model_of, relation_of, why_unresolved
 
@@ -104,8 +105,8 @@ class Catalogue:
 
     def get_many(self, object_ids: Iterable[str]) -> dict[str, Any]:
         """Products by key, in one query and its prefetches; keys the shop does not have are left out."""
-        keys = self.python_keys(object_ids)
-        return {self.object_id(product): product for product in self.queryset().filter(pk__in=keys)}
+        rows = with_keys(self.queryset(), self.python_keys(object_ids))
+        return {self.object_id(product): product for product in rows}
 
     def existing(self, object_ids: Iterable[str]) -> list[str]:
         """Which of these keys the shop has, in one light query."""

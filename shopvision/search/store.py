@@ -19,7 +19,7 @@ from ..indexing.releases import LiveRelease
 from ..types import Hit, Listing, Match, ProductRef
 from ..vision.base import Descriptors
 from ..vision.descriptor import unpack
-from .match import percentile
+from .match import percentiles
 from .models import Demand, StoredSearch
 from .query import Found, facts_now, visible_refs
 
@@ -33,15 +33,11 @@ def write(
     took_ms: float,
 ) -> bool:
     """Keep a search; False when the database would not take it now, and the answer has no further pages."""
+    shares = percentiles([one.similarity for one in shown], quantiles)
     payload = {
         "hits": [
-            [
-                str(one.ref),
-                one.image_id,
-                round(one.similarity, 4),
-                round(percentile(one.similarity, quantiles), 2),
-            ]
-            for one in shown
+            [str(one.ref), one.image_id, round(one.similarity, 4), round(share, 2)]
+            for one, share in zip(shown, shares, strict=True)
         ],
         "match": [found.match.level, found.match.probability] if found.match else None,
         "query": dict(found.query),

@@ -20,6 +20,8 @@ PALETTE = "palette"  # told to shoppers in words; no part of an embedding, and n
 THUMB_SIDE = 12  # grey thumbnail: tells recoloured copies of one photo from different photos
 MAX_BYTES = 4096
 FORMAT = 1
+PREFIX = 3  # bytes: format, levels, number of blocks
+HEAD = np.dtype([("length", "<u2"), ("signed", "?"), ("scale", "<f4")])  # of each block, after the prefix
 LEVELS = (255, 127, 63, 31, 15)  # quantisation steps, coarser until the row fits
 
 
@@ -128,25 +130,33 @@ def pack(descriptors: Descriptors, row: int) -> bytes:
 
 
 def unpack(packed: Sequence[bytes]) -> Descriptors:
-    """Blocks of several images, float32 (N, d), from what ``pack`` gave; nothing gives no blocks.
+    """Blocks of several images of one encoder, float32 (N, d), from what ``pack`` gave; none gives no blocks.
 
     Raises:
         ValueError: the bytes are of another format.
     """
-    rows = [_unpack_one(data) for data in packed]
-    return {name: np.stack([row[name] for row in rows]) for name in BLOCKS} if rows else {}
+    if not packed:
+        return {}
+    heads = np.stack([_head(data) for data in packed])
+    body = PREFIX + HEAD.itemsize * len(BLOCKS)
+    values = np.stack([np.frombuffer(zlib.decompress(data[body:]), np.uint8) for data in packed])
+    levels = np.array([[data[1]] for data in packed], np.float32)
+    half = np.float32(levels // 2)
+    ends = np.cumsum(heads["length"][0])
+    out = {}
+    for name, head, end in zip(BLOCKS, heads.T, ends.tolist(), strict=True):
+        steps = values[:, end - int(head["length"][0]) : end].astype(np.float32)
+        signed = head["signed"][:, None]
+        unit = (steps / levels) ** 2
+        if signed.any():
+            unit = np.where(signed, (steps - half) / half, unit)
+        out[name] = unit * head["scale"][:, None]
+    return out
 
 
-def _unpack_one(data: bytes) -> dict[str, np.ndarray]:
-    version, levels, count = struct.unpack_from("<BBB", data)
+def _head(data: bytes) -> np.ndarray:
+    """Length, sign and scale of each block of one packed image."""
+    version, _, count = struct.unpack_from("<BBB", data)
     if version != FORMAT or count != len(BLOCKS):
         raise ValueError(f"packed descriptor of format {version}; this version reads format {FORMAT}")
-    fields = [struct.unpack_from("<H?f", data, 3 + 7 * i) for i in range(count)]
-    values = np.frombuffer(zlib.decompress(data[3 + 7 * count :]), np.uint8)
-    out, start = {}, 0
-    for name, (length, signed, scale) in zip(BLOCKS, fields, strict=True):
-        steps = values[start : start + length].astype(np.float32)
-        start += length
-        unit = (steps - levels // 2) / (levels // 2) if signed else (steps / levels) ** 2
-        out[name] = np.asarray(unit * scale, np.float32)
-    return out
+    return np.frombuffer(data, HEAD, count, PREFIX)

@@ -199,7 +199,7 @@ def test_a_search_costs_the_same_queries_for_few_and_many_results(
         return len(found)
 
     queries(1)
-    assert queries(2) == queries(12) <= 16
+    assert queries(2) == queries(12) <= 9
 
 
 def test_bad_bytes_and_an_empty_shop_say_what_is_wrong(live_release: Any) -> None:
