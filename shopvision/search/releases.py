@@ -29,7 +29,6 @@ from ..vision.onnx_encoder import OnnxEncoder
 from ..vision.projection import Projection, generic
 from ..vision.quantise import CALIBRATION_PHOTOS, MIN_CALIBRATION_PHOTOS, quantise
 from ..vision.remote import RemoteEncoder
-from .embeddings import build_release
 from .follow import follow
 from .sample import sample_photos
 
@@ -246,12 +245,13 @@ def is_generic(row: EncoderRelease) -> bool:
 
 
 def activate(row: EncoderRelease) -> EncoderRelease:
-    """Make a release the live one, atomically; the one it replaces is kept for ``rollback``.
+    """Make a release the live one, atomically; the one it replaces is kept for rolling back.
 
-    Its index is brought up to date first, so no search meets an empty one.
+    Its index is brought up to its embeddings first, so no search meets an empty one; the embeddings are the
+    caller's business (``switch.promote`` sees to both).
 
     Raises:
-        ShopvisionError: it cannot be opened or is not built.
+        ShopvisionError: it cannot be opened.
     """
     follow(open_release(row))
     with transaction.atomic():
@@ -268,29 +268,6 @@ def activate(row: EncoderRelease) -> EncoderRelease:
     telemetry.event("release_activated", release=str(row), previous=str(previous) if previous else None)
     signals.release_activated.send_robust(EncoderRelease, release=row, previous=previous)
     return row
-
-
-def check_rollback() -> EncoderRelease:
-    """The release that rolling back would bring back.
-
-    Raises:
-        Misconfigured: there is none.
-    """
-    row = EncoderRelease.objects.filter(state=State.LIVE).select_related("previous").first()
-    if row is None or row.previous is None:
-        raise Misconfigured("there is no release before the live one to roll back to")
-    return row.previous
-
-
-def rollback() -> EncoderRelease:
-    """Bring back the release before the live one, with every change that came since; the release now live.
-
-    Raises:
-        Misconfigured: there is none.
-    """
-    row = check_rollback()
-    build_release(row)
-    return activate(row)
 
 
 def bootstrap() -> EncoderRelease:
