@@ -224,12 +224,11 @@ def category_vote(found: Sequence[Found]) -> dict[str, Any] | None:
 
 
 def facets(found: Sequence[Found]) -> dict[str, Any]:
-    """How many of the products found are in each category, most first."""
+    """How many of the products found are in each category; that of the nearest product first."""
     counts: dict[str, int] = {}
     names: dict[str, str] = {}
     for one in found:
         for key, name in one.categories:
             counts[key] = counts.get(key, 0) + 1
             names[key] = name
-    ordered = sorted(counts, key=lambda key: (-counts[key], names[key]))
-    return {"category": [{"id": key, "name": names[key], "count": counts[key]} for key in ordered[:20]]}
+    return {"category": [{"id": key, "name": names[key], "count": counts[key]} for key in list(counts)[:20]]}

@@ -104,6 +104,22 @@ def live() -> LiveRelease:
     return found
 
 
+def answering() -> LiveRelease:
+    """The live release, if this host's index holds anything of it yet.
+
+    Raises:
+        TemporaryFailure: as ``live``; or the index is being filled for the first time (``warming``), and would
+            call everything unknown meanwhile.
+    """
+    found = live()
+    if not found.index.sequence() and found.row.sequence:
+        newest = EncoderRelease.objects.values_list("sequence", flat=True).filter(pk=found.row.pk).first()
+        _keep_up(found, newest or 0)
+        if newest and not found.index.sequence():
+            raise TemporaryFailure("the index is being filled; try again in a moment", code="warming")
+    return found
+
+
 def _keep_up(release: LiveRelease, newest: int) -> None:
     """If this host's index is behind, bring it up without holding up the request (but in tests, at once)."""
     if release.index.sequence() == newest or _seen.following:
@@ -135,6 +151,7 @@ def open_release(row: EncoderRelease) -> LiveRelease:
         known = _open.get(row.digest)
         if known is not None and known.index.location.parent == _index_folder():
             known.row.sequence, known.row.state = row.sequence, row.state
+            _open[row.digest] = _open.pop(row.digest)  # the latest used is the last to be let go
             return known
         if row.projection_id is None:
             raise Misconfigured(f"release {row} has no projection: make one with shopvision_tune")
