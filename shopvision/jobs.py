@@ -91,17 +91,19 @@ class Kind:
             web process does not import the machinery.
         estimate: dotted path of ``(params) -> {images, seconds, basis}``.
         words: what it does, for a person.
+        counted: its steps count products; the others only say what they are doing.
     """
 
     steps: str
     estimate: str
     words: str
+    counted: bool = False
 
 
 _BULK = "shopvision.search.bulk."
 KINDS: dict[str, Kind] = {
     "index_all": Kind(
-        _BULK + "index_all", _BULK + "estimate_index", "Look at every product and index what changed"
+        _BULK + "index_all", _BULK + "estimate_index", "Look at every product and index what changed", True
     ),
     "reconcile": Kind(
         _BULK + "reconcile", _BULK + "estimate_walk", "Compare the shop with the index, queue the difference"
@@ -148,7 +150,7 @@ def start(kind: str, params: Mapping[str, Any] | None = None, user: Any = None, 
             kind=kind,
             params=dict(params or {}),
             estimate=known,
-            total=int(known.get("products") or 0),
+            total=int(known.get("products") or 0) if KINDS[kind].counted else 0,
             created_by=owner,
         )
         if wake:

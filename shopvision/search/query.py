@@ -39,7 +39,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Products in order, and the similarities of the nearest ones whether shown or not."""
+    """Products in order, and the similarities of all that the visitor may see, best first, variants included."""
 
     found: tuple[Found, ...]
     similarities: np.ndarray
@@ -71,8 +71,9 @@ def nearest(
         if len(found) >= wanted or len(hits) < k:
             break
         k *= 2
+    similarities = np.array([one.similarity for one in found], np.float32)
     found = _fold_variants(_own_file_first(found, exact_digest))
-    return Answer(tuple(found[:wanted]), hits.similarities)
+    return Answer(tuple(found[:wanted]), similarities)
 
 
 def _entries(hits: Any) -> list[Found]:

@@ -69,6 +69,16 @@ def test_an_unpublished_or_deleted_product_is_gone_before_any_worker_runs(
         assert found == {demo_ref(p) for p in indexed_shop[2:]}
 
 
+def test_a_hidden_product_is_no_match(indexed_shop: list[Any]) -> None:
+    photo = own_bytes(indexed_shop[0])
+    sold = listings.search_by_photo(photo).match
+    Product.objects.filter(pk=indexed_shop[0].pk).update(active=False)
+    hidden = listings.search_by_photo(photo).match
+    assert sold is not None
+    assert hidden is not None
+    assert hidden.probability < sold.probability
+
+
 def test_price_and_stock_are_the_shops_of_this_moment(indexed_shop: list[Any]) -> None:
     Product.objects.filter(pk=indexed_shop[0].pk).update(price=Decimal("77.00"), stock=0)
     hit = listings.search_by_photo(own_bytes(indexed_shop[0])).hits[0]
