@@ -16,9 +16,8 @@ from django.utils.module_loading import autodiscover_modules
 
 from ..exceptions import Misconfigured
 from ..types import Category, ProductRef
+from .categories import category_of
 
-PATH_SEPARATOR = re.compile(r"\s*>\s*")
-MAX_DEPTH = 32  # a category tree deeper than this is a loop
 TAGS = re.compile(r"<[^>]+>")
 
 
@@ -187,7 +186,7 @@ class Catalogue:
         """The product's categories; an object's ancestors through its ``parent``, a text's through ``A > B``."""
         found: dict[str, Category] = {}
         for value in self._values(product, self.category):
-            one = _category_of(value)
+            one = category_of(value)
             if one:
                 found.setdefault(one.id, one)
         return list(found.values())
@@ -310,29 +309,6 @@ def _unresolved(model: type[Any], name: str) -> str | None:
 
 def _plain(value: Any) -> str:
     return " ".join(TAGS.sub(" ", str(value)).split()) if value not in (None, "") else ""
-
-
-def _category_of(value: Any) -> Category | None:
-    if isinstance(value, models.Model):
-        return Category(str(value.pk), str(value), tuple(_ancestors(value)))
-    steps = [step for step in PATH_SEPARATOR.split(str(value).strip()) if step]
-    if not steps:
-        return None
-    paths = [" > ".join(steps[: depth + 1]) for depth in range(len(steps))]
-    return Category(paths[-1], steps[-1], tuple(paths[:-1]))
-
-
-def _ancestors(node: models.Model) -> list[str]:
-    """Ids of a tree node's ancestors, nearest last: treebeard's or mptt's own way, else its ``parent``."""
-    get = getattr(node, "get_ancestors", None)
-    if callable(get):
-        return [str(one.pk) for one in get() if one.pk != node.pk]
-    found: list[str] = []
-    above = getattr(node, "parent", None)
-    while isinstance(above, models.Model) and len(found) < MAX_DEPTH:
-        found.append(str(above.pk))
-        above = getattr(above, "parent", None)
-    return found[::-1]
 
 
 _registry: dict[str, Catalogue] = {}

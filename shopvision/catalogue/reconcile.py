@@ -10,6 +10,7 @@ from .. import telemetry
 from ..types import ProductRef
 from . import outbox
 from .adapter import Catalogue, catalogues
+from .categories import looked_up_once
 from .models import CatalogueEntry, Outbox
 from .project import fingerprint, image_names
 
@@ -73,7 +74,9 @@ def _unqueued(refs: list[ProductRef]) -> list[ProductRef]:
 def _parts() -> Iterator[Drift]:
     for adapter in catalogues().values():
         for products in _pages(adapter):
-            yield _compare(adapter, products)
+            with looked_up_once():
+                part = _compare(adapter, products)
+            yield part
     yield from _gone()
 
 

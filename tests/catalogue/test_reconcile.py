@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from demo_shop.models import Product
+from demo_shop.models import Category, Product
 from shopvision import jobs
 from shopvision.catalogue import outbox
 from shopvision.catalogue import reconcile as module
 from shopvision.catalogue.adapter import catalogue
-from shopvision.catalogue.models import Outbox
+from shopvision.catalogue.models import CatalogueEntry, Outbox
 from shopvision.catalogue.reconcile import drift, reconcile
 from shopvision.search.indexing import drain_outbox
 from tests.factories import DemoProductFactory, demo_ref
@@ -98,3 +99,16 @@ def test_what_a_worker_holds_is_queued_again_for_it_may_have_looked_already(inde
     outbox.claim(10)
     reconcile()
     assert Outbox.objects.count() == 2
+
+
+def test_a_category_tree_is_climbed_once_a_page(live_release: Any) -> None:
+    """Three levels, 20 products: two look-ups of a parent, not forty."""
+    shelf = None
+    for name in ("top", "middle", "bottom"):
+        shelf = Category.objects.create(name=name, slug=name, parent=shelf)
+    DemoProductFactory.create_batch(20, category=shelf)
+    drain_outbox()
+    with CaptureQueriesContext(connection) as found:
+        assert drift().total == 0
+    assert sum(' FROM "demo_shop_category"' in one["sql"] for one in found) == 2
+    assert len(CatalogueEntry.objects.first().categories[0]["ancestors"]) == 2  # type: ignore[union-attr]
