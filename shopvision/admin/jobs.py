@@ -16,7 +16,6 @@ from django.utils.safestring import SafeString
 from .. import jobs
 from ..exceptions import ShopvisionError
 from ..jobs import Job
-from ..tasks import engine
 from .readonly import ReadOnlyAdmin
 
 REFRESH_SECONDS = 3  # the list reloads while something runs
@@ -43,7 +42,9 @@ class JobAdmin(ReadOnlyAdmin):
 
     @admin.display(description="progress")
     def progress(self, job: Job) -> SafeString:
-        """A bar and the numbers behind it."""
+        """A bar and the numbers behind it; of a job that counts nothing, what it is doing."""
+        if not job.total:
+            return format_html("{}", job.message if job.state in ACTIVE else "")
         return format_html(
             '<progress class="shopvision-progress" max="{}" value="{}" aria-label="progress"></progress> '
             "{} / {}",
@@ -68,7 +69,6 @@ class JobAdmin(ReadOnlyAdmin):
     def resume(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         """Go on where it stopped."""
         self._each(request, queryset, jobs.resume, "resumed")
-        engine.wake()
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Job], verb: Any, past: str) -> None:
         done = 0
@@ -85,7 +85,7 @@ class JobAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list, with a button for each kind of job."""
-        context = {"kinds": list(jobs.KINDS), "may_start": self.may_act(request), **(extra_context or {})}
+        context = {"kinds": jobs.KINDS, "may_start": self.may_act(request), **(extra_context or {})}
         response = super().changelist_view(request, context)
         if request.method == "GET" and Job.objects.filter(state__in=ACTIVE).exists():
             response["Refresh"] = str(REFRESH_SECONDS)
@@ -106,7 +106,6 @@ class JobAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(back)
         if request.method == "POST":
             jobs.start(kind, {}, request.user)
-            engine.wake()
             messages.success(request, f"{kind} is queued; this list shows its progress.")
             return HttpResponseRedirect(back)
         estimate = jobs.estimate(kind, {})
@@ -114,7 +113,7 @@ class JobAdmin(ReadOnlyAdmin):
             **self.admin_site.each_context(request),
             "title": f"Start: {kind}",
             "opts": self.opts,
-            "kind": kind,
+            "words": jobs.KINDS[kind].words,
             "estimate": estimate,
             "duration": _duration(float(estimate.get("seconds") or 0)),
         }

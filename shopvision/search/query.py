@@ -43,7 +43,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Products in order, and the similarities of the nearest ones whether shown or not."""
+    """Products in order, and the similarities of all that the visitor may see, best first, variants included."""
 
     found: tuple[Found, ...]
     similarities: np.ndarray
@@ -75,8 +75,9 @@ def nearest(
         if len(found) >= wanted or len(hits) < k:
             break
         k *= 2
+    similarities = np.array([one.similarity for one in found], np.float32)
     found = _fold_variants(_own_file_first(found, exact_digest))
-    return Answer(tuple(found[:wanted]), hits.similarities)
+    return Answer(tuple(found[:wanted]), similarities)
 
 
 def _entries(hits: Any) -> list[Found]:
@@ -245,12 +246,11 @@ def category_vote(found: Sequence[Found]) -> dict[str, Any] | None:
 
 
 def facets(found: Sequence[Found]) -> dict[str, Any]:
-    """How many of the products found are in each category, most first."""
+    """How many of the products found are in each category; that of the nearest product first."""
     counts: dict[str, int] = {}
     names: dict[str, str] = {}
     for one in found:
         for key, name in one.categories:
             counts[key] = counts.get(key, 0) + 1
             names[key] = name
-    ordered = sorted(counts, key=lambda key: (-counts[key], names[key]))
-    return {"category": [{"id": key, "name": names[key], "count": counts[key]} for key in ordered[:20]]}
+    return {"category": [{"id": key, "name": names[key], "count": counts[key]} for key in list(counts)[:20]]}

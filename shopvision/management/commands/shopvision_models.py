@@ -10,8 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ...exceptions import ShopvisionError
 from ...index.models import EncoderRelease
-from ...indexing import releases
-from ...indexing.embeddings import build_release
+from ...search import switch
 
 
 class Command(BaseCommand):
@@ -30,8 +29,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             if options["rollback"]:
-                releases.rollback()
-            elif options["activate"]:
+                switch.rollback()
+            elif options["activate"] is not None:
                 self._activate(options["activate"])
         except ShopvisionError as error:
             raise CommandError(str(error)) from error
@@ -50,8 +49,7 @@ class Command(BaseCommand):
         row = EncoderRelease.objects.filter(pk=key).first()
         if row is None:
             raise CommandError(f"there is no release {key}; run shopvision_models to see them")
-        build_release(row)
-        releases.activate(row)
+        switch.promote(row)
 
 
 def _row(one: EncoderRelease) -> dict[str, Any]:
