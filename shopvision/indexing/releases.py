@@ -112,7 +112,7 @@ def answering() -> LiveRelease:
             call everything unknown meanwhile.
     """
     found = live()
-    if not found.index.sequence() and found.row.sequence:
+    if not found.index.sequence():  # the row in memory may be older than the index that was lost
         newest = EncoderRelease.objects.values_list("sequence", flat=True).filter(pk=found.row.pk).first()
         _keep_up(found, newest or 0)
         if newest and not found.index.sequence():
