@@ -7,10 +7,13 @@ a torch network with the same weights, faiss (batches of 1 and of 32).
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy loads; as docs/operations.md says
+
 import argparse
 import io
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
