@@ -26,6 +26,7 @@ from .onnx_encoder import METADATA
 
 CALIBRATION_PHOTOS = 96  # more changed no descriptor by more than its own rounding
 MIN_CALIBRATION_PHOTOS = 32
+EXACT_CONVOLUTIONS = 3  # the first of a graph stay in fp32: every later layer sees their rounding
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
@@ -41,6 +42,10 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
 
 def quantise(graph: bytes, photos: Sequence[Image]) -> bytes:
     """Static int8 quantisation, weights and activations (QDQ, per channel), calibrated on the photos.
+
+    The first three convolutions stay as they are. In EfficientNet-Lite0 they are 5 % of the arithmetic and
+    most of the error: the last map, less its mean, then has a cosine of 0.98 with that of fp32, not 0.80
+    (calibrated on photos of another kind than those measured).
 
     Signed weights and unsigned activations of 8 bits: exact on CPUs with VNNI; without it the kernels add
     pairs in 16 bits, which can saturate, so numbers may differ a little between two kinds of CPU. The
@@ -76,9 +81,16 @@ def quantise(graph: bytes, photos: Sequence[Image]) -> bytes:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
+            nodes_to_exclude=_first_convolutions(model),
         )
         small = onnx.load(target)
     calibration = hashlib.sha256(small.graph.SerializeToString(deterministic=True)).hexdigest()
     spec = replace(spec, precision="int8", calibration_digest=calibration)
     helper.set_model_props(small, {**props, METADATA: spec.to_json()})
     return bytes(small.SerializeToString(deterministic=True))
+
+
+def _first_convolutions(model: onnx.ModelProto) -> list[str]:
+    """Names of the convolutions that stay in fp32, in the order of the graph."""
+    names = [node.name for node in model.graph.node if node.op_type == "Conv"]
+    return names[:EXACT_CONVOLUTIONS]
