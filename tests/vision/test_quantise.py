@@ -51,6 +51,7 @@ def test_eight_bits_describe_nearly_the_same_in_a_third_of_the_bytes(
     small = OnnxEncoder(int8_graph)
     a, b = fp32.describe(drawings[:8]), small.describe(drawings[:8])
     assert cosines(a, b, "c5").min() > 0.95
+    assert cosines(a, b, "t4").min() > 0.99
     np.testing.assert_array_equal(a["colour"], b["colour"])  # colour never passes the network
     assert len(int8_graph) < len(graph) / 3
 
@@ -67,3 +68,12 @@ def test_the_input_contract_is_kept(graph: bytes, int8_graph: bytes) -> None:
     whole, small = (onnx.load_from_string(g).graph for g in (graph, int8_graph))
     assert [o.name for o in small.output] == [o.name for o in whole.output]
     assert small.input == whole.input
+
+
+def test_the_first_three_convolutions_stay_exact(int8_graph: bytes) -> None:
+    """The stem and block 0 (depthwise, project): their weights are the only float tensors of four axes."""
+    model = onnx.load_from_string(int8_graph)
+    floats = [
+        w.name for w in model.graph.initializer if w.data_type == onnx.TensorProto.FLOAT and len(w.dims) == 4
+    ]
+    assert floats == ["stem.w", "_blocks.0._depthwise_conv.w", "_blocks.0._project_conv.w"]
