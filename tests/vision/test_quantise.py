@@ -11,7 +11,7 @@ from PIL import Image
 from shopvision.vision.base import Descriptors, EncoderSpec
 from shopvision.vision.onnx_encoder import OnnxEncoder
 from shopvision.vision.projection import unit
-from shopvision.vision.quantise import MIN_CALIBRATION_PHOTOS, quantise
+from shopvision.vision.quantise import MIN_CALIBRATION_PHOTOS, fidelity, quantise
 
 
 def cosines(a: Descriptors, b: Descriptors, name: str) -> np.ndarray:
@@ -54,6 +54,16 @@ def test_eight_bits_describe_nearly_the_same_in_a_third_of_the_bytes(
     assert cosines(a, b, "t4").min() > 0.99
     np.testing.assert_array_equal(a["colour"], b["colour"])  # colour never passes the network
     assert len(int8_graph) < len(graph) / 3
+
+
+def test_fidelity_looks_at_what_differs_between_photos() -> None:
+    """Less their mean the rows are +-(1, 0) and +-(0, 1): at right angles, though the photos share (9, 9)."""
+    exact = np.array([[10.0, 9.0], [8.0, 9.0]])
+    turned = np.array([[9.0, 10.0], [9.0, 8.0]])
+    names = ("c5", "c3", "t10", "t4")
+    same = dict.fromkeys(names, exact)
+    assert fidelity(same, same) == pytest.approx(1.0)
+    assert fidelity(same, {**same, "t4": turned}) == pytest.approx(0.0)
 
 
 def test_no_pair_of_products_can_overflow_sixteen_bits(int8_graph: bytes) -> None:
