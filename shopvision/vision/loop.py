@@ -42,12 +42,12 @@ class Schedule:
     """
 
     epochs: int
-    patience: int = 8
+    patience: int = 5
     batch: int = 32
-    warm_up: float = 2.0
+    warm_up: float = 1.0
     smoothing: float = 0.1
     mixup: float = 0.2
-    ema: float = 0.98
+    ema: float = 0.95
     balance: float = 0.5
 
 

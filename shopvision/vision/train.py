@@ -86,14 +86,14 @@ class Recipe:
 
     backbone: str = lite.SPEC.name
     freeze: bool = True
-    rate: float = 4e-4
-    head_rate: float = 4e-3
-    layer_decay: float = 0.75
+    rate: float = 5e-4
+    head_rate: float = 5e-3
+    layer_decay: float = 0.8
     weight_decay: float = 0.02
     dropout: float = 0.3
-    views: int = 8
-    schedule: Schedule = field(default_factory=lambda: Schedule(epochs=24))
-    baseline: Schedule | None = field(default_factory=lambda: Schedule(epochs=20, mixup=0.0, patience=6))
+    views: int = 6
+    schedule: Schedule = field(default_factory=lambda: Schedule(epochs=12))
+    baseline: Schedule | None = field(default_factory=lambda: Schedule(epochs=12, mixup=0.0))
     augmentation: Augmentation = field(default_factory=Augmentation)
     held_share: float = 0.15
     refit: bool = True
@@ -167,12 +167,12 @@ class Training:
         self._report: dict[str, Any] = {}
 
     def steps(self) -> Iterator[Progress]:
-        """Train the baseline, the network, and the network again on all photos."""
+        """Train the network, the network again on all photos, and the baseline."""
         if self.recipe.threads:
             torch.set_num_threads(self.recipe.threads)
+        yield from self._finetuned()
         if self.recipe.baseline is not None:
             yield from self._baseline(self.recipe.baseline)
-        yield from self._finetuned()
 
     def result(self) -> Trained:
         """After ``steps`` has ended."""
