@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from ..images.preprocess import PreprocessSpec
 from .augment import FIRST_AUGMENTED, View, Views, normalised
+from .export import Trunk
 
 MAX_KEPT_BYTES = 4 * 2**30  # of frozen outputs on the disk: 10 views of 10,000 photos at 40 KB each
 LEAST_VIEWS = 4  # fewer different views than this, and the network learns them by heart: keep nothing then
@@ -54,7 +55,7 @@ class Batches:
 
     Args:
         source: the views.
-        trunk: pixels -> what the tail takes; in evaluation mode, on the source's device.
+        trunk: pixels -> what the tail takes; on the source's device.
         kept: file that remembers the outputs; None remembers nothing. A file left by an earlier process is
             used: every output has a checksum, so one that a crash tore is computed again.
         rows: how many photos there are.
@@ -63,7 +64,7 @@ class Batches:
     The values are rounded to float16 whether they are remembered or not, so that a restart changes nothing.
     """
 
-    def __init__(self, source: Source, trunk: nn.Module, kept: Path | None, rows: int, views: int) -> None:
+    def __init__(self, source: Source, trunk: Trunk, kept: Path | None, rows: int, views: int) -> None:
         self._source, self._trunk = source, trunk
         self.views = views
         self._values: np.memmap | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from ..images.preprocess import PreprocessSpec
 from .backbones import network_for
 from .export import StagedNetwork
 
-STRIDE_16 = 16  # the frozen part ends with the last map of this stride: half of the work, general features
+SIDE_STEP = 32  # input sides are multiples of it
 SMALL_CNN_SPEC = PreprocessSpec(size=128, mean=(127.5, 127.5, 127.5), std=(127.5, 127.5, 127.5))
 
 
@@ -87,7 +88,7 @@ class LastMap(nn.Module):  # type: ignore[misc]
 
 
 def transfer_network(
-    backbone: str, labels: int, *, dropout: float, freeze: bool, pretrained: bool = True
+    backbone: str, labels: int, *, dropout: float, freeze: bool, enlarge: float, pretrained: bool = True
 ) -> tuple[ClassifierNetwork, PreprocessSpec]:
     """A backbone with a new head, and how it wants its pixels.
 
@@ -95,7 +96,9 @@ def transfer_network(
         backbone: as ``backbones.network_for`` takes it.
         labels: how many classes.
         dropout: before the head.
-        freeze: keep the stages up to stride 16 as they are (only networks that are a row of stages).
+        freeze: keep the layers up to the one that makes the last, smallest map (only networks that are a row
+            of stages).
+        enlarge: of the input's side beyond what the backbone was pretrained with (the same networks).
         pretrained: False draws random weights (tests).
 
     Raises:
@@ -103,23 +106,30 @@ def transfer_network(
     """
     network, spec = network_for(backbone, pretrained=pretrained)
     head = PooledHead(spec.channels[0], labels, dropout)
-    if not freeze or not isinstance(network, StagedNetwork):
+    if not isinstance(network, StagedNetwork):
         return ClassifierNetwork(nn.Identity(), LastMap(network), head), spec.preprocess
-    stages = list(network.stages)
-    cut = _last_of_stride(stages, spec.preprocess.size, STRIDE_16)
-    trunk, tail = nn.Sequential(*stages[:cut]), nn.Sequential(*stages[cut:])
-    return ClassifierNetwork(trunk, tail, head), spec.preprocess
+    preprocess = replace(spec.preprocess, size=SIDE_STEP * round(spec.preprocess.size * enlarge / SIDE_STEP))
+    layers = _flat(network.stages)
+    cut = _smallest_from(layers, preprocess.size) if freeze else 0
+    trunk = nn.Sequential(*layers[:cut]) if cut else nn.Identity()
+    return ClassifierNetwork(trunk, nn.Sequential(*layers[cut:]), head), preprocess
 
 
-def _last_of_stride(stages: list[Any], size: int, stride: int) -> int:
-    """How many stages there are up to the last whose map has the stride."""
-    cut, x = 0, torch.zeros(1, 3, size, size)
+def _flat(stages: nn.Module) -> list[nn.Module]:
+    """Layers in the order in which they run, rows of layers taken apart."""
+    if isinstance(stages, nn.Sequential | nn.ModuleList):
+        return [layer for part in stages for layer in _flat(part)]
+    return [stages]
+
+
+def _smallest_from(layers: list[nn.Module], size: int) -> int:
+    """How many layers there are up to the first that makes the smallest map; one at least is left over."""
+    sides, x = [], torch.zeros(1, 3, size, size)
     with torch.inference_mode():
-        for number, stage in enumerate(stages):
-            x = stage.eval()(x)
-            if round(size / x.shape[-1]) <= stride:
-                cut = number + 1
-    return cut
+        for layer in layers:
+            x = layer.eval()(x)
+            sides.append(int(x.shape[-1]))
+    return min(sides.index(min(sides)) + 1, len(layers) - 1)
 
 
 def small_cnn(labels: int) -> tuple[ClassifierNetwork, PreprocessSpec]:
@@ -153,7 +163,8 @@ def parameter_groups(
     Source: Howard & Ruder, "Universal Language Model Fine-tuning", ACL 2018 (discriminative rates).
     """
     groups: list[dict[str, Any]] = []
-    layers = _layers(network.tail)
+    tail = network.tail.backbone if isinstance(network.tail, LastMap) else network.tail
+    layers = [layer for layer in _flat(tail) if any(True for _ in layer.parameters())]
     for depth, layer in enumerate(reversed(layers)):
         groups += _split(list(layer.parameters()), rate * layer_decay**depth, weight_decay)
     return groups + _split(list(network.head.parameters()), head_rate, weight_decay)
@@ -166,14 +177,3 @@ def _split(parameters: list[Any], rate: float, weight_decay: float) -> list[dict
         ([one for one in learning if one.ndim <= 1], 0.0),
     ]
     return [{"params": part, "lr": rate, "weight_decay": decay} for part, decay in parts if part]
-
-
-def _layers(tail: nn.Module) -> list[nn.Module]:
-    """Blocks in the order in which they run, rows of blocks taken apart."""
-    if isinstance(tail, LastMap):
-        return _layers(tail.backbone)
-    if isinstance(tail, StagedNetwork):
-        tail = tail.stages
-    if isinstance(tail, nn.Sequential | nn.ModuleList):
-        return [layer for part in tail for layer in _layers(part)]
-    return [tail] if any(True for _ in tail.parameters()) else []

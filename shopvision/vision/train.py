@@ -20,7 +20,7 @@ from ..images.preprocess import PreprocessSpec
 from . import lite
 from .augment import Augmentation, Views
 from .batches import Batches, Source
-from .export import classifier_to_onnx
+from .export import classifier_to_onnx, frozen_part
 from .finetuned import Calibration, FineTuned
 from .fit import fit_scale, log_loss
 from .labelled import stratified_folds
@@ -64,7 +64,9 @@ class Recipe:
 
     Args:
         backbone: as ``backbones.network_for`` takes it.
-        freeze: leave the stages up to stride 16 as they are; half of the work, and their outputs are kept.
+        freeze: leave the layers before the last map's as they are; half of the work, and their outputs are kept.
+        enlarge: of the photos beyond the size that the backbone was pretrained with: objects look larger to a
+            network in training than in judging (Touvron et al., "FixRes", NeurIPS 2019).
         rate: of the last layers of the backbone.
         head_rate: of the new head.
         layer_decay: factor of the rate from a layer to the one before it.
@@ -86,13 +88,14 @@ class Recipe:
 
     backbone: str = lite.SPEC.name
     freeze: bool = True
+    enlarge: float = 9 / 7
     rate: float = 5e-4
     head_rate: float = 5e-3
     layer_decay: float = 0.8
     weight_decay: float = 0.02
     dropout: float = 0.3
-    views: int = 6
-    schedule: Schedule = field(default_factory=lambda: Schedule(epochs=12))
+    views: int = 5
+    schedule: Schedule = field(default_factory=lambda: Schedule(epochs=10))
     baseline: Schedule | None = field(default_factory=lambda: Schedule(epochs=12, mixup=0.0))
     augmentation: Augmentation = field(default_factory=Augmentation)
     held_share: float = 0.15
@@ -223,6 +226,7 @@ class Training:
                 len(self.labels),
                 dropout=recipe.dropout,
                 freeze=recipe.freeze,
+                enlarge=recipe.enlarge,
                 pretrained=recipe.pretrained,
             ),
         )
@@ -243,9 +247,10 @@ class Training:
         workers = recipe.workers if self.device.type == "cuda" else 0
         kept = self.folder / f"frozen-{self.run[:16]}.f16" if self.device.type == "cpu" else None
         count = min(recipe.views, schedule.epochs) if kept else schedule.epochs
-        if isinstance(network.trunk, nn.Identity):
+        if isinstance(network.trunk, nn.Identity):  # nothing is kept: every epoch may be another
             count = schedule.epochs
-        batches = Batches(Source(views, spec, self.device, workers), network.trunk, kept, rows, count)
+        trunk = frozen_part(network, spec.size, rows * count)
+        batches = Batches(Source(views, spec, self.device, workers), trunk, kept, rows, count)
         held = self.held_rows if epochs is None else np.empty(0, int)
         train_rows = self.train_rows if epochs is None else np.arange(rows)
         task = Task(self.targets, len(self.labels), train_rows, held, epochs, recipe.seed, self.run)

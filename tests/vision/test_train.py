@@ -21,7 +21,7 @@ pytest.importorskip("torchvision", reason="needs the torch extra")
 
 from dataclasses import replace  # noqa: E402
 
-from shopvision.vision import augment, train  # noqa: E402
+from shopvision.vision import augment, export, networks, train  # noqa: E402
 from shopvision.vision.loop import Schedule  # noqa: E402
 from shopvision.vision.train import LabelledPhotos, Recipe, Trained, TrainingStopped  # noqa: E402
 from tests.vision.training_process import PHOTOS, RECIPE  # noqa: E402
@@ -52,6 +52,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """The real backbone and the baseline, on 60 drawings of three shapes."""
     recipe = Recipe(
         views=4,
+        enlarge=1.0,
         schedule=Schedule(epochs=6, batch=17, warm_up=1.0, mixup=0.0, ema=0.8),
         baseline=Schedule(epochs=2, batch=17, warm_up=1.0, mixup=0.0),
         refit=False,
@@ -125,6 +126,21 @@ def run(folder: Path, fatal_step: int) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.vision.training_process", str(folder), str(fatal_step)]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.slow
+def test_the_frozen_part_computes_the_same_in_onnx_runtime() -> None:
+    network, spec = networks.transfer_network(
+        RECIPE.backbone, 3, dropout=0.0, freeze=True, enlarge=1.0, pretrained=False
+    )
+    assert spec.size == 224
+    fast = export.frozen_part(network.eval(), spec.size, export.WORTH_A_GRAPH)
+    assert export.frozen_part(network, spec.size, export.WORTH_A_GRAPH - 1) is network.trunk
+    pixels = torch.rand(3, 3, 224, 224).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        expected = network.trunk(pixels)
+    torch.testing.assert_close(fast(pixels), expected, rtol=1e-3, atol=1e-3)
+    assert expected.shape[-1] == 7  # the layers that learn work on the last, smallest map
 
 
 @pytest.mark.slow

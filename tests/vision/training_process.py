@@ -25,6 +25,7 @@ PHOTOS = LabelledPhotos(
 RECIPE = Recipe(
     backbone="torchvision:mobilenet_v3_small",
     pretrained=False,
+    enlarge=1.0,
     views=4,
     schedule=Schedule(epochs=3, batch=6, warm_up=1.0),
     baseline=None,
