@@ -13,7 +13,7 @@ from .projection import EPSILON, principal, unit
 
 RANK = 512  # dimensions kept of a block
 FLOOR = 1e-3  # of the largest variance, added to each before whitening
-BLOCK_WEIGHTS = {"c5": 2.0, "c3": 1.0, "t10": 1.0, "t4": 0.3, "layout": 0.2, "colour": 0.1, "figure": 0.1}
+BLOCK_WEIGHTS = {"c5": 1.0, "c3": 0.5, "t10": 0.5, "t4": 0.2, "grid": 1.0}
 """Shares of the squared length of a row; an encoder of the shop's own has other blocks, which share equally."""
 
 
