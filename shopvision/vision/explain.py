@@ -12,7 +12,7 @@ from PIL import Image
 from ..images.preprocess import PreprocessSpec, normalise, squares
 from .base import Descriptors, MapEncoder
 from .classifier import softmax
-from .descriptor import describe_maps
+from .descriptor import area, describe_maps, grid_weights
 from .finetuned import FineTuned
 from .heads import LinearHead
 from .projection import EPSILON, unit
@@ -67,10 +67,10 @@ def network_evidence(classifier: FineTuned, image: Image.Image, label: int) -> E
 
 
 def head_evidence(head: LinearHead, encoder: MapEncoder, image: Image.Image, label: int) -> Evidence:
-    """The class activation map of a linear head on descriptors, exact for the blocks that are pooled maps.
+    """The class activation map of a linear head on descriptors, exact for the blocks that are means of maps.
 
     Every block's part of the log-odds is measured against a blank photo's, so that what all photos share
-    does not count; the cells add up to the part of ``POOLED``.
+    does not count; the cells add up to the parts of ``POOLED`` and ``grid``.
     """
     spec = encoder.spec.preprocess
     pixels = squares([image, Image.new("RGB", image.size, (255, 255, 255))], spec)
@@ -80,12 +80,15 @@ def head_evidence(head: LinearHead, encoder: MapEncoder, image: Image.Image, lab
     weights = {
         name: _against_others(matrix, logits, label) * head.scale for name, matrix in head.logits.maps.items()
     }
-    cells = sum(
-        _pooled_part(maps["c5"], weights[name], share) for name, share in POOLED.items() if name in weights
-    )
-    values = np.zeros(maps["c5"].shape[2:]) if isinstance(cells, int) else cells[0] - cells[1]
+    shape = maps["t10"].shape[2:]
+    values = np.zeros(shape)
+    for name, share in POOLED.items():
+        if name in weights:
+            values += _spread(np.subtract(*_pooled_part(maps["c5"], weights[name], share)), shape)
+    if "grid" in weights:
+        values += np.subtract(*_grid_part(maps["t10"], blocks["grid"], weights["grid"]))
     parts = {name: _part(blocks, name, slope) for name, slope in weights.items()}
-    shown = sum(abs(part) for name, part in parts.items() if name in POOLED)
+    shown = sum(abs(part) for name, part in parts.items() if name in {*POOLED, "grid"})
     share = shown / max(sum(abs(part) for part in parts.values()), EPSILON)
     return Evidence(np.asarray(values, np.float32), float(share))
 
@@ -112,6 +115,20 @@ def _pooled_part(maps: np.ndarray, weights: np.ndarray, share: float) -> np.ndar
     cells = np.tensordot(middle, weights, axes=(1, 0))
     out[:, start : start + keep, start : start + keep] = cells / (keep * keep * length[:, None, None])
     return out
+
+
+def _grid_part(maps: np.ndarray, blocks: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """What each cell of the map adds to ``unit(grid) . weights``, (N, h, w)."""
+    of_cells = grid_weights(weights, *maps.shape[1:])
+    length = np.maximum(np.linalg.norm(blocks, axis=1), EPSILON)
+    return np.asarray((maps * of_cells).sum(1) / length[:, None, None])
+
+
+def _spread(cells: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A map on a finer grid, its sum kept; the finer sides are multiples where networks halve their maps."""
+    down, across = (area(old, new) for old, new in zip(cells.shape, shape, strict=True))
+    spread = down @ cells @ across.T
+    return np.asarray(spread * cells.size / spread.size)
 
 
 def _part(blocks: Descriptors, name: str, weights: np.ndarray) -> float:

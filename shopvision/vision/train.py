@@ -15,11 +15,14 @@ import torch
 import torchvision
 from torch import nn
 
+from ..evaluation.calibration import calibration_error
+from ..evaluation.classification import accuracy, macro_f1
 from ..exceptions import InvalidRequest, ShopvisionError
 from ..images.preprocess import PreprocessSpec
 from . import lite
 from .augment import Augmentation, Views
 from .batches import Batches, Source
+from .classifier import softmax
 from .export import classifier_to_onnx, frozen_part
 from .finetuned import Calibration, FineTuned
 from .fit import fit_scale, log_loss
@@ -282,8 +285,11 @@ class Training:
         self._done[kind] = FineTuned(
             kind, self.labels, graph, spec, Calibration(scale, centres, open_set), head=head, recipe=about
         )
+        chances = softmax(fitted.logits * scale)
         self._report[kind] |= {
-            "held_accuracy": float((fitted.logits.argmax(1) == truth).mean()),
+            "held_accuracy": accuracy(chances.argmax(1), truth),
+            "held_macro_f1": macro_f1(chances.argmax(1), truth, len(self.labels)),
+            "held_calibration_error": calibration_error(chances, truth),
             "held_loss": log_loss(fitted.logits * scale, truth),
             "scale": scale,
             "best_epoch": fitted.best_epoch,
