@@ -24,10 +24,10 @@ KINDS = {
     "linear": f"{__package__}.heads:LinearHead",
     "text": f"{__package__}.text_head:TextHead",
     "fused": f"{__package__}.fusion:FusedHead",
-    "finetuned": f"{__package__}.train:TorchClassifier",
-    "cnn": f"{__package__}.train:TorchClassifier",
+    "finetuned": f"{__package__}.finetuned:FineTuned",
+    "cnn": f"{__package__}.finetuned:FineTuned",
 }
-"""Where each kind lives; loaded when one is read, so that torch stays out of processes that read none of its."""
+"""Where each kind lives; loaded when one is read. None needs torch: trained networks are served as ONNX graphs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,6 @@ def classifier_from_bytes(data: bytes) -> Classifier:
 
     Raises:
         ValueError: it is no classifier, of another format version, or of an unknown kind.
-        ImportError: its kind needs an extra that is not installed (torch).
     """
     try:
         tensors = load(data)

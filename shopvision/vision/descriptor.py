@@ -82,11 +82,28 @@ def _texture(maps: np.ndarray, front: np.ndarray) -> np.ndarray:
 def _grid(maps: np.ndarray) -> np.ndarray:
     """Mean of each channel in each cell, cell by cell in rows, (N, 9 C); C is at most ``GRID_CHANNELS``."""
     n, channels, height, width = maps.shape
-    down, across = _area(height, GRID_SIDE), _area(width, GRID_SIDE)
+    down, across = area(height, GRID_SIDE), area(width, GRID_SIDE)
     cells = (down @ maps @ across.T).transpose(0, 2, 3, 1)
     if channels > GRID_CHANNELS:
         cells = cells @ _mixture(channels)
     return np.asarray(cells.reshape(n, GRID_SIDE**2 * cells.shape[-1]), np.float32)
+
+
+def grid_weights(weights: np.ndarray, channels: int, height: int, width: int) -> np.ndarray:
+    """How ``grid . weights`` comes from the map it was made of: the weight of each of its values.
+
+    Args:
+        weights: of the block's values, (d,).
+        channels, height, width: of the map.
+
+    Returns:
+        float (C, h, w).
+    """
+    cells = weights.reshape(GRID_SIDE, GRID_SIDE, -1)
+    if channels > GRID_CHANNELS:
+        cells = cells @ _mixture(channels).T
+    down, across = area(height, GRID_SIDE), area(width, GRID_SIDE)
+    return np.asarray(down.T @ cells.transpose(2, 0, 1) @ across)
 
 
 @lru_cache(maxsize=4)
@@ -102,11 +119,11 @@ def _pool(front: np.ndarray, height: int, width: int) -> np.ndarray:
     if side % height == 0 and side % width == 0:
         cells = front.reshape(len(front), height, side // height, width, side // width)
         return np.asarray(cells.mean((2, 4)))
-    return np.asarray(_area(side, height) @ front @ _area(side, width).T, np.float32)
+    return np.asarray(area(side, height) @ front @ area(side, width).T, np.float32)
 
 
 @lru_cache(maxsize=8)
-def _area(side: int, cells: int) -> np.ndarray:
+def area(side: int, cells: int) -> np.ndarray:
     """What share of each cell's mean each pixel of a line has, float32 (cells, side); rows sum to 1."""
     edges = np.arange(cells + 1) * side / cells
     pixel = np.arange(side)
