@@ -14,6 +14,7 @@ import numpy as np
 
 from ..catalogue.adapter import catalogue
 from ..catalogue.models import CatalogueEntry, CatalogueImage
+from ..evaluation.label_quality import likely_mislabelled
 from ..exceptions import InvalidRequest
 from ..images.alike import Groups, alike_pairs
 from ..index.models import Descriptor
@@ -130,9 +131,7 @@ def read_dataset(source: str, target: str, backbone_digest: str) -> Dataset:
         .values_list("object_id", "pk")
     )
     known = dict(told(adapter, target, list(entries)))
-    labelled = {
-        entries[key]: (key, one) for key, one in known.items() if one.label is not None
-    }
+    labelled = {entries[key]: (key, one) for key, one in known.items() if one.label is not None}
     photos = [row for row in photos if row[1] in labelled]
     group_of = _groups(photos, sorted(labelled))
     names = {one.label.id: one.label for _, one in labelled.values() if one.label}
@@ -321,8 +320,6 @@ def quality(dataset: Dataset, probabilities: np.ndarray | None = None) -> dict[s
     Returns:
         ``small``: labels left out; ``conflicts``: one photo, different labels; ``mislabelled``: products whose
         label the classifier does not believe, worst first. At most ``SHOWN`` of each.
-
-    Source: Northcutt et al., "Confident Learning", JAIR 2021 (ranking by out-of-fold disagreement).
     """
     return {
         "small": [{"label": one.id, "name": one.name, "products": n} for one, n in dataset.small[:SHOWN]],
@@ -332,21 +329,17 @@ def quality(dataset: Dataset, probabilities: np.ndarray | None = None) -> dict[s
 
 
 def _mislabelled(dataset: Dataset, probabilities: np.ndarray) -> list[dict[str, Any]]:
-    """Ranked by how much more the classifier believes its own answer than the label; people's words are left out."""
-    rows = np.arange(len(dataset.items))
-    own = probabilities[rows, dataset.targets]
-    best = probabilities.argmax(axis=1)
-    lead = probabilities[rows, best] - own
-    free = np.array([not one.decided for one in dataset.items])
-    order = [row for row in np.argsort(-lead, kind="stable") if lead[row] > 0 and free[row]]
+    """Labels the classifier would not have given, worst first; what a person has decided is left out."""
+    suspects = likely_mislabelled(probabilities, dataset.targets)
+    free = [one for one in suspects if not dataset.items[one.row].decided]
     return [
         {
-            "product": f"{dataset.source}:{dataset.items[row].key}",
-            "label": dataset.labels[dataset.items[row].label].id,
-            "name": dataset.labels[dataset.items[row].label].name,
-            "suggested": dataset.labels[best[row]].id,
-            "suggested_name": dataset.labels[best[row]].name,
-            "probability": round(float(probabilities[row, best[row]]), 4),
+            "product": f"{dataset.source}:{dataset.items[one.row].key}",
+            "label": dataset.labels[one.label].id,
+            "name": dataset.labels[one.label].name,
+            "suggested": dataset.labels[one.suggested].id,
+            "suggested_name": dataset.labels[one.suggested].name,
+            "probability": round(float(probabilities[one.row, one.suggested]), 4),
         }
-        for row in order[:SHOWN]
+        for one in free[:SHOWN]
     ]
