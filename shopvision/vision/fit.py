@@ -25,6 +25,7 @@ class Report:
     Args:
         kind: of the head.
         probabilities: out of fold, calibrated, float64 (N, C).
+        targets: numbers of the labels of those examples, int (N,).
         known: probability that the label is known, of examples of labels trained on, out of fold.
         unknown: the same of examples whose label had been left out of the training.
         compared: log-loss out of fold of every kind tried.
@@ -35,6 +36,7 @@ class Report:
 
     kind: str
     probabilities: np.ndarray
+    targets: np.ndarray
     known: np.ndarray
     unknown: np.ndarray
     compared: Mapping[str, float] = field(default_factory=dict)
@@ -71,6 +73,7 @@ def fit_head(
     report = Report(
         best.kind,
         softmax(best.scores),
+        training.targets,
         doubt[heard],
         doubt[~heard],
         {one: round(tried[one].loss, 4) for one in wanted},

@@ -223,10 +223,10 @@ class Unheard:
 def leave_labels_out(table: Table, setting: Setting) -> Unheard:
     """Groups of labels left out in turn; judged on them, and on a fold of the others.
 
-    Every label is left out once where there are four or more; with fewer nothing can be learned from it.
+    Every label is left out once where there are three or more; with two nothing can be learned from it.
     """
-    groups = min(LABEL_FOLDS, table.count // 2)
-    if table.count < 4:
+    groups = max(3, min(LABEL_FOLDS, table.count // 2))
+    if table.count < 3:
         return Unheard((), (), ())
     folds = np.unique(table.folds)
     said, known, judged = [], [], []
