@@ -15,6 +15,7 @@ from shopvision.vision.explain import (
     DRAWS,
     Evidence,
     _pooled_part,
+    evidence,
     faithfulness,
     head_evidence,
     match_maps,
@@ -106,6 +107,24 @@ def test_a_heads_cells_add_up_to_what_its_pooled_blocks_say(head: LinearHead, fp
     everything = sum(abs(part) for part in parts.values())
     assert found.share == pytest.approx(sum(abs(part) for part in shown) / everything, rel=1e-3)
     assert 0 < found.share < 1
+
+
+def test_prototypes_have_a_map_too(fp32: OnnxEncoder) -> None:
+    photos = [draw(seed) for seed in range(12)]
+    training = LabelledSet(Examples(fp32.describe(photos)), ("a", "b"), np.arange(12) % 2, np.arange(12))
+    head, _ = fit_head(training, kind="prototypes")
+    found = evidence(head, fp32, draw(50), 0)
+    assert found is not None
+    assert found.values.shape == (14, 14)
+    assert 0 < found.share <= 1
+    assert evidence(head, None, draw(50), 0) is None
+
+
+def test_any_classifier_is_asked_the_same_way() -> None:
+    found = evidence(colour_classifier(), None, corner(), RED)
+    assert found is not None
+    np.testing.assert_array_equal(found.values, network_evidence(colour_classifier(), corner(), RED).values)
+    assert evidence(colour_classifier("cnn"), None, corner(), RED) is None
 
 
 def test_a_map_lies_over_the_photo_and_not_over_its_letterbox() -> None:
