@@ -26,8 +26,8 @@ from ..evaluation.classification import (
 from ..evaluation.retrieval import auroc
 from ..exceptions import InvalidRequest
 from ..images.decode import decode
-from ..search import releases
-from ..search.photos import limits
+from ..indexing import releases
+from ..indexing.photos import limits
 from ..vision.backbones import graph_for
 from ..vision.base import Descriptors, Encoder
 from ..vision.classifier import Classifier, Examples

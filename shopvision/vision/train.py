@@ -174,6 +174,7 @@ class Training:
         self.run = _digest(photos, recipe)
         self.device = _device(recipe.device)
         self._frozen: Trunk | None = None
+        self.held: dict[str, np.ndarray] = {}
         self._done: dict[str, FineTuned] = {}
         self._report: dict[str, Any] = {}
 
@@ -306,6 +307,7 @@ class Training:
             )
         self._done[kind] = found
         chances = softmax(fitted.logits * scale)
+        self.held[kind] = chances
         self._report[kind] |= {
             "held_accuracy": accuracy(chances.argmax(1), truth),
             "held_macro_f1": macro_f1(chances.argmax(1), truth, len(self.labels)),
