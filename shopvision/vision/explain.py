@@ -11,9 +11,10 @@ from PIL import Image
 
 from ..images.preprocess import PreprocessSpec, normalise, squares
 from .base import Descriptors, MapEncoder
-from .classifier import Classifier, softmax
+from .classifier import Classifier, Examples, softmax
 from .descriptor import area, describe_maps, grid_weights
 from .finetuned import FineTuned
+from .fusion import FusedHead
 from .heads import LinearHead, Prototypes
 from .projection import EPSILON, unit
 
@@ -53,15 +54,16 @@ def evidence(
     """Where on the photo the reasons for a label lie; None for a classifier whose reasons have no exact map.
 
     Args:
-        classifier: of any kind.
+        classifier: of any kind; of one that also reads texts, the photo's part is shown.
         encoder: that of the descriptors a head was trained on; None where there is only a network.
         image: upright RGB.
         label: number of the label among the classifier's.
     """
     if isinstance(classifier, FineTuned):
         return None if classifier.head is None else network_evidence(classifier, image, label)
-    if isinstance(classifier, LinearHead | Prototypes) and encoder is not None:
-        return head_evidence(classifier, encoder, image, label)
+    head = classifier.photo if isinstance(classifier, FusedHead) else classifier
+    if isinstance(head, LinearHead | Prototypes) and encoder is not None:
+        return head_evidence(head, encoder, image, label)
     return None
 
 
@@ -113,14 +115,14 @@ def head_evidence(
 
 
 def _linear(head: LinearHead | Prototypes, blocks: Descriptors) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """By block, the matrix (d, L) that gives the photo's (row 0) scaled logits but for a constant; and these."""
-    if isinstance(head, LinearHead):
-        matrices = {name: matrix * head.scale for name, matrix in head.logits.maps.items()}
-        return matrices, head.logits.rows(blocks)[0] * head.scale
+    """By block, the matrix (d, L) that gives the photo's (row 0) scores but for a constant; and the scores."""
+    by_logits, by_cosines = head.scales if isinstance(head, LinearHead) else (0.0, head.scale)
     space, centres = head.landmarks.space, head.landmarks.centres
     length = max(float(np.linalg.norm(space.rows(blocks)[0])), EPSILON)
-    matrices = {name: matrix @ centres.T * (head.scale / length) for name, matrix in space.maps.items()}
-    return matrices, head.landmarks.nearness(blocks)[0] * head.scale
+    matrices = {name: matrix @ centres.T * (by_cosines / length) for name, matrix in space.maps.items()}
+    for name, matrix in head.logits.maps.items() if isinstance(head, LinearHead) else ():
+        matrices[name] = matrices.get(name, 0.0) + matrix * by_logits
+    return matrices, head.scores(Examples(blocks))[0]
 
 
 def _against_others(weights: np.ndarray, logits: np.ndarray, label: int) -> np.ndarray:

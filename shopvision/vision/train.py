@@ -23,10 +23,10 @@ from ..images.preprocess import PreprocessSpec
 from . import lite
 from .augment import Augmentation, Views
 from .batches import Batches, Source
+from .calibrate import fit_scale, log_loss
 from .classifier import softmax
 from .export import Trunk, classifier_to_onnx, frozen_part
 from .finetuned import Calibration, FineTuned
-from .fit import fit_scale, log_loss
 from .labelled import stratified_folds
 from .loop import Fit, Fitted, Progress, Schedule, Task
 from .networks import (

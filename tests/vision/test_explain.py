@@ -94,13 +94,16 @@ def test_a_heads_cells_add_up_to_what_its_pooled_blocks_say(head: LinearHead, fp
     spec = fp32.spec.preprocess
     pixels = squares([photo, Image.new("RGB", photo.size, "white")], spec)
     blocks = describe_maps(fp32.maps(normalise(pixels, spec)), pixels)
-    logits = head.logits.rows(blocks) * head.scale
+    scores = head.scores(Examples(blocks))
     others = np.zeros(3)
-    others[[0, 2]] = softmax(logits[:, [0, 2]])[0]
+    others[[0, 2]] = softmax(scores[:, [0, 2]].astype(np.float64))[0]
+    space, centres = head.landmarks.space, head.landmarks.centres
+    length = np.linalg.norm(space.rows(blocks)[0])
     parts = {}
     for name, matrix in head.logits.maps.items():
-        step = (unit(blocks[name])[0] - unit(blocks[name])[1]) @ matrix * head.scale
-        parts[name] = step[1] - step @ others
+        step = unit(blocks[name])[0] - unit(blocks[name])[1]
+        both = head.scales[0] * step @ matrix + head.scales[1] * step @ space.maps[name] @ centres.T / length
+        parts[name] = both[1] - both @ others
     shown = [parts[name] for name in ("c5", "c3", "grid") if name in parts]
     assert found.values.shape == (14, 14)
     assert found.values.sum() == pytest.approx(sum(shown), rel=1e-3)
