@@ -135,8 +135,9 @@ def _release(
 ) -> ClassifierRelease:
     """Its row and its file; the live one if it is the same to the byte."""
     artefact, digest = store(best.classifier.to_bytes())
+    backbone = dataset.backbone_digest if "descriptors" in best.classifier.needs else ""
     now = live(dataset.source, dataset.target)
-    if now is not None and now.digest == digest and now.snapshot_id == kept.pk:
+    if now is not None and (now.digest, now.snapshot_id, now.backbone_digest) == (digest, kept.pk, backbone):
         return ClassifierRelease.objects.get(pk=now.pk)
     keys = [dataset.items[row].key for row in best.rows]
     return ClassifierRelease.objects.create(
@@ -147,7 +148,7 @@ def _release(
         snapshot=kept,
         artefact=artefact,
         digest=digest,
-        backbone_digest=dataset.backbone_digest if "descriptors" in best.classifier.needs else "",
+        backbone_digest=backbone,
         labels=[{"id": one.id, "name": one.name} for one in dataset.labels],
         seed=seed,
         versions=_versions(),

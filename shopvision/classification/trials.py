@@ -144,14 +144,15 @@ def _network_trial(
     """What the network that had not seen the held-out photos said of them, product by product."""
     items = dataset.item_of[run.held_rows]
     rows, place = np.unique(items, return_inverse=True)
+    known, unknown = run.doubts[kind]
     told = {key: value for key, value in report.items() if key != "history"}
     return Trial(
         kind,
         classifier,
         rows,
         by_item(run.held[kind], place, len(rows)),
-        run.known[kind],
-        run.unknown[kind],
+        known,
+        unknown,
         chosen=told,
         seconds=float(report.get("seconds", 0.0)),
     )

@@ -174,7 +174,8 @@ class Training:
         self.run = _digest(photos, recipe)
         self.device = _device(recipe.device)
         self._frozen: Trunk | None = None
-        self.held: dict[str, np.ndarray] = {}
+        self.held: dict[str, np.ndarray] = {}  # by kind: what the network said of the held-out photos
+        self.doubts: dict[str, Rows] = {}  # by kind: "known", of them and of photos of labels left out
         self._done: dict[str, FineTuned] = {}
         self._report: dict[str, Any] = {}
 
@@ -289,7 +290,7 @@ class Training:
         truth = self.targets[self.held_rows]
         scale = round(fit_scale(fitted.logits, truth), 6)
         centres = self._centres(fit, fit.network)
-        open_set = _open_set(fitted.logits * scale, unit(fitted.pooled) @ centres.T, truth)
+        open_set, self.doubts[kind] = _open_set(fitted.logits * scale, unit(fitted.pooled) @ centres.T, truth)
         if network is not fit.network:
             centres = self._centres(fit, network)
         head = None
@@ -349,15 +350,21 @@ def split(targets: np.ndarray, products: Sequence[str], share: float, seed: int)
     return np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
 
 
-def _open_set(logits: np.ndarray, nearness: np.ndarray, truth: np.ndarray) -> OpenSet:
-    """Learned from held-out photos as they are, and as if their own label were none of the network's."""
+def _open_set(logits: np.ndarray, nearness: np.ndarray, truth: np.ndarray) -> tuple[OpenSet, Rows]:
+    """Learned from held-out photos as they are, and as if their own label were none of the network's.
+
+    Returns:
+        it, and what it says of both.
+    """
+    heard = features(logits, nearness)
     if logits.shape[1] < 3:
-        return OpenSet()
+        return OpenSet(), (OpenSet().of_features(heard), np.empty(0, np.float32))
     rest = np.arange(logits.shape[1])[None] != truth[:, None]
     shape = (len(truth), logits.shape[1] - 1)
-    unknown = features(logits[rest].reshape(shape), nearness[rest].reshape(shape))
-    rows = np.concatenate([features(logits, nearness), unknown])
-    return fit_open_set(rows, np.arange(len(rows)) < len(truth))
+    unheard = features(logits[rest].reshape(shape), nearness[rest].reshape(shape))
+    rows = np.concatenate([heard, unheard])
+    found = fit_open_set(rows, np.arange(len(rows)) < len(truth))
+    return found, (found.of_features(heard), found.of_features(unheard))
 
 
 def _seeded(
