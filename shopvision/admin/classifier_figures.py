@@ -16,7 +16,7 @@ from .plots import Axis, Line
 from .products import shown
 
 MOST_CELLS = 15  # classes whose confusion matrix is a table a person can read
-MOST_CONFUSIONS = 20
+MOST_CONFUSIONS = 12
 MOST_DOUBTED = 50
 SHADES = ((0.5, 5), (0.25, 4), (0.12, 3), (0.05, 2), (0.0, 1))  # share of a row above which a shade begins
 HEADLINE = (
@@ -134,7 +134,7 @@ def _learning(curve: Sequence[Mapping[str, Any]]) -> SafeString:
     lowest = min([value for _labels, value in points] + [low for _labels, low, _high in band])
     return plots.chart(
         [Line(points, dots=True)],
-        Axis(_("labelled products"), high=points[-1][0], percent=False),
+        Axis(_("labelled products"), high=plots.round_up(points[-1][0]), percent=False),
         Axis(_("accuracy"), low=int(lowest * 10) / 10, high=1.0),
         _("Learning curve: accuracy with more labelled products, with its interval"),
         band,

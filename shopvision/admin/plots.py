@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -114,6 +115,12 @@ def heat(counts: Sequence[Sequence[int]], label: str) -> SafeString:
         size,
         mark_safe("".join(cells)),  # noqa: S308 - numbers only
     )
+
+
+def round_up(value: float) -> float:
+    """The least end of an axis at or above a value whose ticks are plain numbers: 110 gives 125."""
+    size = 10.0 ** math.floor(math.log10(max(value, 1) / TICKS))
+    return next(TICKS * step * size for step in (1, 2, 2.5, 5, 10) if TICKS * step * size >= value)
 
 
 def _at(x: Axis, y: Axis, point: tuple[float, float]) -> tuple[float, float]:
