@@ -46,6 +46,10 @@ def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
+def _count(value: Any) -> bool:
+    return _whole(value) or (value == 0 and not isinstance(value, bool))
+
+
 def _one_of(*names: str) -> Callable[[Any], bool]:
     return lambda value: value in names
 
@@ -179,6 +183,18 @@ SETTINGS: dict[str, Setting] = {
         "several hosts not a local folder.",
         _text,
         "an alias of STORAGES",
+    ),
+    "RETRAIN_DAYS": Setting(
+        0,
+        "Train classifiers anew so many days after the last training; 0 leaves it to RETRAIN_DECISIONS.",
+        _count,
+        "a whole number, 0 or more",
+    ),
+    "RETRAIN_DECISIONS": Setting(
+        200,
+        "Train a classifier anew when people have decided so many of its suggestions since; 0 never does.",
+        _count,
+        "a whole number, 0 or more",
     ),
     "QUEUES": Setting(
         {"cpu": "shopvision-cpu", "gpu": "shopvision-gpu"},

@@ -104,7 +104,8 @@ class Kind:
 
     Args:
         steps: dotted path of ``(params, cursor) -> Iterator[Step]``; loaded when a job starts, so that the
-            web process does not import the machinery.
+            web process does not import the machinery. The cursor is that of the last step, with ``resumed``
+            (its worker died) and ``job`` (the job's key) beside it.
         estimate: dotted path of ``(params) -> {images, seconds, basis}``.
         words: what it does, for a person.
         queue: ``cpu``, or ``gpu`` for what runs a network; with Celery a worker of that queue runs it.
@@ -334,7 +335,7 @@ def _kept(job: Job, token: str) -> Iterator[None]:
 def _walk(job: Job, token: str, stop: Callable[[], bool], watch: Callable[[Job], None]) -> str:
     """Take the job's steps, saving each; the state it ends in."""
     begun = time.monotonic()
-    cursor = {**job.cursor, "resumed": job.attempts > 0}
+    cursor = {**job.cursor, "resumed": job.attempts > 0, "job": str(job.pk)}
     for step in import_string(_kind(job.kind).steps)(dict(job.params), cursor):
         job.result = {**job.result, **step.result}
         values: dict[str, Any] = {"done": F("done") + step.done, "failed": F("failed") + step.failed}

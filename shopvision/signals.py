@@ -18,4 +18,11 @@ duplicates_found = Signal()
 """The near-duplicate finder finished. ``pairs`` (list of search.duplicates.Duplicate)."""
 
 release_activated = Signal()
-"""An encoder release went live. ``release`` (index.models.EncoderRelease), ``previous`` (or None)."""
+"""A release went live. ``release``, ``previous`` (or None): index.models.EncoderRelease, or
+classification.models.ClassifierRelease; the sender is the class."""
+
+product_classified = Signal()
+"""A suggestion was written. ``product`` (ProductRef), ``target``, ``prediction`` (types.Prediction), ``state``."""
+
+prediction_reviewed = Signal()
+"""A person decided. ``product`` (ProductRef), ``target``, ``decision`` (classification.models.Decision)."""

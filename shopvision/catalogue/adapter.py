@@ -165,6 +165,10 @@ class Catalogue:
         """The title without tags; the product's own text when it has none."""
         return _plain(self._one(product, self.title)) or str(product)
 
+    def words_of(self, product: Any) -> str:
+        """Title and description without tags: what a classifier may read; no category, which would tell it all."""
+        return f"{self.title_of(product)} {_plain(self._one(product, self.description))}".strip()
+
     def price_of(self, product: Any) -> Decimal | None:
         """The price as a Decimal; None when there is none or it is no number."""
         value = self._one(product, self.price)

@@ -56,6 +56,9 @@ class ClassifierRelease(models.Model):
     seed = models.PositiveIntegerField(default=0)
     versions = models.JSONField(default=dict, blank=True, help_text="of the packages that trained it")
     metrics = models.JSONField(default=dict, blank=True, help_text="everything its evaluation measured")
+    held_out = models.BinaryField(
+        default=bytes, help_text="its answers to products it had not seen; classification.held_out"
+    )
     previous = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
@@ -151,6 +154,7 @@ class Decision(models.Model):
     suggested = models.CharField(max_length=500, blank=True, help_text="what the model had said")
     probability = models.FloatField(null=True, blank=True)
     before = models.JSONField(null=True, blank=True, help_text="the shop's value before, to undo with")
+    after = models.JSONField(null=True, blank=True, help_text="ids of the shop's labels after it was written")
     written = models.BooleanField(default=False, help_text="the shop's product was changed")
     release = models.ForeignKey(
         ClassifierRelease, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"

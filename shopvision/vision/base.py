@@ -76,7 +76,7 @@ class EncoderSpec:
             raise ValueError(f"not an encoder's record: {error}") from error
 
 
-DESCRIPTOR_VERSION = 1  # raise when descriptor.py computes other numbers from the same maps
+DESCRIPTOR_VERSION = 2  # raise when descriptor.py computes other numbers from the same maps
 
 Descriptors = Mapping[str, np.ndarray]
 """Named blocks, each float32 (N, d_block), rows in the order of the images."""

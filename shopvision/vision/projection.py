@@ -202,7 +202,7 @@ def fit(training: TrainingSet, *, dim: int, seed: int = 0) -> Projection:
         parts.append(rows * np.float32(scales[name]))
     joined = np.concatenate(parts, axis=1)
     centre = _float16(joined.mean(0))
-    final = _float16(_principal(joined - centre, dim))
+    final = _float16(principal(joined - centre, dim))
     recipe = {
         "kind": "fitted",
         "photos": len(training),
@@ -250,7 +250,7 @@ def _fit_block(training: TrainingSet, name: str, diverse: Sequence[int]) -> tupl
     """PCA and whitening of one block as one matrix (d, r), and the block's mean."""
     rows = unit(training.descriptors[name])
     mean = _float16(rows.mean(0))
-    basis = _principal(rows - mean, min(RANK, len(rows) - 1, rows.shape[1]))
+    basis = principal(rows - mean, min(RANK, len(rows) - 1, rows.shape[1]))
     scatter = _scatter(training, name, (rows - mean) @ basis, mean, basis, diverse)
     if scatter is None:
         return _float16(basis), mean
@@ -304,7 +304,7 @@ def _between_photos(rows: np.ndarray, training: TrainingSet, diverse: Sequence[i
     return total / len(diverse)
 
 
-def _principal(centred: np.ndarray, rank: int) -> np.ndarray:
+def principal(centred: np.ndarray, rank: int) -> np.ndarray:
     """The first principal axes as columns, (d, rank); zero columns beyond the rank of the rows."""
     n, d = centred.shape
     x = centred.astype(np.float64)

@@ -1,0 +1,345 @@
+"""Products with their labels and photos, split so that nothing is on two sides; what is wrong with the labels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..catalogue.adapter import catalogue
+from ..catalogue.models import CatalogueEntry, CatalogueImage
+from ..evaluation.label_quality import likely_mislabelled
+from ..exceptions import InvalidRequest
+from ..images.alike import Groups, alike_pairs
+from ..index.models import Descriptor
+from ..types import Category
+from ..vision.base import Descriptors
+from ..vision.descriptor import unpack
+from ..vision.labelled import stratified_folds
+from .labels import told
+from .models import DatasetSnapshot
+
+FOLDS = 5
+LEAST_PRODUCTS = 2  # groups of products a label needs: one to learn from, one to judge on
+MAX_PHOTOS = 12_000  # learned from at most; their blocks in float32 take 400 MB, and more teach a head little
+SHOWN = 50  # conflicts and likely mislabelled products in a report
+READ_AT_ONCE = 500  # packed descriptors
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A labelled product: its entry, its key, the group it may not be torn from, and its label's number."""
+
+    entry: int
+    key: str
+    group: int
+    label: int
+    words: str
+    decided: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A described photo of an item (its number), with the digest of its bytes and its perceptual hash."""
+
+    image: int
+    item: int
+    digest: str
+    look: int | None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a classifier of one target can be trained on.
+
+    Args:
+        source, target: of which catalogue, and what is recognised.
+        backbone_digest: of the encoder that made the descriptors.
+        labels: that have products enough, in the order of their ids.
+        items: labelled products with a described photo, in the order of their entries.
+        photos: of the items, in their order.
+        small: labels left out for want of products, with the number they have.
+        conflicts: products that show the same photo and carry different labels.
+    """
+
+    source: str
+    target: str
+    backbone_digest: str
+    labels: tuple[Category, ...]
+    items: tuple[Item, ...]
+    photos: tuple[Photo, ...]
+    small: tuple[tuple[Category, int], ...]
+    conflicts: tuple[dict[str, Any], ...]
+
+    @property
+    def targets(self) -> np.ndarray:
+        """Number of each item's label."""
+        return np.array([one.label for one in self.items], int)
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Number of each item's group."""
+        return np.array([one.group for one in self.items], int)
+
+    @property
+    def item_of(self) -> np.ndarray:
+        """Number of each photo's item."""
+        return np.array([one.item for one in self.photos], int)
+
+    def folds(self, *, seed: int = 0) -> np.ndarray:
+        """The fold of each photo: by group, every label spread evenly."""
+        where = self.item_of
+        return stratified_folds(self.targets[where], self.groups[where], self.fold_count, seed=seed)
+
+    @property
+    def fold_count(self) -> int:
+        """``FOLDS``, or as many as the smallest label has groups."""
+        counts = [len(np.unique(self.groups[self.targets == label])) for label in range(len(self.labels))]
+        return max(2, min(FOLDS, *counts))
+
+    def descriptors(self) -> Descriptors:
+        """Blocks of every photo, float32, in their order."""
+        return read_descriptors(self.backbone_digest, [photo.image for photo in self.photos])
+
+    def rows(self, *, seed: int = 0) -> list[tuple[str, str, int, bool]]:
+        """Key, label, fold and "decided by a person" of each item: what a snapshot keeps."""
+        fold = dict(zip(self.item_of.tolist(), self.folds(seed=seed).tolist(), strict=True))
+        return [
+            (one.key, self.labels[one.label].id, fold[number], one.decided)
+            for number, one in enumerate(self.items)
+        ]
+
+
+def read_dataset(source: str, target: str, backbone_digest: str) -> Dataset:
+    """Every product of a catalogue that has a label and a described photo.
+
+    Raises:
+        InvalidRequest: no such target; or fewer than two labels with products enough (``too_few_labels``).
+    """
+    adapter = catalogue(source)
+    adapter.choices(target) if target not in adapter.targets() else None
+    photos = _photos(source, backbone_digest)
+    entries = dict(
+        CatalogueEntry.objects.filter(source=source, pk__in={entry for _, entry, *_ in photos})
+        .order_by("pk")
+        .values_list("object_id", "pk")
+    )
+    known = dict(told(adapter, target, list(entries)))
+    labelled = {entries[key]: (key, one) for key, one in known.items() if one.label is not None}
+    photos = [row for row in photos if row[1] in labelled]
+    group_of = _groups(photos, sorted(labelled))
+    names = {one.label.id: one.label for _, one in labelled.values() if one.label}
+    items = [
+        (Item(entry, key, group_of[entry], 0, one.words, one.decided), one.label.id if one.label else "")
+        for entry, (key, one) in sorted(labelled.items())
+    ]
+    return _assemble(source, target, backbone_digest, items, photos, names)
+
+
+PhotoRow = tuple[int, int, str, str, int | None]
+
+
+def _photos(source: str, backbone_digest: str) -> list[PhotoRow]:
+    """Described, usable photos: image, entry, the entry's group, digest of the bytes, hash."""
+    rows = Descriptor.objects.filter(backbone_digest=backbone_digest, image__entry__source=source)
+    usable = rows.exclude(image__state=CatalogueImage.State.REJECTED)
+    ordered = usable.order_by("image__entry_id", "image__position", "image_id")
+    fields = ("image_id", "image__entry_id", "image__entry__group")
+    return list(ordered.values_list(*fields, "image__content_digest", "image__perceptual_hash"))
+
+
+def _groups(photos: Sequence[PhotoRow], entries: Sequence[int]) -> dict[int, int]:
+    """The group of each entry: variants of one product, and products that share a photo or nearly."""
+    place = {entry: number for number, entry in enumerate(entries)}
+    groups = Groups(len(entries))
+    first: dict[str, int] = {}
+    for _, entry, group, digest, _ in photos:
+        for name in (f"group {group}", f"digest {digest}" if digest else ""):
+            if name:
+                groups.join(first.setdefault(name, place[entry]), place[entry])
+    for a, b in alike_pairs([look for *_, look in photos]):
+        groups.join(place[photos[a][1]], place[photos[b][1]])
+    numbers = groups.numbers()
+    return {entry: int(numbers[number]) for entry, number in place.items()}
+
+
+def _assemble(
+    source: str,
+    target: str,
+    backbone_digest: str,
+    items: Sequence[tuple[Item, str]],
+    photos: Sequence[PhotoRow],
+    names: dict[str, Category],
+) -> Dataset:
+    """Leave out what cannot be learned or judged, and number the rest."""
+    conflicts = _conflicts(source, items, photos, names)
+    kept, small = _large_enough(items)
+    if len(kept) < 2:
+        raise InvalidRequest(
+            f"{target!r} of {source} has {len(kept)} label(s) with {LEAST_PRODUCTS} or more different products "
+            f"that have a photo ({len(small)} with fewer); a classifier tells two or more apart. Label products "
+            "in the shop, or accept suggestions",
+            code="too_few_labels",
+        )
+    labels = sorted(kept)
+    number = {label: place for place, label in enumerate(labels)}
+    chosen = [replace(one, label=number[label]) for one, label in items if label in number]
+    chosen = _limited(chosen, Counter(entry for _, entry, *_ in photos))
+    place = {one.entry: at for at, one in enumerate(chosen)}
+    return Dataset(
+        source,
+        target,
+        backbone_digest,
+        tuple(names[label] for label in labels),
+        tuple(chosen),
+        tuple(Photo(i, place[e], digest, look) for i, e, _, digest, look in photos if e in place),
+        tuple((names[label], count) for label, count in sorted(small.items())),
+        tuple(conflicts),
+    )
+
+
+def _large_enough(items: Sequence[tuple[Item, str]]) -> tuple[dict[str, int], dict[str, int]]:
+    """Labels with groups enough, and the others, each with its number of groups.
+
+    A group goes with its most frequent label, for a fold takes it whole; a label that is nowhere the most
+    frequent cannot be judged.
+    """
+    votes: dict[int, Counter[str]] = defaultdict(Counter)
+    for one, label in items:
+        votes[one.group][label] += 1
+    counts = Counter({label: 0 for _, label in items})
+    for vote in votes.values():
+        counts[min(vote, key=lambda label: (-vote[label], label))] += 1
+    kept = {label: count for label, count in counts.items() if count >= LEAST_PRODUCTS}
+    return kept, {label: count for label, count in counts.items() if label not in kept}
+
+
+def _limited(items: Sequence[Item], photos: Counter[int]) -> list[Item]:
+    """At most ``MAX_PHOTOS``: labels take turns, products that people decided of first, else spread by key."""
+    if sum(photos[one.entry] for one in items) <= MAX_PHOTOS:
+        return list(items)
+    queues: dict[int, list[Item]] = defaultdict(list)
+    for one in sorted(items, key=lambda one: (not one.decided, hashlib.sha256(one.key.encode()).digest())):
+        queues[one.label].append(one)
+    taken: list[Item] = []
+    room = MAX_PHOTOS
+    for turn in range(max(map(len, queues.values()))):
+        for queue in queues.values():
+            if turn < len(queue) and (room > 0 or turn < LEAST_PRODUCTS):
+                taken.append(queue[turn])
+                room -= photos[queue[turn].entry]
+    return sorted(taken, key=lambda one: one.entry)
+
+
+def _conflicts(
+    source: str, items: Sequence[tuple[Item, str]], photos: Sequence[PhotoRow], names: dict[str, Category]
+) -> list[dict[str, Any]]:
+    """Products with the same photo and different labels: at least one of the labels is wrong."""
+    of = {one.entry: (one, label) for one, label in items}
+    found: dict[tuple[int, int], str] = {}
+    for why, pairs in (("same file", _same_file(photos)), ("same picture", _same_picture(photos))):
+        for one, other in pairs:
+            if of[one][1] != of[other][1]:
+                found.setdefault((min(one, other), max(one, other)), why)
+    return [
+        {
+            "products": [f"{source}:{of[entry][0].key}" for entry in pair],
+            "labels": [names[of[entry][1]].name for entry in pair],
+            "why": why,
+        }
+        for pair, why in list(found.items())[:SHOWN]
+    ]
+
+
+def _same_file(photos: Sequence[PhotoRow]) -> Iterator[tuple[int, int]]:
+    first: dict[str, int] = {}
+    for _, entry, _, digest, _ in photos:
+        if digest and first.setdefault(digest, entry) != entry:
+            yield first[digest], entry
+
+
+def _same_picture(photos: Sequence[PhotoRow]) -> Iterator[tuple[int, int]]:
+    yield from ((photos[a][1], photos[b][1]) for a, b in alike_pairs([look for *_, look in photos]))
+
+
+def read_descriptors(backbone_digest: str, images: Iterable[int]) -> Descriptors:
+    """Blocks of some photos, in the order given; all must be described."""
+    wanted = list(images)
+    parts = []
+    for start in range(0, len(wanted), READ_AT_ONCE):
+        part = wanted[start : start + READ_AT_ONCE]
+        rows = Descriptor.objects.filter(backbone_digest=backbone_digest, image_id__in=part)
+        packed = dict(rows.values_list("image_id", "data"))
+        parts.append(unpack([bytes(packed[image]) for image in part]))
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+
+
+def snapshot(dataset: Dataset, *, seed: int = 0) -> DatasetSnapshot:
+    """Keep what was learned from, by its digest; the same data are kept once."""
+    rows = dataset.rows(seed=seed)
+    text = json.dumps(rows, separators=(",", ":")).encode()
+    head = f"{dataset.source}\n{dataset.target}\n{dataset.backbone_digest}\n".encode()
+    products, photos = Counter(one.label for one in dataset.items), Counter()
+    for photo in dataset.photos:
+        photos[dataset.items[photo.item].label] += 1
+    values = {
+        "source": dataset.source,
+        "target": dataset.target,
+        "labels": [
+            {"id": one.id, "name": one.name, "products": products[n], "photos": photos[n]}
+            for n, one in enumerate(dataset.labels)
+        ],
+        "products": len(dataset.items),
+        "photos": len(dataset.photos),
+        "data": zlib.compress(text),
+        "report": quality(dataset),
+    }
+    digest = hashlib.sha256(head + text).hexdigest()
+    return DatasetSnapshot.objects.get_or_create(digest=digest, defaults=values)[0]
+
+
+def snapshot_rows(row: DatasetSnapshot) -> list[tuple[str, str, int, bool]]:
+    """What ``Dataset.rows`` gave when the snapshot was taken."""
+    return [tuple(one) for one in json.loads(zlib.decompress(bytes(row.data)))]
+
+
+def quality(dataset: Dataset, probabilities: np.ndarray | None = None) -> dict[str, Any]:
+    """What a person should look at before trusting the labels.
+
+    Args:
+        dataset: as read.
+        probabilities: of each item's labels by a classifier that had not seen it, (N, C); without them nothing
+            is said of mislabelled products.
+
+    Returns:
+        ``small``: labels left out; ``conflicts``: one photo, different labels; ``mislabelled``: products whose
+        label the classifier does not believe, worst first. At most ``SHOWN`` of each.
+    """
+    return {
+        "small": [{"label": one.id, "name": one.name, "products": n} for one, n in dataset.small[:SHOWN]],
+        "conflicts": list(dataset.conflicts),
+        "mislabelled": [] if probabilities is None else _mislabelled(dataset, probabilities),
+    }
+
+
+def _mislabelled(dataset: Dataset, probabilities: np.ndarray) -> list[dict[str, Any]]:
+    """Labels the classifier would not have given, worst first; what a person has decided is left out."""
+    suspects = likely_mislabelled(probabilities, dataset.targets)
+    free = [one for one in suspects if not dataset.items[one.row].decided]
+    return [
+        {
+            "product": f"{dataset.source}:{dataset.items[one.row].key}",
+            "label": dataset.labels[one.label].id,
+            "name": dataset.labels[one.label].name,
+            "suggested": dataset.labels[one.suggested].id,
+            "suggested_name": dataset.labels[one.suggested].name,
+            "probability": round(float(probabilities[one.row, one.suggested]), 4),
+        }
+        for one in free[:SHOWN]
+    ]

@@ -1,0 +1,120 @@
+"""Products as a classifier looks at them: their stored descriptors, words or photos, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL.Image import Image
+
+from .. import telemetry
+from ..catalogue.adapter import Catalogue
+from ..catalogue.models import CatalogueImage
+from ..index.models import Descriptor
+from ..indexing.photos import THREADS
+from ..indexing.sample import read_photo
+from ..vision.classifier import Classifier, Examples
+from ..vision.descriptor import unpack
+from .measures import by_item
+
+PHOTOS_AT_ONCE = 512  # unpacked together: 16 MB of float32 blocks
+PIXELS_AT_ONCE = 32  # photos decoded together, for classifiers that look at pixels
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a classifier says of some products.
+
+    Args:
+        probabilities: float64 (N, C), mean over a product's photos; zeros where it saw none.
+        known: float64 (N,).
+        seen: bool (N,), whether it saw a photo of the product.
+    """
+
+    probabilities: np.ndarray
+    known: np.ndarray
+    seen: np.ndarray
+
+
+def opinion(
+    classifier: Classifier,
+    backbone_digest: str,
+    entries: Sequence[int],
+    *,
+    words: Sequence[str] | None = None,
+    shop: tuple[Catalogue, Mapping[int, Any]] | None = None,
+) -> Opinion:
+    """Let a classifier judge products by what is stored of them.
+
+    Args:
+        classifier: any kind.
+        backbone_digest: of the descriptors it reads.
+        entries: primary keys of CatalogueEntry.
+        words: of each, for a classifier that reads texts.
+        shop: the adapter and the products by entry, for one that looks at pixels.
+    """
+    place = {entry: row for row, entry in enumerate(entries)}
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for rows, examples in _examples(classifier, backbone_digest, place, words, shop):
+        with telemetry.timed("classify_predict"):
+            parts.append((rows, classifier.probabilities(examples), classifier.known(examples)))
+    rows = np.concatenate([part[0] for part in parts]) if parts else np.empty(0, int)
+    count = len(entries)
+    if not parts:
+        return Opinion(np.zeros((count, len(classifier.labels))), np.zeros(count), np.zeros(count, bool))
+    probabilities = by_item(np.concatenate([part[1] for part in parts]), rows, count)
+    known = by_item(np.concatenate([part[2] for part in parts]), rows, count)
+    return Opinion(probabilities, known, np.bincount(rows, minlength=count) > 0)
+
+
+def _examples(
+    classifier: Classifier,
+    backbone_digest: str,
+    place: Mapping[int, int],
+    words: Sequence[str] | None,
+    shop: tuple[Catalogue, Mapping[int, Any]] | None,
+) -> Iterator[tuple[np.ndarray, Examples]]:
+    """Photos in parts, each with the number of the product it shows."""
+    if "images" in classifier.needs and shop is not None:
+        yield from _pixels(place, *shop)
+        return
+    with telemetry.timed("classify_read"):
+        found = packed_photos(backbone_digest, place)
+    for start in range(0, len(found), PHOTOS_AT_ONCE):
+        part = found[start : start + PHOTOS_AT_ONCE]
+        rows = np.array([place[entry] for entry, _ in part], int)
+        with telemetry.timed("classify_unpack"):
+            blocks = unpack([data for _, data in part])
+        texts = [words[row] for row in rows] if "texts" in classifier.needs and words is not None else None
+        yield rows, Examples(blocks, texts)
+
+
+def packed_photos(
+    backbone_digest: str, entries: Mapping[int, int] | Sequence[int]
+) -> list[tuple[int, bytes]]:
+    """Entry and packed descriptor of every usable photo of some products."""
+    rows = Descriptor.objects.filter(backbone_digest=backbone_digest, image__entry_id__in=list(entries))
+    usable = rows.exclude(image__state=CatalogueImage.State.REJECTED)
+    return [(entry, bytes(data)) for entry, data in usable.values_list("image__entry_id", "data")]
+
+
+def _pixels(
+    place: Mapping[int, int], adapter: Catalogue, products: Mapping[int, Any]
+) -> Iterator[tuple[np.ndarray, Examples]]:
+    """Decoded photos; one that cannot be read or decoded is left out."""
+    files = [
+        (place[entry], file)
+        for entry, product in products.items()
+        if entry in place
+        for file in adapter.image_files(product)
+    ]
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="shopvision-pixels") as pool:
+        for start in range(0, len(files), PIXELS_AT_ONCE):
+            part = files[start : start + PIXELS_AT_ONCE]
+            images: list[Image | None] = list(pool.map(lambda one: read_photo(one[1]), part))
+            kept = [(row, image) for (row, _), image in zip(part, images, strict=True) if image is not None]
+            if kept:
+                yield np.array([row for row, _ in kept], int), Examples(images=[image for _, image in kept])

@@ -1,0 +1,105 @@
+"""How good a classifier is, product by product, on products it had not seen: figures for the admin and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from ..evaluation.calibration import calibration_error, reliability
+from ..evaluation.classification import (
+    accuracy,
+    confusion,
+    coverage_curve,
+    interval,
+    macro,
+    per_label,
+    threshold_for_error,
+    top_k,
+)
+from ..evaluation.retrieval import auroc
+
+ERRORS = (0.01, 0.02, 0.05, 0.1)  # a merchandiser may accept
+ABSTENTION = "0.05"  # of them, the one coverage is told at
+MEASURED = 4  # decimals
+SHOWN_LABELS = 200  # a confusion matrix of more is left out: it would be megabytes of zeros
+
+
+def by_item(values: np.ndarray, item_of: np.ndarray, count: int) -> np.ndarray:
+    """Mean over each product's photos, (count, ...); products without a photo get zeros."""
+    total = np.zeros((count, *values.shape[1:]))
+    np.add.at(total, item_of, values)
+    photos = np.bincount(item_of, minlength=count).clip(1)
+    return np.asarray(total / photos.reshape(-1, *[1] * (values.ndim - 1)))
+
+
+def brief(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+    """The few figures every model is compared by."""
+    predicted = probabilities.argmax(axis=1)
+    return {
+        "accuracy": _round(accuracy(predicted, targets)),
+        "macro_f1": _round(_macro(predicted, targets, probabilities.shape[1], "f1")),
+        "calibration_error": _round(calibration_error(probabilities, targets)),
+    }
+
+
+def measure(
+    probabilities: np.ndarray,
+    targets: np.ndarray,
+    groups: np.ndarray,
+    known: np.ndarray,
+    left_out: Sequence[float] | np.ndarray,
+) -> dict[str, Any]:
+    """Everything about one classifier.
+
+    Args:
+        probabilities: of each product's labels, by a classifier that had not seen it, (N, C).
+        targets: number of its label. groups: products of one group are drawn together in intervals.
+        known: probability that it carries any of the labels. left_out: the same of things that carry none.
+    """
+    count = probabilities.shape[1]
+    predicted = probabilities.argmax(axis=1)
+    low, high = interval(lambda rows: accuracy(predicted[rows], targets[rows]), groups)
+    matrix = confusion(predicted, targets, count)
+    labels = per_label(matrix)
+    thresholds = thresholds_of(probabilities * known[:, None], targets)
+    return {
+        **brief(probabilities, targets),
+        "accuracy_interval": [_round(low), _round(high)],
+        "top5": _round(top_k(probabilities, targets, 5)),
+        "macro_precision": _round(macro(labels, "precision")),
+        "macro_recall": _round(macro(labels, "recall")),
+        "open_set_auroc": _round(auroc(list(known), list(left_out))),
+        "thresholds": thresholds,
+        "coverage": (thresholds[ABSTENTION] or {}).get("coverage", 0.0),
+        "products": len(targets),
+        "classes": [_rounded(asdict(one)) for one in labels],
+        "confusion": matrix.tolist() if count <= SHOWN_LABELS else [],
+        "reliability": [_rounded(asdict(one)) for one in reliability(probabilities, targets)],
+        "coverage_curve": [
+            _rounded(asdict(one)) for one in coverage_curve(probabilities * known[:, None], targets)
+        ],
+    }
+
+
+def thresholds_of(sureness: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    """For each error that may be accepted: threshold, coverage, error; None where it cannot be kept."""
+    found = {}
+    for error in ERRORS:
+        one = threshold_for_error(sureness, targets, error)
+        found[str(error)] = _rounded(asdict(one), 6) if one.coverage else None
+    return found
+
+
+def _macro(predicted: np.ndarray, targets: np.ndarray, count: int, name: str) -> float:
+    return macro(per_label(confusion(predicted, targets, count)), name)
+
+
+def _rounded(values: Mapping[str, Any], decimals: int = MEASURED) -> dict[str, Any]:
+    return {k: round(v, decimals) if isinstance(v, float) else v for k, v in values.items()}
+
+
+def _round(value: float) -> float | None:
+    return round(value, MEASURED) if np.isfinite(value) else None

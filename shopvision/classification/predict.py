@@ -1,0 +1,315 @@
+"""What the live classifier says of products and photos; suggestions, never over a person's decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from django.db import transaction
+from django.utils import timezone
+
+from .. import conf, signals, telemetry, types
+from ..catalogue.adapter import Catalogue, catalogue
+from ..catalogue.models import CatalogueEntry
+from ..catalogue.project import upsert
+from ..images.decode import decode
+from ..indexing import releases as encoders
+from ..indexing.photos import limits
+from ..indexing.write import index_products
+from ..types import ProductRef
+from ..vision.classifier import Examples
+from .dataset import Dataset
+from .held_out import Answer
+from .labels import decided_keys
+from .looks import Opinion, opinion
+from .measures import ABSTENTION
+from .models import ClassifierRelease, Prediction
+from .release import OpenRelease, open_live
+
+TOP = 5
+NO_PHOTO = "no photo of it can be used"
+GONE = "the shop has no such product"
+State = Prediction.State
+OPEN = (State.SUGGESTED, State.APPLIED)  # no person has decided
+WRITTEN = [
+    "release",
+    "label",
+    "name",
+    "probability",
+    "known",
+    "top",
+    "current",
+    "state",
+    "value",
+    "job",
+    "changed_at",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoAnswer:
+    """What the live classifier says of one photo.
+
+    Args:
+        top: best first, five at most.
+        known: probability that it is any of the labels.
+        abstained: it is too unsure to be believed at 5 % error.
+        release: that said so.
+    """
+
+    top: tuple[types.Prediction, ...]
+    known: float
+    abstained: bool
+    release: ClassifierRelease
+
+
+@dataclass(slots=True)
+class Predicted:
+    """Suggestions for some products, not yet written.
+
+    Args:
+        rows: unsaved predictions.
+        problems: why there is none for a product, by its reference.
+    """
+
+    rows: list[Prediction] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+def predict_products(keys: Sequence[str], target: str, release: OpenRelease) -> Predicted:
+    """Judge products by their stored descriptors; those without any are described first.
+
+    Args:
+        keys: of products of the release's catalogue; some hundreds at a time.
+        target: what is recognised.
+        release: opened.
+
+    Raises:
+        TemporaryFailure: the encoder or the whole storage is down.
+    """
+    adapter = catalogue(release.row.source)
+    with telemetry.timed("classify_shop"):
+        products = adapter.get_many(keys)
+    entries = _entries(adapter.source, list(products), release.row.backbone_digest)
+    found = [(entries[key], key, product) for key, product in products.items() if key in entries]
+    words = None
+    if "texts" in release.classifier.needs:
+        words = [adapter.words_of(product) for _, _, product in found]
+    judged = opinion(
+        release.classifier,
+        release.row.backbone_digest,
+        [entry for entry, *_ in found],
+        words=words,
+        shop=(adapter, {entry: product for entry, _, product in found}),
+    )
+    with telemetry.timed("classify_rows"):
+        rows = _rows(found, adapter, target, release, judged)
+    problems = {str(ProductRef(adapter.source, key)): GONE for key in keys if key not in products}
+    without = [key for (_, key, _), seen in zip(found, judged.seen, strict=True) if not seen]
+    without += [key for key in products if key not in entries]
+    problems |= {str(ProductRef(adapter.source, key)): NO_PHOTO for key in without}
+    return Predicted(rows, problems)
+
+
+def _entries(source: str, keys: Sequence[str], backbone_digest: str) -> dict[str, int]:
+    """Entries by key; products that nobody has looked at yet are indexed now."""
+    rows = CatalogueEntry.objects.filter(source=source, object_id__in=keys)
+    entries = dict(rows.values_list("object_id", "pk"))
+    lacking = [key for key in keys if key not in entries]
+    if backbone_digest:
+        with telemetry.timed("classify_lacking"):
+            lacking += _undescribed(entries, backbone_digest)
+    if not lacking:
+        return entries
+    with telemetry.timed("classify_describe"):
+        size = 4 * conf.BATCH_SIZE
+        for start in range(0, len(lacking), size):
+            index_products([ProductRef(source, key) for key in lacking[start : start + size]])
+    return dict(rows.all().values_list("object_id", "pk"))
+
+
+def _undescribed(entries: Mapping[str, int], backbone_digest: str) -> list[str]:
+    """Products with photos, none of them described and none of them looked at in vain."""
+    seen = CatalogueEntry.objects.filter(
+        pk__in=list(entries.values()), images__descriptors__backbone_digest=backbone_digest
+    )
+    done = CatalogueEntry.State.REJECTED, CatalogueEntry.State.EMPTY
+    finished = CatalogueEntry.objects.filter(pk__in=list(entries.values()), state__in=done)
+    there = set(seen.values_list("pk", flat=True)) | set(finished.values_list("pk", flat=True))
+    return [key for key, entry in entries.items() if entry not in there]
+
+
+def _rows(
+    found: Sequence[tuple[int, str, Any]],
+    adapter: Catalogue,
+    target: str,
+    release: OpenRelease,
+    judged: Opinion,
+) -> list[Prediction]:
+    """One unsaved row for each product that was seen."""
+    labels, names = release.classifier.labels, release.names
+    best = np.argsort(-judged.probabilities, axis=1, kind="stable")[:, :TOP]
+    made = []
+    for row, (entry, _, product) in enumerate(found):
+        if not judged.seen[row]:
+            continue
+        order = best[row].tolist()
+        chances = judged.probabilities[row, order].round(4).tolist()
+        current = adapter.labels(product, target)
+        known = round(float(judged.known[row]), 4)
+        label = labels[order[0]]
+        made.append(
+            Prediction(
+                entry_id=entry,
+                target=target,
+                release=release.row,
+                label=label,
+                name=names[label],
+                probability=chances[0],
+                known=known,
+                top=[
+                    {"label": labels[n], "name": names[labels[n]], "probability": p}
+                    for n, p in zip(order, chances, strict=True)
+                ],
+                current=current[0].id if current else "",
+                value=worth(
+                    chances[0] * known, adapter.views_of(product), {one.id for one in current}, label
+                ),
+            )
+        )
+    return made
+
+
+def worth(sureness: float, views: float, current: Iterable[str], label: str) -> float:
+    """What looking at a suggestion is worth: how often the product is seen, times the doubt about it.
+
+    The doubt about a product without a label, or with the label suggested, is ``1 - sureness``; about one that
+    carries another label it is the sureness that this one is wrong.
+
+    Args:
+        sureness: probability of the label times that of any label. views: 0 or more.
+    """
+    labels = set(current)
+    doubt = sureness if labels and label not in labels else 1 - sureness
+    return round((1 + views) * doubt, 4)
+
+
+def write(rows: Sequence[Prediction], source: str, job: Any = None) -> list[Prediction]:
+    """Store suggestions, in one transaction; products that a person has decided of are left alone.
+
+    New rows are put in without touching what another worker wrote meanwhile; rows that are there are locked
+    before they are looked at, so a decision made at the same moment stands.
+
+    Args:
+        rows: of one target and one catalogue.
+        source: the catalogue.
+        job: that asked for them.
+
+    Returns:
+        the rows written.
+    """
+    if not rows:
+        return []
+    with telemetry.timed("classify_write"), transaction.atomic():
+        keys = dict(
+            CatalogueEntry.objects.filter(pk__in=[row.entry_id for row in rows]).values_list(
+                "pk", "object_id"
+            )
+        )
+        stored = Prediction.objects.select_for_update().filter(entry_id__in=list(keys), target=rows[0].target)
+        there = {row.entry_id: row for row in stored.order_by("pk").only("entry_id", "state", "label")}
+        decided = decided_keys(source, rows[0].target, list(keys.values()))
+        open_ = [row for row in rows if row.entry_id in keys and keys[row.entry_id] not in decided]
+        now = timezone.now()
+        fresh = [row for row in open_ if row.entry_id not in there]
+        again = [row for row in open_ if row.entry_id in there and there[row.entry_id].state in OPEN]
+        for row in (*fresh, *again):
+            row.job_id, row.changed_at = job, now
+            row.state = _state(row, there.get(row.entry_id))
+        Prediction.objects.bulk_create(fresh, ignore_conflicts=True)
+        if again:
+            upsert(Prediction, again, ["entry", "target"], WRITTEN)
+    written = [*fresh, *again]
+    _tell(written, keys, source)
+    return written
+
+
+def _state(row: Prediction, stored: Prediction | None) -> str:
+    """What a job applied stays applied while the classifier says the same."""
+    applied = stored is not None and stored.state == State.APPLIED and stored.label == row.label
+    return State.APPLIED if applied else State.SUGGESTED
+
+
+def _tell(rows: Sequence[Prediction], keys: Mapping[int, str], source: str) -> None:
+    if not signals.product_classified.has_listeners(Prediction):
+        return
+    for row in rows:
+        signals.product_classified.send_robust(
+            Prediction,
+            product=ProductRef(source, keys[row.entry_id]),
+            target=row.target,
+            prediction=types.Prediction(row.label, row.name, row.probability),
+            state=row.state,
+        )
+
+
+def predict_photo(data: bytes, source: str, target: str) -> PhotoAnswer:
+    """Judge a photo that is no product's; it is looked at in memory and dropped.
+
+    Raises:
+        ImageRejected: the bytes are no photo.
+        InvalidRequest: no classifier is live (``no_classifier``), or the live one reads descriptions.
+        TemporaryFailure: the encoder is down, or the classifier waits for its retraining.
+    """
+    release = open_live(source, target)
+    image = decode(data, limits())
+    examples = _examples_of(image, release)
+    probabilities = release.classifier.probabilities(examples)[0]
+    known = float(release.classifier.known(examples)[0])
+    order = np.argsort(-probabilities, kind="stable")[:TOP]
+    labels, names = release.classifier.labels, release.names
+    top = tuple(
+        types.Prediction(labels[n], names[labels[n]], round(float(probabilities[n]), 4)) for n in order
+    )
+    threshold = threshold_of(release.row, ABSTENTION)
+    sure = float(probabilities.max()) * known
+    return PhotoAnswer(top, round(known, 4), threshold is None or sure < threshold, release.row)
+
+
+def _examples_of(image: Any, release: OpenRelease) -> Examples:
+    needs = release.classifier.needs
+    if "images" in needs:
+        return Examples(images=[image])
+    blocks = encoders.live().query_encoder.describe([image])
+    return Examples(blocks, [""] if "texts" in needs else None)
+
+
+def threshold_of(row: ClassifierRelease, error: float | str) -> float | None:
+    """From which sureness on the release errs no more often than this; None when it cannot keep it."""
+    found = (row.metrics.get("thresholds") or {}).get(str(error))
+    return float(found["threshold"]) if found else None
+
+
+def answers_of(release: OpenRelease, dataset: Dataset, rows: Sequence[int]) -> dict[str, Answer]:
+    """What a release says of some items of a dataset, by their keys."""
+    items = [dataset.items[row] for row in rows]
+    adapter = catalogue(dataset.source)
+    products: dict[int, Any] = {}
+    if "images" in release.classifier.needs:
+        by_key = adapter.get_many([one.key for one in items])
+        products = {one.entry: by_key[one.key] for one in items if one.key in by_key}
+    judged = opinion(
+        release.classifier,
+        release.row.backbone_digest,
+        [one.entry for one in items],
+        words=[one.words for one in items],
+        shop=(adapter, products),
+    )
+    best = judged.probabilities.argmax(axis=1)
+    return {
+        one.key: Answer(release.classifier.labels[best[n]], float(judged.probabilities[n, best[n]]))
+        for n, one in enumerate(items)
+        if judged.seen[n]
+    }

@@ -1,0 +1,199 @@
+"""Classifiers in use: their files, which one is live, promoting and rolling back."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from django.db import transaction
+from django.utils import timezone
+
+from .. import conf, signals, telemetry
+from ..exceptions import InvalidRequest, Misconfigured, TemporaryFailure
+from ..indexing import releases as encoders
+from ..vision.classifier import Classifier, classifier_from_bytes
+from .models import ClassifierRelease
+
+FOLDER = "shopvision/classifiers"  # in the storage; names are digests, so a file never changes
+KEPT_OPEN = 8  # classifiers a process holds: every target of a shop, and the ones before
+State = ClassifierRelease.State
+_lock = threading.Lock()
+_open: dict[str, Classifier] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRelease:
+    """A release ready to predict: its row, and the classifier."""
+
+    row: ClassifierRelease
+    classifier: Classifier
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Labels' names by id."""
+        return {one["id"]: one["name"] for one in self.row.labels}
+
+
+def live(source: str, target: str) -> ClassifierRelease | None:
+    """The release that classifies, or None while there is none."""
+    rows = ClassifierRelease.objects.filter(source=source, target=target, state=State.LIVE)
+    return rows.defer("held_out").first()
+
+
+def open_live(source: str, target: str) -> OpenRelease:
+    """The live release, opened.
+
+    Raises:
+        InvalidRequest: there is none (``no_classifier``).
+        TemporaryFailure: it belongs to an encoder that is no longer live.
+    """
+    row = live(source, target)
+    if row is None:
+        raise InvalidRequest(
+            f"no classifier of {target!r} of {source} is live: train one with shopvision_train",
+            code="no_classifier",
+        )
+    return open_release(row)
+
+
+def open_release(row: ClassifierRelease) -> OpenRelease:
+    """Open a release of any state; a process keeps the last few open.
+
+    Raises:
+        TemporaryFailure: it reads descriptors of another encoder than the live one.
+        Misconfigured: its file is damaged, gone, or needs an extra that is not installed.
+    """
+    if is_stale(row):
+        raise TemporaryFailure(
+            f"classifier {row} of {row.source} reads descriptors of encoder {row.backbone_digest[:12]}, which is "
+            "no longer live; a worker trains it anew, or run shopvision_train",
+            code="warming",
+            retry_after_seconds=60,
+        )
+    with _lock:
+        found = _open.pop(row.digest, None)
+    if found is None:
+        found = _read(row)
+    with _lock:
+        _open[row.digest] = found
+        for digest in list(_open)[:-KEPT_OPEN]:
+            _open.pop(digest)
+    return OpenRelease(row, found)
+
+
+def is_stale(row: ClassifierRelease) -> bool:
+    """Does it read descriptors of an encoder that is no longer live."""
+    return bool(row.backbone_digest) and row.backbone_digest != encoders.live().row.backbone_digest
+
+
+def reset() -> None:
+    """Forget what this process has open (tests)."""
+    with _lock:
+        _open.clear()
+
+
+def _read(row: ClassifierRelease) -> Classifier:
+    data = artefact(row)
+    try:
+        return classifier_from_bytes(data)
+    except (ValueError, ImportError) as error:
+        raise Misconfigured(f"classifier {row} of {row.source} cannot be opened here: {error}") from error
+
+
+def store(data: bytes) -> tuple[str, str]:
+    """Keep a classifier's bytes in the configured storage; its name there, and its digest.
+
+    Bytes that are there already, and whole, are not written again.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    storage, name = storages[conf.MODEL_STORAGE], f"{FOLDER}/{digest}.safetensors"
+    if storage.exists(name):
+        with storage.open(name) as file:
+            if hashlib.sha256(file.read()).hexdigest() == digest:
+                return name, digest
+    return str(storage.save(name, ContentFile(data))), digest
+
+
+def artefact(row: ClassifierRelease) -> bytes:
+    """A classifier's bytes, from this host's cache if they are whole, else from the storage.
+
+    Raises:
+        Misconfigured: the storage's copy is damaged or gone.
+    """
+    path = Path(conf.DATA_DIR) / "classifiers" / row.digest
+    try:
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() == row.digest:
+            return data
+    except FileNotFoundError:
+        pass
+    data = _from_storage(row)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(data)
+    Path(file.name).replace(path)
+    return data
+
+
+def _from_storage(row: ClassifierRelease) -> bytes:
+    try:
+        with storages[conf.MODEL_STORAGE].open(row.artefact) as file:
+            data = bytes(file.read())
+    except FileNotFoundError as error:
+        raise Misconfigured(_damaged(row, "gone")) from error
+    if hashlib.sha256(data).hexdigest() != row.digest:
+        raise Misconfigured(_damaged(row, "damaged"))
+    return data
+
+
+def _damaged(row: ClassifierRelease, what: str) -> str:
+    return (
+        f"the file of classifier {row}, {row.artefact} in the storage {conf.MODEL_STORAGE!r}, is {what}: "
+        "restore it, roll back, or train anew"
+    )
+
+
+def promote(row: ClassifierRelease, user: Any = None) -> ClassifierRelease:
+    """Make a release the live one of its target, atomically; the one before is kept for ``rollback``.
+
+    It is opened first, so that no prediction meets a damaged one.
+
+    Raises:
+        ShopvisionError: it cannot be opened.
+    """
+    open_release(row)
+    with transaction.atomic():
+        rows = ClassifierRelease.objects.select_for_update().filter(source=row.source, target=row.target)
+        previous = rows.filter(state=State.LIVE).first()
+        if previous is not None and previous.pk == row.pk:
+            return previous
+        if previous is not None:
+            rows.filter(pk=previous.pk).update(state=State.RETIRED)
+        rows.filter(pk=row.pk).update(state=State.LIVE, previous=previous, activated_at=timezone.now())
+    row.refresh_from_db()
+    who = user.get_username() if getattr(user, "is_authenticated", False) else "a job or a command"
+    telemetry.event("release_activated", release=f"{row.source} {row}", previous=str(previous or ""), by=who)
+    signals.release_activated.send_robust(ClassifierRelease, release=row, previous=previous)
+    return row
+
+
+def rollback(source: str, target: str, user: Any = None) -> ClassifierRelease:
+    """Bring back the release before the live one; the release now live.
+
+    Raises:
+        InvalidRequest: there is none (``no_previous``).
+        TemporaryFailure: it belongs to an encoder that is no longer live.
+    """
+    row = live(source, target)
+    if row is None or row.previous is None:
+        raise InvalidRequest(
+            f"there is no classifier of {target!r} of {source} before the live one to roll back to",
+            code="no_previous",
+        )
+    return promote(row.previous, user)

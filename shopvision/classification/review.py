@@ -1,0 +1,187 @@
+"""A person decides: accept, correct, reject, and take it back; each is an audit row and becomes a label."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models, transaction
+
+from .. import signals
+from ..catalogue.adapter import Catalogue, catalogue
+from ..exceptions import InvalidRequest
+from ..types import ProductRef
+from .apply import audit_undo, is_ours, record, take_back
+from .labels import BY_PEOPLE, now, standing
+from .models import Decision, Prediction
+
+MAX_AT_ONCE = 1000  # suggestions accepted together
+State, Verb = Prediction.State, Decision.Verb
+OPEN = (State.SUGGESTED, State.APPLIED)
+
+
+def queue(source: str | None = None, target: str | None = None) -> models.QuerySet[Prediction]:
+    """Suggestions that wait for a person, the ones most worth looking at first.
+
+    Args:
+        source, target: only of this catalogue, only of this; None for any.
+    """
+    rows = Prediction.objects.filter(state=State.SUGGESTED).select_related("entry", "release")
+    if source:
+        rows = rows.filter(entry__source=source)
+    if target:
+        rows = rows.filter(target=target)
+    return rows.order_by("-value", "pk")
+
+
+def accept(prediction: Prediction, user: Any) -> Decision:
+    """The suggestion is right: the shop's product gets the label, if it has another.
+
+    Raises:
+        InvalidRequest: someone has decided meanwhile (``decided``), the product is gone (``gone``), or the shop
+            has no such label any more (``unknown_label``).
+    """
+    return _decide(prediction, user, Verb.ACCEPT, State.ACCEPTED, prediction.label, prediction.name)
+
+
+def correct(prediction: Prediction, user: Any, label: str) -> Decision:
+    """It is another label: the shop's product gets that one.
+
+    Raises:
+        InvalidRequest: as ``accept``.
+    """
+    choices = catalogue(prediction.entry.source).choices(prediction.target)
+    if label not in choices:
+        raise InvalidRequest(
+            f"the shop has no label {label!r} for {prediction.target}: choose one of its {len(choices)}",
+            code="unknown_label",
+        )
+    if label == prediction.label:
+        return accept(prediction, user)
+    return _decide(prediction, user, Verb.CORRECT, State.CORRECTED, label, choices[label])
+
+
+def reject(prediction: Prediction, user: Any) -> Decision:
+    """The suggestion is wrong, and what is right is not said; what a job had applied of it is taken back.
+
+    Raises:
+        InvalidRequest: as ``accept``.
+    """
+    return _decide(prediction, user, Verb.REJECT, State.REJECTED, "", "")
+
+
+def bulk_accept(rows: models.QuerySet[Prediction], user: Any) -> int:
+    """Accept many suggestions, each in a transaction of its own; how many. Those decided meanwhile are left.
+
+    Raises:
+        InvalidRequest: more than ``MAX_AT_ONCE``.
+    """
+    found = list(rows.select_related("entry")[: MAX_AT_ONCE + 1])
+    if len(found) > MAX_AT_ONCE:
+        raise InvalidRequest(f"{MAX_AT_ONCE} suggestions at most can be accepted together")
+    count = 0
+    for row in found:
+        try:
+            accept(row, user)
+            count += 1
+        except InvalidRequest:  # decided, gone, or without its label: none of them is accepted
+            continue
+    return count
+
+
+def _decide(prediction: Prediction, user: Any, verb: Verb, state: State, label: str, name: str) -> Decision:
+    """One decision: prediction, shop's product and audit change together or not at all."""
+    source, key = prediction.entry.source, prediction.entry.object_id
+    adapter = catalogue(source)
+    with transaction.atomic():
+        row = _locked(prediction, source, key)
+        product = adapter.get(key)
+        if product is None:
+            raise InvalidRequest(f"the shop has no product {ProductRef(source, key)} any more", code="gone")
+        values = _write(adapter, key, row, label)
+        Prediction.objects.filter(pk=row.pk).update(state=state)
+        if label:
+            values |= {"label": label, "name": name}
+        decision = record(row, key, source, verb, user=user, **values)
+    _tell(decision)
+    prediction.refresh_from_db()
+    return decision
+
+
+def _locked(prediction: Prediction, source: str, key: str) -> Prediction:
+    """The prediction under a lock, if it is still open.
+
+    Raises:
+        InvalidRequest: someone has decided, or the suggestion has changed since it was looked at.
+    """
+    row = Prediction.objects.select_for_update().filter(pk=prediction.pk).first()
+    if row is None:
+        raise InvalidRequest("this suggestion is gone: its product left the catalogue", code="gone")
+    people, _ = standing(source, row.target, [key])
+    if row.state not in OPEN or people:
+        who = next((f" by {one.user_name}" for one in people.values() if one.user_name), "")
+        raise InvalidRequest(f"somebody has decided meanwhile{who}: {row.state}", code="decided")
+    if row.label != prediction.label:
+        raise InvalidRequest(
+            f"the suggestion has changed meanwhile, from {prediction.name!r} to {row.name!r}: look again",
+            code="decided",
+        )
+    return row
+
+
+def _write(adapter: Catalogue, key: str, row: Prediction, label: str) -> dict[str, Any]:
+    """Bring the shop's product to the label; what it carried before and after, for the audit.
+
+    What a job had applied, and is another label, is taken back first, where it still stands.
+    """
+    product = adapter.get(key)
+    _, ours = standing(adapter.source, row.target, [key])
+    before, written, applied = None, False, ours.get(key)
+    if applied is not None and applied.label != label and is_ours(adapter, product, applied):
+        adapter.restore_classification(product, row.target, applied.before)
+        before, written, product = applied.before, True, adapter.get(key)
+        take_back(applied)
+    if label and label not in now(adapter, product, row.target):
+        found = adapter.apply_classification(product, row.target, label)
+        before, written, product = (before if written else found), True, adapter.get(key)
+    return {"before": before, "after": now(adapter, product, row.target), "written": written}
+
+
+def undo(decision: Decision, user: Any) -> Prediction:
+    """Take a person's decision back; the shop's product too, where it is still what the decision left.
+
+    The suggestion waits for a person again. Where the shop has changed the product since, it stays as it is.
+
+    Raises:
+        InvalidRequest: it is no person's decision, it is undone already, or a later one stands (``decided``).
+    """
+    adapter, key = catalogue(decision.source), decision.object_id
+    with transaction.atomic():
+        row = (
+            Prediction.objects.select_for_update()
+            .filter(entry__source=decision.source, entry__object_id=key, target=decision.target)
+            .first()
+        )
+        if row is None:
+            raise InvalidRequest("the product left the catalogue; nothing can be undone", code="gone")
+        _check_undoable(decision)
+        product = adapter.get(key)
+        if product is not None and decision.written and is_ours(adapter, product, decision):
+            adapter.restore_classification(product, decision.target, decision.before)
+        take_back(decision)
+        audit_undo(decision, adapter, user=user)
+        Prediction.objects.filter(pk=row.pk).update(state=State.SUGGESTED)
+    row.refresh_from_db()
+    return row
+
+
+def _check_undoable(decision: Decision) -> None:
+    if decision.verb not in BY_PEOPLE:
+        raise InvalidRequest("only a person's decision can be undone here; a job is undone as a whole")
+    people, _ = standing(decision.source, decision.target, [decision.object_id])
+    if people.get(decision.object_id) != decision:
+        raise InvalidRequest("it is undone already, or somebody has decided since", code="decided")
+
+
+def _tell(decision: Decision) -> None:
+    ref = ProductRef(decision.source, decision.object_id)
+    signals.prediction_reviewed.send_robust(Decision, product=ref, target=decision.target, decision=decision)

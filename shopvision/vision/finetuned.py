@@ -1,0 +1,149 @@
+"""A trained network as a classifier: an ONNX graph with its labels and calibration, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import onnxruntime as ort
+
+from ..images.preprocess import PreprocessSpec, normalise, squares
+from .classifier import Classifier, Examples, softmax
+from .onnx_encoder import BATCH, REFUSALS
+from .open_set import OpenSet
+from .projection import unit
+
+INPUT = "pixels"
+OUTPUTS = ("map", "logits")
+"""Of a classifier's graph: the last map (N, C, h, w), and logits (N, L)."""
+
+
+def session_of(graph: bytes, threads: int = 1) -> ort.InferenceSession:
+    """The graph in ONNX Runtime, on the CPU."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What the network's numbers mean; fitted on photos it has not learned from.
+
+    Args:
+        scale: of the logits before the softmax (1 / temperature).
+        centres: mean of the pooled last map of each label's photos, unit rows, float32 (L, C).
+        open_set: the doubt that it is any of the labels.
+    """
+
+    scale: float
+    centres: np.ndarray
+    open_set: OpenSet
+
+
+class FineTuned(Classifier):
+    """Runs the graph on the photo and its mirror image, and takes the mean of the two probabilities.
+
+    Args:
+        kind: ``finetuned`` or ``cnn``.
+        labels: in the order of the logits.
+        graph: serialised ONNX, ``pixels`` -> ``OUTPUTS``.
+        preprocess: how it wants its pixels.
+        calibration: what its numbers mean.
+        head: weights of a linear head on the mean of the last map, float32 (L, C): with them the class
+            activation map is exact; None where the head is of another form.
+        recipe: how it was made, for people.
+
+    Raises:
+        ValueError: ONNX Runtime cannot read the graph.
+    """
+
+    kind = "finetuned"
+    needs: ClassVar[frozenset[str]] = frozenset({"images"})
+
+    def __init__(
+        self,
+        kind: str,
+        labels: Sequence[str],
+        graph: bytes,
+        preprocess: PreprocessSpec,
+        calibration: Calibration,
+        *,
+        head: np.ndarray | None = None,
+        recipe: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.kind = kind
+        self.labels = tuple(labels)
+        self.graph = graph
+        self.preprocess = preprocess
+        self.calibration = calibration
+        self.head = head
+        self.recipe = dict(recipe or {})
+        try:
+            self._session = session_of(graph)
+        except REFUSALS as error:
+            raise ValueError(f"not a classifier's graph: {error}") from error
+
+    def probabilities(self, examples: Examples) -> np.ndarray:
+        """Mean over both views, tempered."""
+        return softmax(self._judged(examples)[0] * self.calibration.scale).astype(np.float32)
+
+    def known(self, examples: Examples) -> np.ndarray:
+        """From the logits, and how near the pooled map is to the nearest label's centre."""
+        logits, pooled = self._judged(examples)
+        nearness = unit(pooled) @ self.calibration.centres.T
+        return self.calibration.open_set.known(logits * self.calibration.scale, nearness)
+
+    def run(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Squares uint8 (N, S, S, 3) -> last maps float32 (N, C, h, w) and logits (N, L), uncalibrated."""
+        maps, logits = self._session.run(list(OUTPUTS), {INPUT: normalise(pixels, self.preprocess)})
+        return np.asarray(maps), np.asarray(logits)
+
+    def judge(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Squares uint8 (N, S, S, 3) -> log of the mean probability of both views (N, L), pooled maps (N, C)."""
+        both = np.stack([pixels, pixels[:, :, ::-1]], axis=1).reshape(-1, *pixels.shape[1:])
+        maps, logits = self.run(both)
+        mean = softmax(logits.astype(np.float64)).reshape(len(pixels), 2, -1).mean(axis=1)
+        pooled = maps.mean((2, 3)).reshape(len(pixels), 2, -1).mean(axis=1)
+        return np.log(np.maximum(mean, 1e-12)), pooled
+
+    def _judged(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
+        """The same of photos, a few at a time: memory does not grow with their number."""
+        self.check(examples)
+        images = examples.images or ()
+        logits = [np.empty((0, len(self.labels)))]
+        pooled = [np.empty((0, self.calibration.centres.shape[1]), np.float32)]
+        for start in range(0, len(images), BATCH):
+            found = self.judge(squares(images[start : start + BATCH], self.preprocess))
+            logits.append(found[0])
+            pooled.append(found[1])
+        return np.concatenate(logits), np.concatenate(pooled)
+
+    def parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """The graph as bytes, and what its numbers mean."""
+        record = {
+            "preprocess": self.preprocess.as_dict(),
+            "scale": self.calibration.scale,
+            "open_set": self.calibration.open_set.as_dict(),
+            "recipe": self.recipe,
+        }
+        tensors = {"graph": np.frombuffer(self.graph, np.uint8), "centres": self.calibration.centres}
+        return record, tensors if self.head is None else {**tensors, "head": self.head}
+
+    @classmethod
+    def from_parts(cls, record: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Self:
+        """Read what ``parts`` gave."""
+        pre = record["preprocess"]
+        return cls(
+            record["kind"],
+            record["labels"],
+            tensors["graph"].tobytes(),
+            PreprocessSpec(pre["size"], tuple(pre["mean"]), tuple(pre["std"]), pre["fit"]),
+            Calibration(record["scale"], tensors["centres"], OpenSet.from_dict(record["open_set"])),
+            head=tensors.get("head"),
+            recipe=record["recipe"],
+        )

@@ -1,0 +1,72 @@
+"""Examples with their labels, and folds of them that never tear a product apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .classifier import Examples
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSet:
+    """What a classifier is trained on.
+
+    Args:
+        examples: one row a photo (or a product, where there are only texts).
+        labels: names of the labels, at least two.
+        targets: number of each example's label, int (N,).
+        groups: number of the product each example shows, int (N,); folds are split by it.
+    """
+
+    examples: Examples
+    labels: tuple[str, ...]
+    targets: np.ndarray
+    groups: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(self, rows: np.ndarray) -> LabelledSet:
+        """Some examples (row numbers); the labels stay."""
+        return LabelledSet(self.examples.take(rows), self.labels, self.targets[rows], self.groups[rows])
+
+    def with_labels(self, kept: np.ndarray) -> LabelledSet:
+        """The examples of some labels only (numbers, rising), which are counted anew."""
+        place = np.full(len(self.labels), -1)
+        place[kept] = np.arange(len(kept))
+        rows = np.flatnonzero(place[self.targets] >= 0)
+        names = tuple(self.labels[label] for label in kept)
+        return LabelledSet(self.examples.take(rows), names, place[self.targets[rows]], self.groups[rows])
+
+
+def stratified_folds(targets: np.ndarray, groups: np.ndarray, folds: int, *, seed: int = 0) -> np.ndarray:
+    """The fold of each example, int (N,) in 0..folds-1: by product, each label spread evenly.
+
+    A product with several labels goes with its most frequent one. Products of a label are shuffled and dealt
+    round; each label starts at the fold that has the fewest examples so far.
+
+    Args:
+        folds: two or more.
+    """
+    rng = np.random.default_rng(seed)
+    names, place = np.unique(groups, return_inverse=True)
+    votes = np.zeros((len(names), int(targets.max(initial=0)) + 1), int)
+    np.add.at(votes, (place, targets), 1)
+    label, size = votes.argmax(axis=1), votes.sum(axis=1)
+    fold_of = np.zeros(len(names), int)
+    filled = np.zeros(folds)
+    for one in np.unique(label):
+        products = rng.permutation(np.flatnonzero(label == one))
+        order = np.argsort(filled, kind="stable")
+        fold_of[products] = order[np.arange(len(products)) % folds]
+        np.add.at(filled, fold_of[products], size[products])
+    return np.asarray(fold_of[place])
+
+
+def splits(folds: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Row numbers to train on and to judge on, fold by fold."""
+    for fold in np.unique(folds):
+        yield np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)

@@ -1,0 +1,82 @@
+"""blocks -> one row of fewer numbers a photo, fitted on photos alone: what heads are trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from .base import Descriptors
+from .heads import BlockMap
+from .projection import EPSILON, principal, unit
+
+RANK = 512  # dimensions kept of a block
+FLOOR = 1e-3  # of the largest variance, added to each before whitening
+BLOCK_WEIGHTS = {"c5": 1.0, "c3": 0.5, "t10": 0.5, "t4": 0.2, "grid": 1.0}
+"""Shares of the squared length of a row; an encoder of the shop's own has other blocks, which share equally."""
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """Per block: less its mean, along its principal axes, each divided by the root of its deviation.
+
+    Args:
+        means: by block, (d,).
+        bases: by block, (d, r), weights included.
+    """
+
+    means: Mapping[str, np.ndarray]
+    bases: Mapping[str, np.ndarray]
+
+    def rows(self, descriptors: Descriptors) -> np.ndarray:
+        """Joined blocks, float64 (N, sum of r)."""
+        parts = [(unit(descriptors[name]) - self.means[name]) @ self.bases[name] for name in self.bases]
+        return np.concatenate(parts, axis=1)
+
+    def fold(self, slopes: np.ndarray, intercepts: np.ndarray) -> BlockMap:
+        """``rows(x) @ slopes + intercepts`` as one matrix a block."""
+        maps, start, offset = {}, 0, -intercepts
+        for name, basis in self.bases.items():
+            maps[name] = basis @ slopes[start : start + basis.shape[1]]
+            offset = offset + self.means[name] @ maps[name]
+            start += basis.shape[1]
+        return BlockMap(maps, offset).stored()
+
+
+def fit_reduction(descriptors: Descriptors, weights: Mapping[str, float] | None = None) -> Reduction:
+    """Learn it from photos, without labels.
+
+    Half-way to whitening: an axis is divided by the fourth root of its variance, so that strong axes stay
+    stronger. (On user photos of clothes plain axes were 0.3 points less accurate, whitened ones 0.7.)
+
+    Args:
+        descriptors: two photos or more.
+        weights: of the blocks; None takes ``BLOCK_WEIGHTS`` of the blocks that are there.
+
+    Raises:
+        ValueError: fewer than two photos.
+    """
+    count = len(next(iter(descriptors.values()), ()))
+    if count < 2:
+        raise ValueError(f"a head is trained on two photos or more, not {count}")
+    means, bases = {}, {}
+    for name, weight in (weights or block_weights(descriptors)).items():
+        rows = unit(descriptors[name]).astype(np.float64)
+        means[name] = rows.mean(0)
+        centred = rows - means[name]
+        axes = principal(centred, min(RANK, count - 1, rows.shape[1]))
+        variance = ((centred @ axes) ** 2).mean(0)
+        basis = axes / np.sqrt(np.sqrt(variance + FLOOR * variance.max() + EPSILON))
+        length = np.sqrt(((centred @ basis) ** 2).sum(1).mean())
+        bases[name] = basis * np.sqrt(weight) / max(length, EPSILON)
+    return Reduction(means, bases)
+
+
+def block_weights(descriptors: Descriptors) -> dict[str, float]:
+    """Shares of the blocks that are there, summing to 1."""
+    names = [name for name in BLOCK_WEIGHTS if name in descriptors] or [
+        n for n in descriptors if n != "thumb"
+    ]
+    total = sum(BLOCK_WEIGHTS.get(name, 1.0) for name in names)
+    return {name: BLOCK_WEIGHTS.get(name, 1.0) / total for name in names}

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from shopvision.vision.classifier import METADATA, Examples, classifier_from_bytes, softmax
+from shopvision.vision.fit import fit_head
+from shopvision.vision.labelled import LabelledSet
+
+
+def coloured(seed: int = 0, *, labels: int = 4, each: int = 30, spread: float = 0.35) -> LabelledSet:
+    """Two photos of each product around its label's direction, in two blocks."""
+    rng = np.random.default_rng(seed)
+    targets = np.repeat(np.arange(labels), each)
+    products = np.arange(len(targets)) // 2
+    centres = np.random.default_rng(7).standard_normal((labels, 24))
+    blocks = {}
+    for name, size in (("c5", 24), ("t10", 12)):
+        blocks[name] = (centres[targets, :size] + spread * rng.standard_normal((len(targets), size))).astype(
+            np.float32
+        )
+    return LabelledSet(Examples(blocks), tuple("abcdefgh"[:labels]), targets, products)
+
+
+@pytest.mark.parametrize("kind", ["prototypes", "linear"])
+def test_a_head_survives_its_bytes(kind: str) -> None:
+    training = coloured()
+    head, report = fit_head(training, kind=kind)
+    again = classifier_from_bytes(head.to_bytes())
+    assert (again.kind, again.labels, again.digest) == (kind, training.labels, head.digest)
+    probabilities = head.probabilities(training.examples)
+    assert probabilities.dtype == np.float32
+    assert probabilities.sum(1) == pytest.approx(1.0, abs=1e-5)
+    assert np.array_equal(again.probabilities(training.examples), probabilities)
+    assert np.array_equal(again.known(training.examples), head.known(training.examples))
+    assert (report.probabilities.argmax(1) == training.targets).mean() > 0.95
+    assert (head.probabilities(coloured(1).examples).argmax(1) == training.targets).mean() > 0.95
+
+
+def test_no_examples_give_no_rows() -> None:
+    head, _ = fit_head(coloured(), kind="linear")
+    nothing = coloured().examples.take(np.array([], int))
+    assert head.probabilities(nothing).shape == (0, 4)
+    assert head.known(nothing).shape == (0,)
+
+
+def test_what_a_head_looks_at_must_be_there() -> None:
+    head, _ = fit_head(coloured(), kind="linear")
+    with pytest.raises(ValueError, match="descriptors"):
+        head.probabilities(Examples(texts=["a red shoe"]))
+    with pytest.raises(ValueError, match="lack t10"):
+        head.probabilities(Examples({"c5": np.ones((1, 24), np.float32)}))
+
+
+def test_a_thing_of_no_label_is_doubted() -> None:
+    head, _ = fit_head(coloured(), kind="linear")
+    strange = coloured(2, labels=8).take(np.arange(120, 240))
+    assert np.median(head.known(coloured(1).examples)) > np.median(head.known(strange.examples)) + 0.3
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({"format": 99, "kind": "linear"}, "format 99"),
+        ({"format": 1, "kind": "oracle"}, "unknown kind 'oracle'"),
+    ],
+)
+def test_other_bytes_are_refused(record: dict[str, object], words: str) -> None:
+    data = save({"x": np.zeros(1, np.float32)}, {METADATA: json.dumps(record)})
+    with pytest.raises(ValueError, match=words):
+        classifier_from_bytes(data)
+    with pytest.raises(ValueError, match="hold no classifier"):
+        classifier_from_bytes(b"nonsense")
+
+
+def test_softmax_is_worked_by_hand() -> None:
+    """Odds 1 : 3 give 1/4 and 3/4; a constant changes nothing."""
+    assert softmax(np.log([[1.0, 3.0]]) + 500) == pytest.approx(np.array([[1 / 4, 3 / 4]]))
