@@ -75,7 +75,7 @@ class JobAdmin(ReadOnlyAdmin):
     def resume(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         """Go on where it stopped."""
         self._each(request, queryset, jobs.resume, "resumed")
-        engine.wake()
+        engine.wake_jobs()
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Job], verb: Any, past: str) -> None:
         done = 0
@@ -119,7 +119,7 @@ class JobAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(back)
         if request.method == "POST":
             job = jobs.start(kind, {}, request.user)
-            engine.wake()
+            engine.wake_jobs()
             return HttpResponseRedirect(reverse("admin:shopvision_job_change", args=[job.pk]))
         estimate = jobs.estimate(kind, {})
         context = {
@@ -199,7 +199,7 @@ class JobAdmin(ReadOnlyAdmin):
             job = jobs.start("undo", {"job": str(job.pk)}, request.user)
         else:
             {"cancel": jobs.cancel, "resume": jobs.resume}[verb](job)
-        engine.wake()
+        engine.wake_jobs()
         return job
 
 

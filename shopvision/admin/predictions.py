@@ -235,7 +235,7 @@ def last_decision(request: HttpRequest) -> Decision | None:
 
 def in_words(decision: Decision, prediction: Prediction) -> str:
     """One sentence for the person, such as: Accepted: Red mug is Mugs."""
-    values = {"product": prediction.entry, "label": decision.name or decision.label}
+    values = {"product": prediction.entry, "label": decision.name or decision.label or prediction.name}
     if decision.verb == Decision.Verb.ACCEPT:
         return _("Accepted: %(product)s is %(label)s.") % values
     if decision.verb == Decision.Verb.CORRECT:
