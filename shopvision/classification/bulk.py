@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -79,7 +79,7 @@ def train(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step
         )
 
 
-def _told(steps: Iterator[str]) -> Iterator[Step]:
+def _told(steps: Generator[str, None, ClassifierRelease]) -> Generator[Step, None, ClassifierRelease]:
     """A training's words as steps; hands on the release it ends with."""
     while True:
         try:

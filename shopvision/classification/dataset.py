@@ -285,9 +285,8 @@ def snapshot(dataset: Dataset, *, seed: int = 0) -> DatasetSnapshot:
     rows = dataset.rows(seed=seed)
     text = json.dumps(rows, separators=(",", ":")).encode()
     head = f"{dataset.source}\n{dataset.target}\n{dataset.backbone_digest}\n".encode()
-    products, photos = Counter(one.label for one in dataset.items), Counter()
-    for photo in dataset.photos:
-        photos[dataset.items[photo.item].label] += 1
+    products = Counter(one.label for one in dataset.items)
+    photos = Counter(dataset.items[photo.item].label for photo in dataset.photos)
     values = {
         "source": dataset.source,
         "target": dataset.target,

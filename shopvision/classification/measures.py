@@ -35,7 +35,7 @@ def by_item(values: np.ndarray, item_of: np.ndarray, count: int) -> np.ndarray:
     return np.asarray(total / photos.reshape(-1, *[1] * (values.ndim - 1)))
 
 
-def brief(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, float]:
+def brief(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, float | None]:
     """The few figures every model is compared by."""
     predicted = probabilities.argmax(axis=1)
     return {

@@ -88,7 +88,7 @@ def bulk_accept(rows: models.QuerySet[Prediction], user: Any) -> int:
     return count
 
 
-def _decide(prediction: Prediction, user: Any, verb: Verb, state: State, label: str, name: str) -> Decision:
+def _decide(prediction: Prediction, user: Any, verb: str, state: str, label: str, name: str) -> Decision:
     """One decision: prediction, shop's product and audit change together or not at all."""
     source, key = prediction.entry.source, prediction.entry.object_id
     adapter = catalogue(source)

@@ -117,9 +117,10 @@ def _changelist(params: Mapping[str, Any], adapter: Catalogue) -> models.QuerySe
     model_admin = _model_admin(str(params["site"]), _model(params, adapter))
     request = HttpRequest()
     request.method = "GET"
-    request.GET = QueryDict(str(params.get("query") or "").lstrip("?"), mutable=True)
+    query = QueryDict(str(params.get("query") or "").lstrip("?"), mutable=True)
     for name in (PAGE_VAR, ALL_VAR):  # a page of the list is not the selection
-        request.GET.pop(name, None)
+        query.pop(name, None)
+    request.GET = query  # type: ignore[assignment]
     request.user = _user(params)
     if not model_admin.has_view_or_change_permission(request):
         raise InvalidRequest(
@@ -131,7 +132,8 @@ def _changelist(params: Mapping[str, Any], adapter: Catalogue) -> models.QuerySe
         raise InvalidRequest(
             f"the filter {params.get('query')!r} does not hold: {error}", code="invalid_selection"
         ) from error
-    return shown.model._default_manager.filter(pk__in=shown.order_by().values("pk"))
+    rows: models.QuerySet[Any] = shown.model._default_manager.filter(pk__in=shown.order_by().values("pk"))
+    return rows
 
 
 def _model(params: Mapping[str, Any], adapter: Catalogue) -> type[models.Model]:
@@ -158,7 +160,7 @@ def _model_admin(site: str, model: type[models.Model]) -> Any:
 
 
 def _user(params: Mapping[str, Any]) -> Any:
-    user = get_user_model()._default_manager.filter(pk=params.get("user")).first()
+    user = get_user_model()._default_manager.filter(pk=params.get("user") or 0).first()
     if user is None or not user.is_active:
         raise InvalidRequest("the user who chose the products is gone or not active", code="forbidden")
     return user

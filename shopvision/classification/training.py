@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -86,7 +86,7 @@ def train(
 
 def training(
     source: str, target: str, *, kind: str = "auto", seed: int = 0, user: Any = None, force: bool = False
-) -> Iterator[str]:
+) -> Generator[str, None, ClassifierRelease]:
     """``train`` in steps: yields what it does next, returns the release."""
     if kind not in ("auto", *KINDS):
         raise InvalidRequest(f"no classifier of kind {kind!r}; it takes auto, {', '.join(KINDS)}")
