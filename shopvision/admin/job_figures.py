@@ -16,7 +16,7 @@ from ..types import ProductRef
 from .products import shown
 
 ERRORS_A_PAGE = 50
-HIDDEN = ("found",)  # long lists that have a page or an endpoint of their own
+HIDDEN = ("found", "release", "seconds")  # shown elsewhere, or too long
 
 
 def figures(job: Job, site: AdminSite, page: str = "1") -> dict[str, Any]:
@@ -36,6 +36,7 @@ def figures(job: Job, site: AdminSite, page: str = "1") -> dict[str, Any]:
         "estimated": duration(float(job.estimate["seconds"])) if job.estimate.get("seconds") else "",
         "about": list(_about(job)),
         "results": list(_results(job)),
+        "releases": _releases(job),
         "errors": errors,
         "error_rows": _error_rows(errors.object_list, site),
     }
@@ -95,6 +96,18 @@ def _results(job: Job) -> Iterator[tuple[str, str]]:
             continue
         words = f"{value:.4g}" if isinstance(value, float) else str(value)
         yield key.replace("_", " "), words
+
+
+def _releases(job: Job) -> list[dict[str, Any]]:
+    """Classifiers the job trained or used."""
+    if job.kind == "train":
+        return [
+            {"name": key, **value}
+            for key, value in job.result.items()
+            if isinstance(value, dict) and value.get("release")
+        ]
+    used = job.result.get("release")
+    return [{"name": _("classifier"), "release": used, "state": "", "reason": ""}] if used else []
 
 
 def _error_rows(errors: Any, site: AdminSite) -> list[dict[str, str]]:
