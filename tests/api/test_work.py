@@ -270,12 +270,14 @@ def test_duplicates_are_those_of_the_latest_job(indexed_shop: list[Any]) -> None
     post(boss, "jobs/", {"kind": "index_all"})
     started = post(boss, "jobs/", {"kind": "duplicates"}).json()
     first = boss.get(API + "duplicates/?limit=1").json()
-    assert (first["job"], first["count"]) == (started["id"], 2)
-    second = boss.get(first["next"]).json()
-    pairs = {(one["first"], one["second"]) for one in first["results"] + second["results"]}
+    assert first["job"] == started["id"]
+    found, link = list(first["results"]), first["next"]
+    while link:
+        page = boss.get(link).json()
+        found, link = found + page["results"], page["next"]
+    assert len(found) == first["count"]
+    pairs = {(one["first"], one["second"]) for one in found if one["reason"] == "same file"}
     assert pairs == {(f"{SOURCE}:{a.pk}", f"{SOURCE}:{b.pk}") for a, b in (twins[:2], twins[2:])}
-    assert second["next"] is None
-    assert first["results"][0]["reason"] == "same file"
     assert "found" not in boss.get(f"{API}jobs/{started['id']}/").json()["result"]
     assert code(boss.get(API + "duplicates/?cursor=x")) == (400, "invalid_cursor")
 

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from ... import jobs
 from ...classification import release
 from ...classification.models import Decision
+from ...classification.predict import threshold_of
 from ...exceptions import InvalidRequest
 from ...jobs import Job
 from ...tasks import engine
@@ -170,15 +171,28 @@ def started(request: Request, kind: str, params: dict[str, Any]) -> Job:
         require(request, APPLY)
     if kind == "undo":
         _undoable(params["job"])
-    if kind == "classify" and release.live(params["source"], params["target"]) is None:
-        raise InvalidRequest(
-            f"no classifier is live for {params['target']} of {params['source']}; train one first",
-            code="no_classifier",
-        )
+    if kind == "classify":
+        _ready(params)
     job = jobs.start(kind, params, request.user)
     engine.wake_jobs()
     job.refresh_from_db()
     return job
+
+
+def _ready(params: dict[str, Any]) -> None:
+    """A classifier is live, and it can keep the error that may be made."""
+    live = release.live(params["source"], params["target"])
+    if live is None:
+        raise InvalidRequest(
+            f"no classifier is live for {params['target']} of {params['source']}; train one first",
+            code="no_classifier",
+        )
+    error = params.get("acceptable_error")
+    if error is not None and threshold_of(live, error) is None:
+        raise InvalidRequest(
+            f"classifier {live} cannot keep the error at {error:.0%}: accept more, or label more products",
+            code="unreachable_error",
+        )
 
 
 def _undoable(id: str) -> None:
