@@ -60,7 +60,7 @@ def quantile(values: list[float], share: float) -> float:
 
 
 def snapshot() -> dict[str, Any]:
-    """Counters and timers (count, p50, p95 in ms over the last ``WINDOW``) of this process."""
+    """Counters and timers (count and total ms; p50, p95 in ms over the last ``WINDOW``) of this process."""
     with _lock:
         counters = dict(_counters)
         timers = {name: list(values) for name, values in _timers.items()}
@@ -68,7 +68,12 @@ def snapshot() -> dict[str, Any]:
     return {
         "counters": counters,
         "timers": {
-            name: {"count": totals[name][0], "p50": quantile(v, 0.5), "p95": quantile(v, 0.95)}
+            name: {
+                "count": totals[name][0],
+                "total": totals[name][1],
+                "p50": quantile(v, 0.5),
+                "p95": quantile(v, 0.95),
+            }
             for name, v in timers.items()
         },
     }

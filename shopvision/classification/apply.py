@@ -14,6 +14,7 @@ from ..catalogue.adapter import Catalogue, catalogue
 from ..catalogue.models import CatalogueEntry
 from ..types import ProductRef
 from .labels import now, standing
+from .measures import LEAST_KNOWN
 from .models import Decision, Prediction
 
 State, Verb = Prediction.State, Decision.Verb
@@ -38,11 +39,11 @@ def apply(rows: Iterable[Prediction], source: str, threshold: float, job: Any = 
     Args:
         rows: as ``predict.write`` stored them.
         source: the catalogue.
-        threshold: of the probability times ``known``.
+        threshold: of the probability.
         job: that asked for it.
     """
     adapter, done = catalogue(source), Outcome()
-    sure = [row for row in rows if row.probability * row.known >= threshold and row.state == State.SUGGESTED]
+    sure = [row for row in rows if is_sure(row, threshold) and row.state == State.SUGGESTED]
     keys = dict(
         CatalogueEntry.objects.filter(pk__in=[r.entry_id for r in sure]).values_list("pk", "object_id")
     )
@@ -58,6 +59,11 @@ def apply(rows: Iterable[Prediction], source: str, threshold: float, job: Any = 
         done.changed += changed
         done.left += not changed
     return done
+
+
+def is_sure(row: Prediction, threshold: float) -> bool:
+    """Probable enough, and probably one of the labels at all."""
+    return row.probability >= threshold and row.known >= LEAST_KNOWN
 
 
 def _apply_one(adapter: Catalogue, key: str, given: Prediction, job: Any) -> bool:

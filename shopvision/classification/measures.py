@@ -23,6 +23,7 @@ from ..evaluation.retrieval import auroc
 
 ERRORS = (0.01, 0.02, 0.05, 0.1)  # a merchandiser may accept
 ABSTENTION = "0.05"  # of them, the one coverage is told at
+LEAST_KNOWN = 0.5  # below it, a thing is taken for none of the labels, however probable one of them is
 MEASURED = 4  # decimals
 SHOWN_LABELS = 200  # a confusion matrix of more is left out: it would be megabytes of zeros
 
@@ -49,46 +50,45 @@ def measure(
     probabilities: np.ndarray,
     targets: np.ndarray,
     groups: np.ndarray,
-    known: np.ndarray,
-    left_out: Sequence[float] | np.ndarray,
+    known: Sequence[float] | np.ndarray,
+    unknown: Sequence[float] | np.ndarray,
 ) -> dict[str, Any]:
     """Everything about one classifier.
 
     Args:
         probabilities: of each product's labels, by a classifier that had not seen it, (N, C).
         targets: number of its label. groups: products of one group are drawn together in intervals.
-        known: probability that it carries any of the labels. left_out: the same of things that carry none.
+        known: "it carries any of the labels", as a probability, of photos of labels that the classifier knew.
+        unknown: the same, of photos whose label it had never heard of.
     """
     count = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1)
     low, high = interval(lambda rows: accuracy(predicted[rows], targets[rows]), groups)
     matrix = confusion(predicted, targets, count)
     labels = per_label(matrix)
-    thresholds = thresholds_of(probabilities * known[:, None], targets)
+    thresholds = thresholds_of(probabilities, targets)
     return {
         **brief(probabilities, targets),
         "accuracy_interval": [_round(low), _round(high)],
         "top5": _round(top_k(probabilities, targets, 5)),
         "macro_precision": _round(macro(labels, "precision")),
         "macro_recall": _round(macro(labels, "recall")),
-        "open_set_auroc": _round(auroc(list(known), list(left_out))),
+        "open_set_auroc": _round(auroc(list(known), list(unknown))),
         "thresholds": thresholds,
         "coverage": (thresholds[ABSTENTION] or {}).get("coverage", 0.0),
         "products": len(targets),
         "classes": [_rounded(asdict(one)) for one in labels],
         "confusion": matrix.tolist() if count <= SHOWN_LABELS else [],
         "reliability": [_rounded(asdict(one)) for one in reliability(probabilities, targets)],
-        "coverage_curve": [
-            _rounded(asdict(one)) for one in coverage_curve(probabilities * known[:, None], targets)
-        ],
+        "coverage_curve": [_rounded(asdict(one)) for one in coverage_curve(probabilities, targets)],
     }
 
 
-def thresholds_of(sureness: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+def thresholds_of(probabilities: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
     """For each error that may be accepted: threshold, coverage, error; None where it cannot be kept."""
     found = {}
     for error in ERRORS:
-        one = threshold_for_error(sureness, targets, error)
+        one = threshold_for_error(probabilities, targets, error)
         found[str(error)] = _rounded(asdict(one), 6) if one.coverage else None
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from .. import conf, signals, telemetry, types
@@ -15,6 +16,7 @@ from ..catalogue.adapter import Catalogue, catalogue
 from ..catalogue.models import CatalogueEntry
 from ..catalogue.project import upsert
 from ..images.decode import decode
+from ..index.models import Descriptor
 from ..indexing import releases as encoders
 from ..indexing.photos import limits
 from ..indexing.write import index_products
@@ -24,7 +26,7 @@ from .dataset import Dataset
 from .held_out import Answer
 from .labels import decided_keys
 from .looks import Opinion, opinion
-from .measures import ABSTENTION
+from .measures import ABSTENTION, LEAST_KNOWN
 from .models import ClassifierRelease, Prediction
 from .release import OpenRelease, open_live
 
@@ -116,11 +118,10 @@ def predict_products(keys: Sequence[str], target: str, release: OpenRelease) -> 
 def _entries(source: str, keys: Sequence[str], backbone_digest: str) -> dict[str, int]:
     """Entries by key; products that nobody has looked at yet are indexed now."""
     rows = CatalogueEntry.objects.filter(source=source, object_id__in=keys)
-    entries = dict(rows.values_list("object_id", "pk"))
-    lacking = [key for key in keys if key not in entries]
-    if backbone_digest:
-        with telemetry.timed("classify_lacking"):
-            lacking += _undescribed(entries, backbone_digest)
+    with telemetry.timed("classify_lacking"):
+        entries = dict(rows.values_list("object_id", "pk"))
+        lacking = [key for key in keys if key not in entries]
+        lacking += _undescribed(entries, backbone_digest) if backbone_digest else []
     if not lacking:
         return entries
     with telemetry.timed("classify_describe"):
@@ -132,13 +133,10 @@ def _entries(source: str, keys: Sequence[str], backbone_digest: str) -> dict[str
 
 def _undescribed(entries: Mapping[str, int], backbone_digest: str) -> list[str]:
     """Products with photos, none of them described and none of them looked at in vain."""
-    seen = CatalogueEntry.objects.filter(
-        pk__in=list(entries.values()), images__descriptors__backbone_digest=backbone_digest
-    )
-    done = CatalogueEntry.State.REJECTED, CatalogueEntry.State.EMPTY
-    finished = CatalogueEntry.objects.filter(pk__in=list(entries.values()), state__in=done)
-    there = set(seen.values_list("pk", flat=True)) | set(finished.values_list("pk", flat=True))
-    return [key for key, entry in entries.items() if entry not in there]
+    described = Descriptor.objects.filter(backbone_digest=backbone_digest, image__entry_id=OuterRef("pk"))
+    finished = CatalogueEntry.State.REJECTED, CatalogueEntry.State.EMPTY
+    rows = CatalogueEntry.objects.filter(pk__in=list(entries.values())).exclude(state__in=finished)
+    return list(rows.filter(~Exists(described)).values_list("object_id", flat=True))
 
 
 def _rows(
@@ -164,7 +162,7 @@ def _rows(
             Prediction(
                 entry_id=entry,
                 target=target,
-                release=release.row,
+                release_id=release.row.pk,
                 label=label,
                 name=names[label],
                 probability=chances[0],
@@ -274,8 +272,8 @@ def predict_photo(data: bytes, source: str, target: str) -> PhotoAnswer:
         types.Prediction(labels[n], names[labels[n]], round(float(probabilities[n]), 4)) for n in order
     )
     threshold = threshold_of(release.row, ABSTENTION)
-    sure = float(probabilities.max()) * known
-    return PhotoAnswer(top, round(known, 4), threshold is None or sure < threshold, release.row)
+    unsure = threshold is None or known < LEAST_KNOWN or float(probabilities.max()) < threshold
+    return PhotoAnswer(top, round(known, 4), unsure, release.row)
 
 
 def _examples_of(image: Any, release: OpenRelease) -> Examples:
@@ -287,7 +285,7 @@ def _examples_of(image: Any, release: OpenRelease) -> Examples:
 
 
 def threshold_of(row: ClassifierRelease, error: float | str) -> float | None:
-    """From which sureness on the release errs no more often than this; None when it cannot keep it."""
+    """From which probability on the release errs no more often than this; None when it cannot keep it."""
     found = (row.metrics.get("thresholds") or {}).get(str(error))
     return float(found["threshold"]) if found else None
 

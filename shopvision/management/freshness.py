@@ -36,6 +36,7 @@ class BenchProduct(models.Model):
     """A product as simple as can be; its table exists in the throw-away database only."""
 
     title = models.CharField(max_length=100)
+    category = models.CharField(max_length=100, blank=True)
     photo = models.ImageField()
     active = models.BooleanField(default=True)
 
@@ -52,6 +53,7 @@ class BenchCatalogue(Catalogue):
 
     images = "photo"
     title = "title"
+    category = "category"
 
     def visible(self, queryset: Any, context: Any) -> Any:
         """What is active."""

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from .. import conf, jobs, telemetry
 from ..catalogue import outbox
+from ..classification import retrain
 from ..exceptions import TemporaryFailure
 from ..indexing import releases
 from ..indexing.follow import follow
@@ -96,9 +97,10 @@ def run_jobs(stop: Callable[[], bool] = lambda: False, queue: str = "") -> int:
 
 
 def reconcile() -> int:
-    """Queue the difference between the shop and us, bury orphans, tune if due; products that differed."""
+    """Queue the difference between the shop and us, bury orphans, tune and train if due; products that differed."""
     found = queue_differences()
     tune_if_due()
+    retrain.start_due()
     return sum(found.values())
 
 

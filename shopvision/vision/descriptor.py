@@ -24,6 +24,7 @@ GRID_CHANNELS = 128  # of a wider network's map so many random mixtures are kept
 GRID_LEVELS = 31  # quantisation steps: heads lose nothing by them
 MAX_BYTES = 4096
 FORMAT = 2  # 1 had no grid
+BLOCK_HEAD = np.dtype([("length", "<u2"), ("levels", "u1"), ("signed", "?"), ("scale", "<f4")])
 LEVELS = (255, 127, 63, 31, 15)  # quantisation steps, coarser until the row fits
 
 
@@ -168,25 +169,41 @@ def pack(descriptors: Descriptors, row: int) -> bytes:
 
 
 def unpack(packed: Sequence[bytes]) -> Descriptors:
-    """Blocks of several images, float32 (N, d), from what ``pack`` gave; nothing gives no blocks.
+    """Blocks of several images of one encoder, float32 (N, d), from what ``pack`` gave; nothing gives no blocks.
 
     Raises:
-        ValueError: the bytes are of another format.
+        ValueError: the bytes are of another format, or of encoders with other blocks.
     """
-    rows = [_unpack_one(data) for data in packed]
-    return {name: np.stack([row[name] for row in rows]) for name in BLOCKS} if rows else {}
+    if not packed:
+        return {}
+    for data in packed:
+        if data[0] != FORMAT or data[1] != len(BLOCKS):
+            raise ValueError(f"packed descriptor of format {data[0]}; this version reads format {FORMAT}")
+    start = 2 + len(BLOCKS) * BLOCK_HEAD.itemsize
+    heads = np.frombuffer(b"".join(data[2:start] for data in packed), BLOCK_HEAD).reshape(-1, len(BLOCKS))
+    lengths = heads["length"][0].astype(int)
+    if (heads["length"] != lengths).any():
+        raise ValueError("these descriptors are of encoders with other blocks")
+    body = b"".join(zlib.decompress(data[start:]) for data in packed)
+    values = np.frombuffer(body, np.uint8).reshape(len(packed), -1)
+    edges = np.concatenate([[0], np.cumsum(lengths)])
+    return {
+        name: _unpack_block(values[:, edges[place] : edges[place + 1]], heads[:, place])
+        for place, name in enumerate(BLOCKS)
+    }
 
 
-def _unpack_one(data: bytes) -> dict[str, np.ndarray]:
-    version, count = struct.unpack_from("<BB", data)
-    if version != FORMAT or count != len(BLOCKS):
-        raise ValueError(f"packed descriptor of format {version}; this version reads format {FORMAT}")
-    fields = [struct.unpack_from("<HB?f", data, 2 + 8 * i) for i in range(count)]
-    values = np.frombuffer(zlib.decompress(data[2 + 8 * count :]), np.uint8)
-    out, start = {}, 0
-    for name, (length, levels, signed, scale) in zip(BLOCKS, fields, strict=True):
-        steps = values[start : start + length].astype(np.float32)
-        start += length
-        unit = (steps - levels // 2) / (levels // 2) if signed else (steps / levels) ** 2
-        out[name] = np.asarray(unit * scale, np.float32)
-    return out
+def _unpack_block(steps: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """Steps (N, d) -> values, by each row's levels, sign and scale."""
+    levels, scale = head["levels"].astype(np.float32)[:, None], head["scale"][:, None]
+    values = steps.astype(np.float32)
+    signed = head["signed"]
+    if not signed.any():
+        values *= values
+        values *= scale / levels**2
+        return values
+    half = levels // 2
+    values[signed] = (values[signed] - half[signed]) * (scale / half)[signed]
+    plain = ~signed
+    values[plain] = values[plain] ** 2 * (scale / levels**2)[plain]
+    return values

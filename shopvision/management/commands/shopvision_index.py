@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-import signal
-import time
 from argparse import ArgumentParser
-from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from ... import jobs
 from ...catalogue.adapter import catalogues
-from ...exceptions import InvalidRequest
 from ...indexing import releases
 from ...indexing.follow import verify
 from ...jobs import Job
 from ...search.bulk import tune_due
-from ..progress import Progress
+from ..foreground import run_here
 
-WATCH_SECONDS = 0.5
 STOPPED = (Job.State.CANCELLED, Job.State.FAILED)
 
 
@@ -44,9 +39,9 @@ class Command(BaseCommand):
         job = self._job(params, fresh=options["fresh"])
         if not options["json"]:
             self.stderr.write(_words(job))
-        self._run(job, "indexing")
+        run_here(job, "indexing")
         if job.state == Job.State.DONE and tune_due():
-            self._run(jobs.start("tune", wake=False), "tuning")
+            run_here(jobs.start("tune", wake=False), "tuning")
         answer = {"job": str(job.pk), "state": job.state, "done": job.done, "failed": job.failed}
         answer |= {**job.result, "drift": verify(releases.live()).as_dict() if job.state == "done" else None}
         self.stdout.write(json.dumps(answer) if options["json"] else _summary(job, answer))
@@ -70,29 +65,6 @@ class Command(BaseCommand):
         if last and last.state in STOPPED and last.cursor and not fresh:
             return jobs.resume(last, wake=False)
         return jobs.start("index_all", params, wake=False)
-
-    def _run(self, job: Job, label: str) -> None:
-        """Run it here, or watch the worker that was faster; an interrupt stops it after the batch in hand."""
-
-        def interrupt(number: int, frame: FrameType | None) -> None:
-            try:
-                jobs.cancel(job)
-            except InvalidRequest:
-                raise KeyboardInterrupt from None
-
-        bar = Progress(label)
-        before = signal.signal(signal.SIGINT, interrupt)
-        try:
-            while not jobs.run(job, watch=lambda now: bar.show(now.done, now.total, now.message)):
-                job.refresh_from_db()
-                if job.state not in jobs.ACTIVE:
-                    break
-                bar.show(job.done, job.total, "by another worker")
-                time.sleep(WATCH_SECONDS)
-        finally:
-            signal.signal(signal.SIGINT, before)
-            bar.close()
-            job.refresh_from_db()
 
 
 def _words(job: Job) -> str:

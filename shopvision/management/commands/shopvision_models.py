@@ -1,4 +1,4 @@
-"""List encoder releases; promote one; roll back."""
+"""List releases of encoders and classifiers; promote one; roll back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from ...classification import release
+from ...classification.models import ClassifierRelease
 from ...exceptions import ShopvisionError
 from ...index.models import EncoderRelease
 from ...indexing import releases
@@ -15,15 +17,22 @@ from ...indexing.embeddings import build_release
 
 
 class Command(BaseCommand):
-    """Without an option: every release, newest first."""
+    """Without an option: every encoder release and every classifier, newest first."""
 
-    help = "List encoder releases, make one live, or go back to the one before."
+    help = "List releases, make one live, or go back to the one before."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_mutually_exclusive_group()
-        what.add_argument("--activate", type=int, metavar="ID", help="make this release live")
+        what.add_argument("--activate", type=int, metavar="ID", help="make this encoder release live")
         what.add_argument(
-            "--rollback", action="store_true", help="bring back the release before the live one"
+            "--rollback", action="store_true", help="bring back the encoder release before the live one"
+        )
+        what.add_argument("--promote", type=int, metavar="ID", help="make this classifier live")
+        what.add_argument(
+            "--rollback-classifier",
+            nargs=2,
+            metavar=("SOURCE", "TARGET"),
+            help="bring back the classifier before the live one, as in shop.product category",
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -33,11 +42,16 @@ class Command(BaseCommand):
                 releases.rollback()
             elif options["activate"]:
                 self._activate(options["activate"])
+            elif options["promote"]:
+                self._promote(options["promote"])
+            elif options["rollback_classifier"]:
+                release.rollback(*options["rollback_classifier"])
         except ShopvisionError as error:
             raise CommandError(str(error)) from error
         rows = [_row(one) for one in EncoderRelease.objects.all()]
+        classifiers = [_classifier(one) for one in ClassifierRelease.objects.defer("held_out")]
         if options["json"]:
-            self.stdout.write(json.dumps({"releases": rows}))
+            self.stdout.write(json.dumps({"releases": rows, "classifiers": classifiers}))
             return
         for row in rows:
             recall = row["recall@1"]
@@ -46,12 +60,41 @@ class Command(BaseCommand):
                 f"{row['id']:4} {row['state']:10} {row['precision']:5} recall@1 {shown}  {row['backbone']}"
             )
 
+        for row in classifiers:
+            accuracy = row["metrics"].get("accuracy")
+            shown = f"{accuracy:.3f}" if isinstance(accuracy, float) else "  -  "
+            what = f"{row['source']} {row['target']}"
+            self.stdout.write(f"{row['id']:4} {row['state']:10} {row['kind']:11} accuracy {shown}  {what}")
+
+    def _promote(self, key: int) -> None:
+        row = ClassifierRelease.objects.filter(pk=key).first()
+        if row is None:
+            raise CommandError(f"there is no classifier {key}; run shopvision_models to see them")
+        release.promote(row)
+
     def _activate(self, key: int) -> None:
         row = EncoderRelease.objects.filter(pk=key).first()
         if row is None:
             raise CommandError(f"there is no release {key}; run shopvision_models to see them")
         build_release(row)
         releases.activate(row)
+
+
+def _classifier(one: ClassifierRelease) -> dict[str, Any]:
+    return {
+        "id": one.pk,
+        "source": one.source,
+        "target": one.target,
+        "state": one.state,
+        "kind": one.kind,
+        "digest": one.digest,
+        "snapshot": one.snapshot_id,
+        "reason": one.reason,
+        "metrics": one.metrics,
+        "created_at": one.created_at.isoformat(timespec="seconds"),
+        "activated_at": one.activated_at.isoformat(timespec="seconds") if one.activated_at else None,
+        "previous": one.previous_id,
+    }
 
 
 def _row(one: EncoderRelease) -> dict[str, Any]:

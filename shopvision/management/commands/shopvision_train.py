@@ -1,0 +1,77 @@
+"""Train classifiers on the shop's own labels."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from ... import jobs
+from ...classification.models import ClassifierRelease
+from ...classification.training import KINDS
+from ...exceptions import ShopvisionError
+from ...jobs import Job
+from ..foreground import run_here
+
+
+class Command(BaseCommand):
+    """Trains, judges on products held out, and lets the gate decide; the release before stays for rolling back."""
+
+    help = "Train a classifier of every catalogue's categories and attributes, or of one."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--source", help="one catalogue only, as in shop.product")
+        parser.add_argument("--target", help="category, or an attribute the adapter names")
+        parser.add_argument(
+            "--kind", choices=["auto", *KINDS], default="auto", help="auto tries all that need no torch"
+        )
+        parser.add_argument("--seed", type=int, default=0)
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        chosen = {name: options[name] for name in ("source", "target", "seed") if options[name]}
+        if options["kind"] != "auto":
+            chosen["kind"] = options["kind"]
+        try:
+            job = jobs.start("train", chosen, wake=False)
+        except ShopvisionError as error:
+            raise CommandError(str(error)) from error
+        if not options["json"]:
+            self.stderr.write(f"about {job.estimate['seconds']:.0f} s ({job.estimate['basis']})")
+        run_here(job, "training")
+        answer = _answer(job)
+        self.stdout.write(json.dumps(answer) if options["json"] else _words(answer))
+        if job.state != Job.State.DONE:
+            raise CommandError(f"{job.state}: {job.message or 'run the command again'}")
+        if answer["failed"] and not answer["releases"]:
+            raise CommandError("nothing could be trained")
+
+
+def _answer(job: Job) -> dict[str, Any]:
+    keys = [value["release"] for value in job.result.values() if isinstance(value, dict)]
+    rows = ClassifierRelease.objects.filter(pk__in=keys).order_by("pk").defer("held_out")
+    releases = [
+        {
+            "id": row.pk,
+            "source": row.source,
+            "target": row.target,
+            "kind": row.kind,
+            "state": row.state,
+            "reason": row.reason,
+            "metrics": row.metrics,
+        }
+        for row in rows
+    ]
+    failed = dict(job.errors.values_list("item", "message"))
+    return {"job": str(job.pk), "state": job.state, "releases": releases, "failed": failed}
+
+
+def _words(answer: dict[str, Any]) -> str:
+    lines = [
+        f"{one['source']} {one['target']}: {one['kind']} is {one['state']}, {one['reason']}"
+        for one in answer["releases"]
+    ]
+    lines += [f"{name}: not trained, {why}" for name, why in answer["failed"].items()]
+    return "\n".join(lines) or answer["state"]
