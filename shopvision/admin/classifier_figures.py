@@ -100,7 +100,7 @@ def _cell(count: int, total: int, diagonal: bool) -> dict[str, Any]:
 def _reliability(bins: Sequence[Mapping[str, Any]]) -> SafeString:
     points = [(float(one["probability"]), float(one["accuracy"])) for one in bins if one.get("count")]
     return plots.chart(
-        [Line(points, dots=True), Line([(0.0, 0.0), (1.0, 1.0)], "guide")],
+        [Line(points, "points", dots=True), Line([(0.0, 0.0), (1.0, 1.0)], "guide")],
         Axis(_("probability the model gave")),
         Axis(_("share that was right")),
         _("Reliability: how often the model is right at each probability; the dashed line is perfect"),

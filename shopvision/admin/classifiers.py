@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from .. import jobs
 from ..catalogue.adapter import catalogues
 from ..classification import release as releases
+from ..classification import training
 from ..classification.models import ClassifierRelease
 from ..exceptions import InvalidRequest, ShopvisionError
 from . import classifier_figures
@@ -23,7 +24,7 @@ from .jobs import started
 from .readonly import ReadOnlyAdmin
 
 TRAIN = "shopvision.train_classifier"
-KINDS = ("auto", "prototypes", "linear", "fused", "finetuned", "cnn")
+KINDS = ("auto", *training.KINDS)
 """What a person may ask for; auto compares all that this worker can train and takes the best."""
 State = ClassifierRelease.State
 

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 WIDTH, HEIGHT = 240, 48
 CHART_WIDTH, CHART_HEIGHT = 420, 280
-LEFT, RIGHT, TOP, BOTTOM = 56, 14, 12, 46  # what axes and their words take
+LEFT, RIGHT, TOP, BOTTOM = 56, 24, 12, 46  # what axes and their words take
 TICKS = 5  # steps of an axis
 
 
@@ -40,7 +40,7 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Points joined by a line; ``look`` is a class of the style sheet: main, second or guide."""
+    """Points joined by a line; ``look`` is a class of the style sheet: main, points or guide."""
 
     points: Sequence[tuple[float, float]]
     look: str = "main"

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from .. import jobs
 from ..catalogue.adapter import catalogues
+from ..classification import training
 from ..classification.models import Prediction
 from ..jobs import Job
 from ..types import ProductRef
@@ -96,9 +97,7 @@ class TrainParams(serializers.Serializer):  # type: ignore[type-arg]
 
     source = serializers.CharField(required=False, max_length=100)  # type: ignore[assignment]
     target = serializers.CharField(required=False, max_length=64)
-    kind = serializers.ChoiceField(
-        ["auto", "prototypes", "linear", "fused", "finetuned", "cnn"], required=False
-    )
+    kind = serializers.ChoiceField(["auto", *training.KINDS], required=False)
     seed = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

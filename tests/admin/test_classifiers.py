@@ -45,7 +45,7 @@ def test_the_page_shows_everything_that_was_measured(boss: Client, classified: l
 
 @pytest.mark.django_db
 def test_training_is_started_from_the_page(boss: Client, classified: list[Any]) -> None:
-    assert "labelled products" in boss.get(TRAIN).content.decode()
+    assert "described photos" in boss.get(TRAIN).content.decode()
     boss.post(TRAIN, {"source": SOURCE, "target": "category", "kind": "prototypes"})
     job = Job.objects.get(kind="train")
     assert job.params == {"source": SOURCE, "target": "category", "kind": "prototypes"}
@@ -109,7 +109,7 @@ def test_an_axis_ends_at_plain_numbers() -> None:
 
 def test_a_chart_places_its_points_and_escapes_its_words() -> None:
     made = plots.chart([Line([(0.0, 0.0), (1.0, 1.0)])], Axis("<x>"), Axis("y"), 'a "chart"')
-    assert 'points="56.0,234.0 406.0,12.0"' in made  # the lower left and the upper right corner of the grid
+    assert 'points="56.0,234.0 396.0,12.0"' in made  # the lower left and the upper right corner of the grid
     assert "&lt;x&gt;" in made
     assert "a &quot;chart&quot;" in made
     assert plots.chart([Line([])], Axis("x"), Axis("y"), "nothing") == ""

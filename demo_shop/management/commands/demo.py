@@ -66,13 +66,14 @@ class Command(BaseCommand):
             self.stderr.write(f"Drawing the catalogue: {done}/{total}", ending=end)
 
     def _classify(self) -> None:
-        """A classifier of every label the shop has, and suggestions for all products to review."""
+        """A classifier of shelves and one of colours, and suggestions of both to review."""
         self._say("Classifying:")
-        try:
-            call_command("shopvision_train")
-            call_command("shopvision_classify")
-        except CommandError as error:  # a folder without labels has nothing to learn from
-            self._say(f"  {error}")
+        for target in ("category", "colour"):
+            try:
+                call_command("shopvision_train", target=target)
+                call_command("shopvision_classify", target=target)
+            except CommandError as error:  # a folder without such labels has nothing to learn from
+                self._say(f"  no classifier of {target}: {error}")
 
     def _search(self, queries: list[tuple[Path, str]]) -> None:
         """One photo that the index has never seen."""
