@@ -19,6 +19,9 @@ from .models import Product, ProductPhoto
 
 QUERY_EVERY = 9  # every ninth thing gets a phone photo that is kept out of the shop
 SOLD_OUT_EVERY = 11
+UNSORTED_EVERY = (
+    8  # every eighth thing has no category yet: the classifier's suggestions have something to say
+)
 
 
 def seed_folder(folder: Path) -> tuple[int, list[tuple[Path, str]]]:
@@ -57,6 +60,10 @@ def seed_drawn(queries: Path, progress: Callable[[int, int], None]) -> tuple[int
     return len(fresh), [(path, thing.title) for thing, path in chosen]
 
 
+def _unsorted(number: int) -> bool:
+    return number % UNSORTED_EVERY == UNSORTED_EVERY - 1
+
+
 def _sku(thing: art.Thing) -> str:
     return f"demo-{thing.seed:04d}"
 
@@ -81,8 +88,8 @@ def _add(number: int, thing: art.Thing, views: list[bytes]) -> None:
             sku=_sku(thing),
             title=thing.title,
             description=thing.description,
-            category=shelf(art.SHELVES[thing.kind]),
-            colour=thing.colour,
+            category=None if _unsorted(number) else shelf(art.SHELVES[thing.kind]),
+            colour="" if _unsorted(number) else thing.colour,
             price=Decimal(str(thing.price)),
             stock=0 if number % SOLD_OUT_EVERY == SOLD_OUT_EVERY - 1 else 3 + number % 17,
         )

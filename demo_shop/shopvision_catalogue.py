@@ -11,6 +11,7 @@ class ProductCatalogue(Catalogue):  # noqa: D101
     title, description = "title", "description"
     category, price, stock = "category", "price", "stock"
     filters = ["colour"]
+    attributes = {"colour": "colour"}
     related = ["demo_shop.ProductPhoto"]
 
     def visible(self, queryset, context):  # type: ignore[no-untyped-def]  # noqa: D102

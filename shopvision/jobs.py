@@ -222,7 +222,8 @@ def cancel(job: Job) -> Job:
     rows = Job.objects.filter(pk=job.pk)
     queued = rows.filter(state=S.QUEUED).update(state=S.CANCELLED, finished_at=timezone.now())
     if not queued and not rows.filter(state=S.RUNNING).update(state=S.CANCELLING):
-        raise InvalidRequest(f"{job} is {Job.objects.get(pk=job.pk).state} and cannot be cancelled")
+        state = Job.objects.get(pk=job.pk).state
+        raise InvalidRequest(f"{job} is {state} and cannot be cancelled", code="conflict")
     job.refresh_from_db()
     return job
 
@@ -235,7 +236,8 @@ def resume(job: Job, *, wake: bool = True) -> Job:
     """
     stopped = Job.objects.filter(pk=job.pk, state__in=(S.CANCELLED, S.FAILED))
     if not stopped.update(state=S.QUEUED, finished_at=None, message="", attempts=0, lease=""):
-        raise InvalidRequest(f"{job} is {Job.objects.get(pk=job.pk).state} and cannot be resumed")
+        state = Job.objects.get(pk=job.pk).state
+        raise InvalidRequest(f"{job} is {state} and cannot be resumed", code="conflict")
     if wake:
         transaction.on_commit(_wake)
     job.refresh_from_db()

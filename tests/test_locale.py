@@ -1,4 +1,4 @@
-"""The storefront speaks Simplified Chinese, and the compiled catalogue is the one we read."""
+"""The storefront and the admin's pages speak Simplified Chinese, and the compiled catalogue is the one we read."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ TAG = re.compile(r"""{%\s*translate\s+(?:"([^"]+)"|'([^']+)')""")
 
 def compiled(app: str) -> dict[str, str]:
     with (ROOT / app / "locale/zh_Hans/LC_MESSAGES/django.mo").open("rb") as file:
-        return {k: v for k, v in gettext.GNUTranslations(file)._catalog.items() if k}  # type: ignore[attr-defined]
+        found = gettext.GNUTranslations(file)._catalog  # type: ignore[attr-defined]
+    return {k if isinstance(k, str) else k[0]: v for k, v in found.items() if k}
 
 
 def source(app: str) -> dict[str, str]:
     text = (ROOT / app / "locale/zh_Hans/LC_MESSAGES/django.po").read_text()
-    return {k: v for k, v in re.findall(r'msgid "(.*)"\nmsgstr "(.*)"', text) if k}
+    entries = re.findall(r'msgid "(.*)"\n(?:msgid_plural ".*"\n)?msgstr(?:\[0\])? "(.*)"', text)
+    return {k: v for k, v in entries if k}
 
 
 @pytest.mark.parametrize("app", PLACES)
@@ -35,6 +37,13 @@ def test_every_string_of_the_pages_is_translated(app: str) -> None:
     used = {a or b for path in (ROOT / PLACES[app]).glob("*.html") for a, b in TAG.findall(path.read_text())}
     assert used
     assert used - compiled(app).keys() == set()
+
+
+def test_every_string_of_the_admins_pages_is_translated() -> None:
+    pages = (ROOT / "shopvision/templates/admin/shopvision").glob("*.html")
+    used = {(a or b).replace("%", "%%") for path in pages for a, b in TAG.findall(path.read_text())}
+    assert len(used) > 100
+    assert used - compiled("shopvision").keys() == set()
 
 
 def test_every_colour_and_reason_is_translated() -> None:

@@ -1,4 +1,4 @@
-"""Jobs: what runs, how far it is, how long it will take; start, cancel, resume."""
+"""Jobs: what runs, how far it is, how long it will take, what went wrong; start, cancel, resume, undo."""
 
 from __future__ import annotations
 
@@ -7,19 +7,26 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from .. import jobs
-from ..exceptions import ShopvisionError
+from ..classification.models import Decision
+from ..exceptions import InvalidRequest, ShopvisionError
 from ..jobs import Job
+from . import job_figures
+from .job_figures import duration
 from .readonly import ReadOnlyAdmin
 
 REFRESH_SECONDS = 3  # the list reloads while something runs
-ACTIVE = (Job.State.QUEUED, Job.State.RUNNING, Job.State.CANCELLING)
+OWN = {"classify": "shopvision.classify_products", "train": "shopvision.train_classifier"}
+"""Who started a job of these kinds may look at it and stop it without any permission on jobs."""
 
 
 @admin.register(Job)
@@ -44,7 +51,7 @@ class JobAdmin(ReadOnlyAdmin):
     def progress(self, job: Job) -> SafeString:
         """A bar and the numbers behind it; of a job that counts nothing, what it is doing."""
         if not job.total:
-            return format_html("{}", job.message if job.state in ACTIVE else "")
+            return format_html("{}", job.message if job.state in jobs.ACTIVE else "")
         return format_html(
             '<progress class="shopvision-progress" max="{}" value="{}" aria-label="progress"></progress> '
             "{} / {}",
@@ -58,7 +65,7 @@ class JobAdmin(ReadOnlyAdmin):
     def estimated(self, job: Job) -> str:
         """The time said before it started."""
         seconds = job.estimate.get("seconds")
-        return "" if seconds is None else _duration(float(seconds))
+        return "" if seconds is None else duration(float(seconds))
 
     @admin.action(description="Cancel", permissions=["act"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
@@ -84,30 +91,35 @@ class JobAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The list, with a button for each kind of job."""
-        context = {"kinds": jobs.KINDS, "may_start": self.may_act(request), **(extra_context or {})}
+        """The list, with a button for each kind of job that needs no choice of products."""
+        kinds = {name: kind for name, kind in jobs.KINDS.items() if kind.bare}
+        context = {"kinds": kinds, "may_start": self.may_act(request), **(extra_context or {})}
         response = super().changelist_view(request, context)
-        if request.method == "GET" and Job.objects.filter(state__in=ACTIVE).exists():
+        if request.method == "GET" and Job.objects.filter(state__in=jobs.ACTIVE).exists():
             response["Refresh"] = str(REFRESH_SECONDS)
         return response
 
     def get_urls(self) -> list[URLPattern]:
-        """Adds the page that starts a job."""
-        page = self.admin_site.admin_view(self.start_view)
-        return [path("start/<slug:kind>/", page, name="shopvision_job_start"), *super().get_urls()]
+        """Adds the page that starts a job, and the buttons of a job's page."""
+        start = self.admin_site.admin_view(self.start_view)
+        verb = self.admin_site.admin_view(self.verb_view)
+        return [
+            path("start/<slug:kind>/", start, name="shopvision_job_start"),
+            path("<uuid:pk>/do/<slug:verb>/", verb, name="shopvision_job_verb"),
+            *super().get_urls(),
+        ]
 
     def start_view(self, request: HttpRequest, kind: str) -> HttpResponse:
         """Says what the job will do and how long it takes; starts it when confirmed."""
         if not self.may_act(request):
             raise PermissionDenied
         back = reverse("admin:shopvision_job_changelist")
-        if kind not in jobs.KINDS:
-            messages.error(request, f"There is no job called {kind!r}.")
+        if kind not in jobs.KINDS or not jobs.KINDS[kind].bare:
+            messages.error(request, f"There is no job called {kind!r} to start here.")
             return HttpResponseRedirect(back)
         if request.method == "POST":
-            jobs.start(kind, {}, request.user)
-            messages.success(request, f"{kind} is queued; this list shows its progress.")
-            return HttpResponseRedirect(back)
+            job = jobs.start(kind, {}, request.user)
+            return HttpResponseRedirect(reverse("admin:shopvision_job_change", args=[job.pk]))
         estimate = jobs.estimate(kind, {})
         context = {
             **self.admin_site.each_context(request),
@@ -115,13 +127,97 @@ class JobAdmin(ReadOnlyAdmin):
             "opts": self.opts,
             "words": jobs.KINDS[kind].words,
             "estimate": estimate,
-            "duration": _duration(float(estimate.get("seconds") or 0)),
+            "duration": duration(float(estimate.get("seconds") or 0)),
         }
         return TemplateResponse(request, "admin/shopvision/job_start.html", context)
 
+    def may_see(self, request: HttpRequest, job: Job) -> bool:
+        """Whoever may see jobs, and who started this one."""
+        return self.has_view_permission(request, job) or self._is_own(request, job)
 
-def _duration(seconds: float) -> str:
-    """Seconds in words: "40 s", "3 min", "2.5 h"."""
-    if seconds < 60:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    def _is_own(self, request: HttpRequest, job: Job) -> bool:
+        permission = OWN.get(job.kind)
+        own = permission is not None and job.created_by_id == request.user.pk
+        return own and request.user.has_perm(str(permission))
+
+    def may(self, request: HttpRequest, job: Job, verb: str) -> bool:
+        """May this person press this button now."""
+        if verb == "undo":
+            return may_be_undone(job) and request.user.has_perm("shopvision.apply_classifications")
+        states: dict[str, tuple[str, ...]] = {
+            "cancel": (Job.State.QUEUED, Job.State.RUNNING),
+            "resume": (Job.State.CANCELLED, Job.State.FAILED),
+        }
+        return job.state in states.get(verb, ()) and (self.may_act(request) or self._is_own(request, job))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """One job, live: ``?part=live`` gives what changes while it runs, for the page's script."""
+        job = self.get_object(request, object_id)
+        if job is None:
+            raise Http404(f"there is no job {object_id!r}")
+        if not self.may_see(request, job):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": jobs.KINDS[job.kind].words if job.kind in jobs.KINDS else job.kind,
+            "opts": self.opts,
+            "job": job,
+            "buttons": [verb for verb in ("cancel", "resume", "undo") if self.may(request, job, verb)],
+            "refresh": REFRESH_SECONDS,
+            **job_figures.figures(job, self.admin_site, request.GET.get("page", "1")),
+            **(extra_context or {}),
+        }
+        part = request.GET.get("part") == "live"
+        name = "job_live.html" if part else "job_detail.html"
+        return TemplateResponse(request, f"admin/shopvision/{name}", context)
+
+    def verb_view(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
+        """Cancel, resume or undo, and back to a job's page."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        job = get_object_or_404(Job, pk=pk)
+        if not self.may_see(request, job):
+            raise PermissionDenied
+        try:
+            job = self._do(request, job, verb)
+        except ShopvisionError as error:
+            messages.error(request, str(error))
+        return HttpResponseRedirect(reverse("admin:shopvision_job_change", args=[job.pk]))
+
+    def _do(self, request: HttpRequest, job: Job, verb: str) -> Job:
+        if not self.may(request, job, verb):
+            raise InvalidRequest(_("This job is %(state)s; that cannot be done now.") % {"state": job.state})
+        if verb == "undo":
+            job = jobs.start("undo", {"job": str(job.pk)}, request.user)
+        else:
+            {"cancel": jobs.cancel, "resume": jobs.resume}[verb](job)
+        return job
+
+
+def may_be_undone(job: Job) -> bool:
+    """It wrote to the shop's products, nothing of it has been undone by a job yet, and it is over."""
+    over = job.kind == "classify" and job.state not in jobs.ACTIVE
+    return over and applied_by(job).exists()
+
+
+def applied_by(job: Job) -> QuerySet[Decision]:
+    """What the job applied and nobody has undone."""
+    return Decision.objects.filter(job=job, verb=Decision.Verb.APPLY, written=True, undone_at=None)
+
+
+def started(request: HttpRequest, job: Job) -> HttpResponse:
+    """Say that a job is queued, and go to its page."""
+    total = job.total
+    messages.success(
+        request,
+        ngettext("Queued for %(n)d product.", "Queued for %(n)d products.", total) % {"n": total}
+        if total
+        else _("Queued."),
+    )
+    return HttpResponseRedirect(reverse("admin:shopvision_job_change", args=[job.pk]))

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from ..catalogue.models import Overview
+from ..classification import status as classification
 from ..search import status
 from . import plots
 from .readonly import ReadOnlyAdmin
@@ -30,6 +31,7 @@ class OverviewAdmin(ReadOnlyAdmin):
             "title": "Overview",
             "opts": self.opts,
             "numbers": numbers,
+            "classification": classification.overview(),
             "latency_plot": plots.line(
                 numbers["latency"]["series"], "milliseconds of the latest photo searches"
             ),

@@ -26,6 +26,19 @@ class ShopSession(BaseAuthentication):
         return "Session"
 
 
+class CheckedSession(SessionAuthentication):
+    """The shop's session with the CSRF token of its pages, for endpoints that change something."""
+
+    def authenticate_header(self, request: Request) -> str:
+        """Makes "not signed in" a 401 rather than a 403."""
+        return "Session"
+
+
+def writing_authenticators() -> list[BaseAuthentication]:
+    """The session with its CSRF check, then the shop's own DRF defaults (tokens), for endpoints that write."""
+    return [CheckedSession(), *staff_authenticators()[1:]]
+
+
 def staff_authenticators() -> list[BaseAuthentication]:
     """The session, then the shop's own DRF defaults (tokens for a scraper), for endpoints that only read."""
     classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES

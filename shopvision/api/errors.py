@@ -24,7 +24,18 @@ IMAGE_STATUS = {
 }
 """Other codes of ``ImageRejected`` are 422: the bytes arrived, and no photo can be made of them."""
 
-REQUEST_STATUS = {"not_found": status.HTTP_404_NOT_FOUND, "conflict": status.HTTP_409_CONFLICT}
+REQUEST_STATUS = {
+    "not_found": status.HTTP_404_NOT_FOUND,
+    "no_map": status.HTTP_404_NOT_FOUND,
+    "forbidden": status.HTTP_403_FORBIDDEN,
+    "conflict": status.HTTP_409_CONFLICT,
+    "decided": status.HTTP_409_CONFLICT,
+    "gone": status.HTTP_409_CONFLICT,
+    "no_classifier": status.HTTP_409_CONFLICT,
+    "no_previous": status.HTTP_409_CONFLICT,
+    "nothing_to_undo": status.HTTP_409_CONFLICT,
+    "unreachable_error": status.HTTP_409_CONFLICT,
+}
 """Codes of ``InvalidRequest`` that are not plain 400."""
 
 DRF_CODES = {

@@ -22,10 +22,11 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 _lock = threading.Lock()  # drf-spectacular's settings are one object for the whole process
 
 _MEANS = {
-    400: "`invalid`, `invalid_cursor`, `empty`",
+    400: "`invalid`, `invalid_cursor`, `empty`, `unknown_target`, `unknown_label`, `unknown_job`",
     401: "`not_authenticated`",
     403: "`permission_denied`",
     404: "`not_found`",
+    409: "`decided` (somebody was faster), `conflict`, `no_classifier`",
     413: "`too_large`, `too_many_pixels`",
     415: "`unsupported_format`, `unsupported_media_type`",
     422: "`truncated`, `animated`, `too_small`",

@@ -2,13 +2,28 @@
 
 from django.urls import path
 
+from .views.classify import ClassifyView
+from .views.duplicates import DuplicatesView
+from .views.jobs import JobCancelView, JobResumeView, JobsView, JobUndoView, JobView
 from .views.operations import LiveView, MetricsView, ReadyView, SchemaView, StatusView
+from .views.predictions import AcceptView, CorrectView, PredictionsView, RejectView
 from .views.search import SearchView, SimilarView, StoredSearchView
 
 urlpatterns = [
     path("search/", SearchView.as_view(), name="search"),
     path("searches/<str:id>/", StoredSearchView.as_view(), name="stored-search"),
     path("products/<path:ref>/similar/", SimilarView.as_view(), name="similar"),
+    path("classify/", ClassifyView.as_view(), name="classify"),
+    path("jobs/", JobsView.as_view(), name="jobs"),
+    path("jobs/<uuid:id>/", JobView.as_view(), name="job"),
+    path("jobs/<uuid:id>/cancel/", JobCancelView.as_view(), name="job-cancel"),
+    path("jobs/<uuid:id>/resume/", JobResumeView.as_view(), name="job-resume"),
+    path("jobs/<uuid:id>/undo/", JobUndoView.as_view(), name="job-undo"),
+    path("predictions/", PredictionsView.as_view(), name="predictions"),
+    path("predictions/<int:id>/accept/", AcceptView.as_view(), name="prediction-accept"),
+    path("predictions/<int:id>/reject/", RejectView.as_view(), name="prediction-reject"),
+    path("predictions/<int:id>/correct/", CorrectView.as_view(), name="prediction-correct"),
+    path("duplicates/", DuplicatesView.as_view(), name="duplicates"),
     path("health/live/", LiveView.as_view(), name="live"),
     path("health/ready/", ReadyView.as_view(), name="ready"),
     path("status/", StatusView.as_view(), name="status"),

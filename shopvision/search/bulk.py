@@ -33,6 +33,7 @@ WINDOW_BATCHES = 8  # batches an index job keeps queued for Celery workers; a fr
 WAIT_SECONDS = 0.2
 TUNE_FROM_PHOTOS = 50
 NAME = ("source", "object_id")
+PAIRS_KEPT = 1000  # some 250 bytes each
 WALK_PRODUCTS_PER_SECOND = 2000.0  # comparing fingerprints, SQLite, one core; measured on 5,000 products
 
 
@@ -191,9 +192,11 @@ def tune(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]
 
 
 def duplicates(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]:
-    """Find products that share a photo, or nearly."""
+    """Find products that share a photo, or nearly; the surest pairs are kept in the job's result."""
     yield Step(message="comparing photos")
-    yield Step(result={"pairs": len(find_duplicates())})
+    pairs = find_duplicates()
+    kept = [pair.as_dict() for pair in pairs[:PAIRS_KEPT]]
+    yield Step(result={"pairs": len(pairs), "found": kept})
 
 
 def estimate_index(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,13 +16,10 @@ from shopvision.search.models import Demand
 from tests.factories import DemoProductFactory
 
 pytestmark = pytest.mark.django_db
-PAGES = ("overview", "catalogueentry", "catalogueimage", "outbox", "job", "encoderrelease", "demand")
-
-
-@pytest.fixture
-def boss(client: Client) -> Client:
-    client.force_login(get_user_model().objects.create_superuser("boss", "b@example.org", "x"))
-    return client
+PAGES = (
+    "overview", "catalogueentry", "catalogueimage", "outbox", "job", "encoderrelease", "demand",
+    "prediction", "decision", "classifierrelease",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,4 +1,4 @@
-"""From nothing to a running shop: migrate, seed, index, find one photo, serve."""
+"""From nothing to a running shop: migrate, seed, index, classify, find one photo, serve."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class Command(BaseCommand):
         queries = self._seed(options["catalogue"])
         self._say("Indexing:")
         call_command("shopvision_index")
+        self._classify()
         self._search(queries)
         self._admin()
         self._say(f"Ready after {time.monotonic() - start:.0f} s.")
@@ -63,6 +64,16 @@ class Command(BaseCommand):
         if sys.stderr.isatty() or done == total:
             end = "\n" if done == total else "\r"
             self.stderr.write(f"Drawing the catalogue: {done}/{total}", ending=end)
+
+    def _classify(self) -> None:
+        """A classifier of shelves and one of colours, and suggestions of both to review."""
+        self._say("Classifying:")
+        for target in ("category", "colour"):
+            try:
+                call_command("shopvision_train", target=target)
+                call_command("shopvision_classify", target=target)
+            except CommandError as error:  # a folder without such labels has nothing to learn from
+                self._say(f"  no classifier of {target}: {error}")
 
     def _search(self, queries: list[tuple[Path, str]]) -> None:
         """One photo that the index has never seen."""

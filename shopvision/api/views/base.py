@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser, MultiPartParser
-from rest_framework.permissions import AllowAny, IsAdminUser
+from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAdminUser
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,9 +17,10 @@ from rest_framework.serializers import Serializer
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from ..authentication import ShopSession, staff_authenticators
+from ..authentication import ShopSession, staff_authenticators, writing_authenticators
 from ..errors import answer_error
-from ..throttles import BrowseThrottle
+from ..permissions import Holds
+from ..throttles import BrowseThrottle, StaffThrottle
 from ..uploads import CappedJSONParser, admit_body
 
 Asked = TypeVar("Asked", bound="Serializer[Any]")
@@ -72,6 +73,24 @@ class StaffView(PublicView):
     def get_authenticators(self) -> list[BaseAuthentication]:
         """The session, or the shop's own tokens."""
         return staff_authenticators()
+
+
+class WorkView(PublicView):
+    """People who work in the shop: each method takes one of the permissions that ``needs`` names for it."""
+
+    needs: Mapping[str, Sequence[str]] = {}
+    permission_classes = (Holds,)
+    throttle_classes: Sequence[type[BaseThrottle]] = (StaffThrottle,)
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        """The session, checked for forgery where something changes; or the shop's own tokens."""
+        method = getattr(self.request, "method", "") if hasattr(self, "request") else ""
+        return staff_authenticators() if method in SAFE_METHODS else writing_authenticators()
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """The size first here: the forgery check reads a form's body, under our limits."""
+        admit_body(request)
+        super().initial(request, *args, **kwargs)
 
 
 class ProbeView(PublicView):

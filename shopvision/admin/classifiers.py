@@ -1,0 +1,196 @@
+"""Classifiers: releases with everything their evaluation measured; train, promote, roll back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+
+from .. import jobs
+from ..catalogue.adapter import catalogues
+from ..classification import release as releases
+from ..classification import training
+from ..classification.models import ClassifierRelease
+from ..exceptions import InvalidRequest, ShopvisionError
+from . import classifier_figures
+from .job_figures import duration
+from .jobs import started
+from .readonly import ReadOnlyAdmin
+
+TRAIN = "shopvision.train_classifier"
+KINDS = ("auto", *training.KINDS)
+"""What a person may ask for; auto compares all that this worker can train and takes the best."""
+State = ClassifierRelease.State
+
+
+@admin.register(ClassifierRelease)
+class ClassifierReleaseAdmin(ReadOnlyAdmin):
+    """Candidates pass a gate before they go live; the one before stays for rolling back."""
+
+    list_display = (
+        "__str__", "source", "state", "kind", "accuracy", "macro_f1", "calibration", "coverage", "created_at",
+        "activated_at",
+    )  # fmt: skip
+    list_filter = ("state", "target", "source", "kind")
+    change_list_template = "admin/shopvision/classifier_list.html"
+
+    @admin.display(description="accuracy")
+    def accuracy(self, row: ClassifierRelease) -> str:
+        """On held-out products."""
+        return _percent(row.metrics.get("accuracy"))
+
+    @admin.display(description="macro F1")
+    def macro_f1(self, row: ClassifierRelease) -> str:
+        """Every class counts the same."""
+        return _percent(row.metrics.get("macro_f1"))
+
+    @admin.display(description="calibration error")
+    def calibration(self, row: ClassifierRelease) -> str:
+        """How far probabilities are from how often they are right."""
+        return _percent(row.metrics.get("calibration_error"))
+
+    @admin.display(description="covers at 5 % error")
+    def coverage(self, row: ClassifierRelease) -> str:
+        """Share of products it labels when at most 5 % may be wrong."""
+        found = (row.metrics.get("thresholds") or {}).get("0.05") or {}
+        return _percent(found.get("coverage"))
+
+    def may_train(self, request: HttpRequest) -> bool:
+        """Train, promote and roll back."""
+        return bool(request.user.has_perm(TRAIN))
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may train may look."""
+        return super().has_view_permission(request, obj) or self.may_train(request)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Shows the section to who may train and nothing else."""
+        return super().has_module_permission(request) or self.may_train(request)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Adds the page that trains, and the buttons of a release."""
+        train = self.admin_site.admin_view(self.train_view)
+        verb = self.admin_site.admin_view(self.verb_view)
+        return [
+            path("train/", train, name="shopvision_classifierrelease_train"),
+            path("<int:pk>/do/<slug:verb>/", verb, name="shopvision_classifierrelease_verb"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list, with the way to train."""
+        return super().changelist_view(
+            request, {"may_train": self.may_train(request), **(extra_context or {})}
+        )
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """One release: figures, plots, the data it learned from, and what may be done with it."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404(f"there is no classifier {object_id!r}")
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": str(row),
+            "opts": self.opts,
+            "release": row,
+            "buttons": buttons(row) if self.may_train(request) else [],
+            **classifier_figures.figures(row, self.admin_site),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "admin/shopvision/classifier_detail.html", context)
+
+    def train_view(self, request: HttpRequest) -> HttpResponse:
+        """Asks what to train, says how long it takes, starts it when confirmed."""
+        if not self.may_train(request):
+            raise PermissionDenied
+        given = request.POST or request.GET
+        params = {"source": given.get("source", ""), "target": given.get("target", "")}
+        offers: list[dict[str, Any]] = [
+            {"source": source, "target": target, "live": releases.live(source, target)}
+            for source, adapter in catalogues().items()
+            for target in adapter.targets()
+        ]
+        try:
+            if request.method == "POST":
+                return started(request, start(request, params))
+        except ShopvisionError as error:
+            messages.error(request, str(error))
+        for offer in offers:
+            offer |= self._estimate(offer["source"], offer["target"])
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Train a classifier"),
+            "opts": self.opts,
+            "offers": offers,
+            "chosen": params,
+            "kinds": KINDS,
+        }
+        return TemplateResponse(request, "admin/shopvision/classifier_train.html", context)
+
+    def _estimate(self, source: str, target: str) -> dict[str, Any]:
+        try:
+            found = jobs.estimate("train", {"source": source, "target": target})
+        except ShopvisionError as error:
+            return {"problem": str(error)}
+        return {"estimate": found, "duration": duration(float(found.get("seconds") or 0))}
+
+    def verb_view(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+        """Promote a release, or roll back to the one before it."""
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        if not self.may_train(request):
+            raise PermissionDenied
+        row = get_object_or_404(ClassifierRelease, pk=pk)
+        try:
+            if verb not in buttons(row):
+                raise InvalidRequest(_("%(release)s is %(state)s.") % {"release": row, "state": row.state})
+            if verb == "promote":
+                releases.promote(row)
+            else:
+                row = releases.rollback(row.source, row.target)
+            messages.success(request, _("%(release)s is live.") % {"release": row})
+        except ShopvisionError as error:
+            messages.error(request, str(error))
+        return HttpResponseRedirect(reverse("admin:shopvision_classifierrelease_change", args=[row.pk]))
+
+
+def buttons(row: ClassifierRelease) -> list[str]:
+    """What may be done with a release in its state."""
+    if row.state == State.LIVE:
+        return ["rollback"] if row.previous_id else []
+    return ["promote"] if row.state in (State.CANDIDATE, State.RETIRED, State.REFUSED) else []
+
+
+def start(request: HttpRequest, params: dict[str, Any]) -> jobs.Job:
+    """Queue the training.
+
+    Raises:
+        InvalidRequest: no such catalogue, target or kind of model.
+    """
+    adapter = catalogues().get(params["source"])
+    if adapter is None or params["target"] not in adapter.targets():
+        raise InvalidRequest(_("Choose what to train."))
+    kind = request.POST.get("kind", "auto")
+    if kind not in KINDS:
+        raise InvalidRequest(_("There is no model called %(kind)s.") % {"kind": kind})
+    return jobs.start("train", {**params, "kind": kind}, request.user)
+
+
+def _percent(value: Any) -> str:
+    return f"{100 * value:.1f} %" if isinstance(value, (int, float)) else "—"

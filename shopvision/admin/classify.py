@@ -1,0 +1,240 @@
+"""Bulk classify: an action on the shop's own product admin and on ours, its confirmation, its start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.sites import all_sites
+from django.core.signals import request_started
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from .. import jobs
+from ..catalogue.adapter import Catalogue, catalogues
+from ..catalogue.models import CatalogueEntry
+from ..classification import release
+from ..classification.models import ClassifierRelease
+from ..exceptions import InvalidRequest, ShopvisionError
+from .job_figures import duration, selection_in_words
+from .jobs import started
+
+NAME = "shopvision_classify"  # the action's; cannot meet one of the shop's own
+MOST_BY_HAND = 1000  # keys a job keeps; more are given as the list's filter
+ERRORS = (0.01, 0.02, 0.05, 0.1)  # acceptable shares of wrong labels a merchandiser chooses from
+CLASSIFY, APPLY, TRAIN = (
+    f"shopvision.{name}" for name in ("classify_products", "apply_classifications", "train_classifier")
+)
+_seen: WeakKeyDictionary[admin.AdminSite, int] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An acceptable error, with what the release measured for it.
+
+    Args:
+        value: as the form sends it.
+        reached: False when no threshold keeps the error that low.
+    """
+
+    value: str
+    error: float
+    reached: bool
+    threshold: float = 1.0
+    coverage: float = 0.0
+    measured: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One thing that can be recognised, and by what."""
+
+    target: str
+    release: ClassifierRelease | None
+    estimate: Mapping[str, Any]
+    choices: tuple[Choice, ...]
+
+    @property
+    def duration(self) -> str:
+        """How long it will take, in words."""
+        return duration(float(self.estimate.get("seconds") or 0))
+
+
+@admin.action(description=gettext_lazy("Classify with shopvision…"), permissions=[NAME])
+def shopvision_classify(
+    modeladmin: admin.ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]
+) -> HttpResponse | None:
+    """Ask what to recognise and how careful to be; then start the job.
+
+    "Select all 48,000" keeps the list's filter, not the ids.
+    """
+    try:
+        selection = selected(modeladmin, request, queryset)
+        if "confirmed" in request.POST:
+            return started(request, start(request, selection))
+        return _confirmation(modeladmin, request, queryset, selection)
+    except ShopvisionError as error:
+        messages.error(request, str(error))
+        return None
+
+
+def selected(
+    modeladmin: admin.ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]
+) -> dict[str, Any]:
+    """What was selected, as a classify job's params: the filter where everything is, else keys.
+
+    Raises:
+        InvalidRequest: nothing, products of several catalogues, or too many by hand.
+    """
+    ours = issubclass(modeladmin.model, CatalogueEntry)
+    source = _source(request, queryset) if ours else _adapter(modeladmin.model).source
+    if request.POST.get("select_across") == "1":
+        label = modeladmin.opts.label_lower
+        found: dict[str, Any] = {
+            "source": source,
+            "site": modeladmin.admin_site.name,
+            "query": request.GET.urlencode(),
+            "user": request.user.pk,
+        }
+        return found if label == source else {**found, "model": label}
+    keys = queryset.order_by().values_list("object_id" if ours else "pk", flat=True)[: MOST_BY_HAND + 1]
+    refs = [str(key) for key in keys]
+    if not refs:
+        raise InvalidRequest(_("Choose at least one product."))
+    if len(refs) > MOST_BY_HAND:
+        raise InvalidRequest(
+            _("More than %(most)d products were ticked by hand. Filter the list and select all of it.")
+            % {"most": MOST_BY_HAND}
+        )
+    return {"source": source, "refs": refs}
+
+
+def _source(request: HttpRequest, queryset: QuerySet[CatalogueEntry]) -> str:
+    sources = list(queryset.order_by().values_list("source", flat=True).distinct()[:2])
+    if len(sources) != 1:
+        raise InvalidRequest(_("Choose products of one catalogue: filter the list by source first."))
+    return str(sources[0])
+
+
+def _adapter(model: type[Any]) -> Catalogue:
+    for adapter in catalogues().values():
+        if adapter.model._meta.concrete_model is model._meta.concrete_model:
+            return adapter
+    raise InvalidRequest(_("These products have no catalogue registered with shopvision."))
+
+
+def start(request: HttpRequest, selection: Mapping[str, Any]) -> jobs.Job:
+    """Queue the job the confirmation page describes.
+
+    Raises:
+        InvalidRequest: an unknown target, no live classifier, or more than the person may do.
+    """
+    target = request.POST.get("target", "")
+    chosen = request.POST.get(f"error:{target}", "")
+    if release.live(selection["source"], target) is None:
+        raise InvalidRequest(
+            _("No classifier is live for %(target)s. Train one first.") % {"target": target},
+            code="no_classifier",
+        )
+    error = next((one for one in ERRORS if str(one) == chosen), None)
+    if error is not None and not request.user.has_perm(APPLY):
+        raise InvalidRequest(_("You may not have suggestions applied automatically."))
+    params = {**selection, "target": target, "acceptable_error": error}
+    return jobs.start("classify", params, request.user)
+
+
+def offers(selection: Mapping[str, Any]) -> Iterator[Offer]:
+    """What can be recognised of these products."""
+    source = selection["source"]
+    for target in catalogues()[source].targets():
+        live = release.live(source, target)
+        if live is None:
+            yield Offer(target, None, {}, ())
+            continue
+        params = {**selection, "target": target, "acceptable_error": None}
+        yield Offer(target, live, jobs.estimate("classify", params), tuple(choices(live)))
+
+
+def choices(live: ClassifierRelease) -> Iterator[Choice]:
+    """Every acceptable error with its measured threshold and coverage."""
+    measured = live.metrics.get("thresholds") or {}
+    for error in ERRORS:
+        found = measured.get(str(error))
+        if not found:
+            yield Choice(str(error), error, reached=False)
+            continue
+        yield Choice(
+            str(error),
+            error,
+            reached=True,
+            threshold=float(found.get("threshold") or 0),
+            coverage=float(found.get("coverage") or 0),
+            measured=float(found.get("error") or 0),
+        )
+
+
+def _confirmation(
+    modeladmin: admin.ModelAdmin[Any],
+    request: HttpRequest,
+    queryset: QuerySet[Any],
+    selection: Mapping[str, Any],
+) -> HttpResponse:
+    everything = request.POST.get("select_across") == "1"
+    site, offered = modeladmin.admin_site, list(offers(selection))
+    context = {
+        **site.each_context(request),
+        "title": _("Classify products"),
+        "opts": modeladmin.opts,
+        "media": modeladmin.media,
+        "action": NAME,
+        "count": queryset.count(),
+        "selection": selection_in_words(dict(selection)),
+        "source": selection["source"],
+        "offers": offered,
+        "everything": everything,
+        "checkbox": ACTION_CHECKBOX_NAME,
+        "ticked": request.POST.getlist(ACTION_CHECKBOX_NAME)[: 1 if everything else None],
+        "can_start": any(offer.release for offer in offered),
+        "may_apply": request.user.has_perm(APPLY),
+        "may_train": request.user.has_perm(TRAIN),
+    }
+    return TemplateResponse(request, "admin/shopvision/classify_confirm.html", context)
+
+
+def attach(**_: Any) -> None:
+    """Give every admin of a registered catalogue's model the action; the shop edits nothing.
+
+    Runs when a request starts, since only then every site and every registration is there. An admin that
+    switches actions off (``actions = None``) keeps none.
+    """
+    for site in all_sites:
+        if _seen.get(site) == len(site._registry):
+            continue
+        known = {adapter.model._meta.concrete_model for adapter in catalogues().values()}
+        for model, modeladmin in site._registry.items():
+            ours = model is CatalogueEntry
+            if (ours or model._meta.concrete_model in known) and modeladmin.actions is not None:
+                _attach(modeladmin)
+        _seen[site] = len(site._registry)
+
+
+def may_classify(request: HttpRequest) -> bool:
+    """For the action's ``permissions``: it is not in the list of those who may not."""
+    return bool(request.user.has_perm(CLASSIFY))
+
+
+def _attach(modeladmin: admin.ModelAdmin[Any]) -> None:
+    names = [getattr(action, "__name__", action) for action in modeladmin.actions or ()]
+    if NAME not in names:
+        setattr(modeladmin, f"has_{NAME}_permission", may_classify)
+        modeladmin.actions = [*(modeladmin.actions or ()), shopvision_classify]
+
+
+request_started.connect(attach, dispatch_uid="shopvision-classify-action")

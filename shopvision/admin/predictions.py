@@ -1,0 +1,243 @@
+"""Predictions: the list; the review screen beside it, where a person decides one by one or many at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseNotFound,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from ..classification import evidence, review
+from ..classification.models import Decision, Prediction
+from ..exceptions import InvalidRequest, ShopvisionError
+from . import review_card
+from .readonly import ReadOnlyAdmin
+from .review_card import Narrowing
+
+REVIEW = "shopvision.review_predictions"
+MOST_AT_ONCE = 1000  # accepted in one request
+SAMPLES = 12  # shown before many are accepted
+MAP_SECONDS = 3600  # a browser keeps a heat map this long
+BY_A_PERSON = (Decision.Verb.ACCEPT, Decision.Verb.CORRECT, Decision.Verb.REJECT)
+
+
+@admin.register(Prediction)
+class PredictionAdmin(ReadOnlyAdmin):
+    """The list, most worth looking at first."""
+
+    list_display = (
+        "product",
+        "target",
+        "name",
+        "share",
+        "state",
+        "current",
+        "worth",
+        "release",
+        "changed_at",
+    )
+    list_filter = ("state", "target", "entry__source", "release")
+    search_fields = ("entry__title", "entry__object_id", "name")
+    list_select_related = ("entry", "release")
+    change_list_template = "admin/shopvision/prediction_list.html"
+
+    @admin.display(description="product", ordering="entry__title")
+    def product(self, prediction: Prediction) -> str:
+        """Whose label it is about."""
+        return str(prediction.entry)
+
+    @admin.display(description="probability", ordering="probability")
+    def share(self, prediction: Prediction) -> str:
+        """Calibrated: of a hundred such, so many are right."""
+        return f"{prediction.probability:.1%}"
+
+    @admin.display(description="worth looking at", ordering="value")
+    def worth(self, prediction: Prediction) -> str:
+        """Views x uncertainty."""
+        return f"{prediction.value:.2f}"
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who may review sees the list, too."""
+        return super().has_view_permission(request, obj) or request.user.has_perm(REVIEW)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Shows the section to who may review and nothing else."""
+        return super().has_module_permission(request) or request.user.has_perm(REVIEW)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list, with the way to the review screen."""
+        context = {"may_review": request.user.has_perm(REVIEW), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """One prediction is shown on the review screen to those who may decide."""
+        if request.user.has_perm(REVIEW) and object_id.isdigit():
+            return HttpResponseRedirect(f"{reverse('admin:shopvision_prediction_review')}?id={object_id}")
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Adds the review screen, its verbs and its heat maps."""
+        own: list[tuple[str, Any, str]] = [
+            ("review/", self.review_view, "review"),
+            ("review/undo/", self.undo_view, "undo"),
+            ("review/bulk/", self.bulk_view, "bulk"),
+            ("review/<int:pk>/heat.png", self.heat_view, "heat"),
+            ("review/<int:pk>/<slug:verb>/", self.decide_view, "decide"),
+        ]
+        found = [
+            path(route, self.admin_site.admin_view(view), name=f"shopvision_prediction_{name}")
+            for route, view, name in own
+        ]
+        return [*found, *super().get_urls()]
+
+    def review_view(self, request: HttpRequest) -> HttpResponse:
+        """The screen; ``?part=card`` gives the card alone, for the page's script."""
+        may_review(request)
+        where = Narrowing.read(request.GET)
+        context = {"where": where, "opts": self.opts, **review_card.card(where, self.admin_site)}
+        if request.GET.get("part") == "card":
+            return TemplateResponse(request, "admin/shopvision/review_card.html", context)
+        context |= {
+            **self.admin_site.each_context(request),
+            "title": _("Review suggestions"),
+            "is_nav_sidebar_enabled": False,  # the photo needs the room
+            "last": last_decision(request),
+            **review_card.filters(where),
+        }
+        return TemplateResponse(request, "admin/shopvision/review.html", context)
+
+    def decide_view(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+        """Accept, correct or reject; then the next one."""
+        may_review(request)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        prediction = get_object_or_404(Prediction.objects.select_related("entry"), pk=pk)
+        where = Narrowing.read(request.GET)
+        try:
+            decision = decide(request, prediction, verb)
+        except ShopvisionError as error:
+            return self._answer(request, str(error), where.to(id=pk), ok=False)
+        return self._answer(request, in_words(decision, prediction), where.to(after=pk))
+
+    def undo_view(self, request: HttpRequest) -> HttpResponse:
+        """Take back one's own latest decision and look at the product again."""
+        may_review(request)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        where, last = Narrowing.read(request.GET), last_decision(request)
+        if last is None:
+            return self._answer(request, _("There is nothing to undo."), where.to(), ok=False)
+        try:
+            prediction = review.undo(last, request.user)
+        except ShopvisionError as error:
+            return self._answer(request, str(error), where.to(), ok=False)
+        words = _("Undone: %(product)s is open again.") % {"product": prediction.entry}
+        return self._answer(request, words, where.to(id=prediction.pk))
+
+    def _answer(self, request: HttpRequest, words: str, query: str, *, ok: bool = True) -> HttpResponse:
+        """For a script JSON, for a plain form a message and the next page."""
+        address = f"{reverse('admin:shopvision_prediction_review')}?{query}"
+        if request.headers.get("accept") == "application/json":
+            return JsonResponse({"ok": ok, "words": words, "address": address}, status=200 if ok else 409)
+        messages.add_message(request, messages.SUCCESS if ok else messages.ERROR, words)
+        return HttpResponseRedirect(address)
+
+    def bulk_view(self, request: HttpRequest) -> HttpResponse:
+        """How many suggestions lie above a probability, some of them; accepts them when confirmed."""
+        may_review(request)
+        where = Narrowing.read(request.POST or request.GET)
+        rows = where.rows().filter(state=Prediction.State.SUGGESTED).order_by("-probability", "id")
+        chosen = list(rows.values_list("pk", flat=True)[:MOST_AT_ONCE])
+        if request.method == "POST":
+            done = review.bulk_accept(Prediction.objects.filter(pk__in=chosen), request.user)
+            words = ngettext("%(n)d suggestion accepted.", "%(n)d suggestions accepted.", done)
+            messages.success(request, words % {"n": done})
+            return HttpResponseRedirect(
+                f"{reverse('admin:shopvision_prediction_review')}?{where.to(min=None)}"
+            )
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Accept many suggestions"),
+            "opts": self.opts,
+            "where": where,
+            "count": len(chosen),
+            "more": rows.count() - len(chosen),
+            "labels": review_card.labels_of(rows),
+            "samples": review_card.samples(rows, SAMPLES, self.admin_site),
+        }
+        return TemplateResponse(request, "admin/shopvision/review_bulk.html", context)
+
+    def heat_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Where on the photo the suggestion comes from, as a transparent PNG."""
+        may_review(request)
+        prediction = get_object_or_404(Prediction.objects.select_related("entry", "release"), pk=pk)
+        try:
+            data = evidence.heat_map(prediction)
+        except ShopvisionError as error:
+            return HttpResponseNotFound(str(error), content_type="text/plain")
+        response = HttpResponse(data, content_type="image/png")
+        response["Cache-Control"] = f"private, max-age={MAP_SECONDS}"
+        return response
+
+
+def may_review(request: HttpRequest) -> None:
+    """Refuse whoever may not decide.
+
+    Raises:
+        PermissionDenied: as Django answers 403.
+    """
+    if not request.user.has_perm(REVIEW):
+        raise PermissionDenied
+
+
+def decide(request: HttpRequest, prediction: Prediction, verb: str) -> Decision:
+    """What the person said of the prediction.
+
+    Raises:
+        InvalidRequest: no such verb or label, or somebody else decided meanwhile.
+    """
+    if verb == "accept":
+        return review.accept(prediction, request.user)
+    if verb == "reject":
+        return review.reject(prediction, request.user)
+    if verb == "correct":
+        given = request.POST.get("label", "").strip()
+        return review.correct(prediction, request.user, review_card.label_named(prediction, given))
+    raise InvalidRequest(_("One can accept, correct or reject, not %(verb)s.") % {"verb": verb})
+
+
+def last_decision(request: HttpRequest) -> Decision | None:
+    """The person's own latest decision that stands."""
+    mine = Decision.objects.filter(user=request.user.pk, verb__in=BY_A_PERSON, undone_at=None)
+    return mine.order_by("-id").first()
+
+
+def in_words(decision: Decision, prediction: Prediction) -> str:
+    """One sentence for the person, such as: Accepted: Red mug is Mugs."""
+    values = {"product": prediction.entry, "label": decision.name or decision.label or prediction.name}
+    if decision.verb == Decision.Verb.ACCEPT:
+        return _("Accepted: %(product)s is %(label)s.") % values
+    if decision.verb == Decision.Verb.CORRECT:
+        return _("Corrected: %(product)s is %(label)s.") % values
+    return _("Rejected: %(product)s is not %(label)s.") % values
