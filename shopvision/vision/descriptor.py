@@ -24,6 +24,7 @@ GRID_CHANNELS = 128  # of a wider network's map so many random mixtures are kept
 GRID_LEVELS = 31  # quantisation steps: heads lose nothing by them
 MAX_BYTES = 4096
 FORMAT = 2  # 1 had no grid
+_HEAD = struct.Struct("<HB?f")  # of a block: length, quantisation steps, signed, scale
 LEVELS = (255, 127, 63, 31, 15)  # quantisation steps, coarser until the row fits
 
 
@@ -142,7 +143,7 @@ def pack(descriptors: Descriptors, row: int) -> bytes:
             scale = max(abs(low), abs(high)) or 1.0
             unit = values / scale
             steps = unit * (levels // 2) + levels // 2 if signed else np.sqrt(unit) * levels
-            head.append(struct.pack("<HB?f", len(values), levels, signed, scale))
+            head.append(_HEAD.pack(len(values), levels, signed, scale))
             body.append(np.rint(steps).astype(np.uint8).tobytes())
         data = b"".join(head) + zlib.compress(b"".join(body), 4)
         if len(data) <= MAX_BYTES:
@@ -154,22 +155,33 @@ def unpack(packed: Sequence[bytes]) -> Descriptors:
     """Blocks of several images, float32 (N, d), from what ``pack`` gave; nothing gives no blocks.
 
     Raises:
-        ValueError: the bytes are of another format.
+        ValueError: the bytes are of another format, or of encoders with blocks of different lengths.
     """
-    rows = [_unpack_one(data) for data in packed]
-    return {name: np.stack([row[name] for row in rows]) for name in BLOCKS} if rows else {}
+    if not packed:
+        return {}
+    heads = np.array([_head(data) for data in packed]).reshape(len(packed), len(BLOCKS), 4)
+    lengths = heads[0, :, 0].astype(int)
+    if (heads[:, :, 0] != lengths).any():
+        raise ValueError("these packed descriptors are of different encoders: their blocks differ in length")
+    after = _HEAD.size * len(BLOCKS) + 2
+    values = np.stack([np.frombuffer(zlib.decompress(data[after:]), np.uint8) for data in packed])
+    out, start = {}, 0
+    for place, (name, length) in enumerate(zip(BLOCKS, lengths, strict=True)):
+        levels, signed, scale = (
+            heads[:, place, column : column + 1].astype(np.float32) for column in (1, 2, 3)
+        )
+        steps = values[:, start : start + length].astype(np.float32)
+        start += length
+        half = levels // 2
+        unit = np.where(signed > 0, (steps - half) / half, (steps / levels) ** 2)
+        out[name] = np.asarray(unit * scale, np.float32)
+    return out
 
 
-def _unpack_one(data: bytes) -> dict[str, np.ndarray]:
+def _head(data: bytes) -> list[float]:
+    """Length, levels, signed and scale of each block, one after the other."""
     version, count = struct.unpack_from("<BB", data)
     if version != FORMAT or count != len(BLOCKS):
         raise ValueError(f"packed descriptor of format {version}; this version reads format {FORMAT}")
-    fields = [struct.unpack_from("<HB?f", data, 2 + 8 * i) for i in range(count)]
-    values = np.frombuffer(zlib.decompress(data[2 + 8 * count :]), np.uint8)
-    out, start = {}, 0
-    for name, (length, levels, signed, scale) in zip(BLOCKS, fields, strict=True):
-        steps = values[start : start + length].astype(np.float32)
-        start += length
-        unit = (steps - levels // 2) / (levels // 2) if signed else (steps / levels) ** 2
-        out[name] = np.asarray(unit * scale, np.float32)
-    return out
+    fields = data[2 : 2 + _HEAD.size * count]
+    return [float(value) for row in _HEAD.iter_unpack(fields) for value in row]
