@@ -24,7 +24,7 @@ GRID_CHANNELS = 128  # of a wider network's map so many random mixtures are kept
 GRID_LEVELS = 31  # quantisation steps: heads lose nothing by them
 MAX_BYTES = 4096
 FORMAT = 2  # 1 had no grid
-_HEAD = struct.Struct("<HB?f")  # of a block: length, quantisation steps, signed, scale
+BLOCK_HEAD = np.dtype([("length", "<u2"), ("levels", "u1"), ("signed", "?"), ("scale", "<f4")])
 LEVELS = (255, 127, 63, 31, 15)  # quantisation steps, coarser until the row fits
 
 
@@ -83,11 +83,28 @@ def _texture(maps: np.ndarray, front: np.ndarray) -> np.ndarray:
 def _grid(maps: np.ndarray) -> np.ndarray:
     """Mean of each channel in each cell, cell by cell in rows, (N, 9 C); C is at most ``GRID_CHANNELS``."""
     n, channels, height, width = maps.shape
-    down, across = _area(height, GRID_SIDE), _area(width, GRID_SIDE)
+    down, across = area(height, GRID_SIDE), area(width, GRID_SIDE)
     cells = (down @ maps @ across.T).transpose(0, 2, 3, 1)
     if channels > GRID_CHANNELS:
         cells = cells @ _mixture(channels)
     return np.asarray(cells.reshape(n, GRID_SIDE**2 * cells.shape[-1]), np.float32)
+
+
+def grid_weights(weights: np.ndarray, channels: int, height: int, width: int) -> np.ndarray:
+    """How ``grid . weights`` comes from the map it was made of: the weight of each of its values.
+
+    Args:
+        weights: of the block's values, (d,).
+        channels, height, width: of the map.
+
+    Returns:
+        float (C, h, w).
+    """
+    cells = weights.reshape(GRID_SIDE, GRID_SIDE, -1)
+    if channels > GRID_CHANNELS:
+        cells = cells @ _mixture(channels).T
+    down, across = area(height, GRID_SIDE), area(width, GRID_SIDE)
+    return np.asarray(down.T @ cells.transpose(2, 0, 1) @ across)
 
 
 @lru_cache(maxsize=4)
@@ -103,11 +120,11 @@ def _pool(front: np.ndarray, height: int, width: int) -> np.ndarray:
     if side % height == 0 and side % width == 0:
         cells = front.reshape(len(front), height, side // height, width, side // width)
         return np.asarray(cells.mean((2, 4)))
-    return np.asarray(_area(side, height) @ front @ _area(side, width).T, np.float32)
+    return np.asarray(area(side, height) @ front @ area(side, width).T, np.float32)
 
 
 @lru_cache(maxsize=8)
-def _area(side: int, cells: int) -> np.ndarray:
+def area(side: int, cells: int) -> np.ndarray:
     """What share of each cell's mean each pixel of a line has, float32 (cells, side); rows sum to 1."""
     edges = np.arange(cells + 1) * side / cells
     pixel = np.arange(side)
@@ -143,7 +160,7 @@ def pack(descriptors: Descriptors, row: int) -> bytes:
             scale = max(abs(low), abs(high)) or 1.0
             unit = values / scale
             steps = unit * (levels // 2) + levels // 2 if signed else np.sqrt(unit) * levels
-            head.append(_HEAD.pack(len(values), levels, signed, scale))
+            head.append(struct.pack("<HB?f", len(values), levels, signed, scale))
             body.append(np.rint(steps).astype(np.uint8).tobytes())
         data = b"".join(head) + zlib.compress(b"".join(body), 4)
         if len(data) <= MAX_BYTES:
@@ -152,36 +169,41 @@ def pack(descriptors: Descriptors, row: int) -> bytes:
 
 
 def unpack(packed: Sequence[bytes]) -> Descriptors:
-    """Blocks of several images, float32 (N, d), from what ``pack`` gave; nothing gives no blocks.
+    """Blocks of several images of one encoder, float32 (N, d), from what ``pack`` gave; nothing gives no blocks.
 
     Raises:
-        ValueError: the bytes are of another format, or of encoders with blocks of different lengths.
+        ValueError: the bytes are of another format, or of encoders with other blocks.
     """
     if not packed:
         return {}
-    heads = np.array([_head(data) for data in packed]).reshape(len(packed), len(BLOCKS), 4)
-    lengths = heads[0, :, 0].astype(int)
-    if (heads[:, :, 0] != lengths).any():
-        raise ValueError("these packed descriptors are of different encoders: their blocks differ in length")
-    after = _HEAD.size * len(BLOCKS) + 2
-    values = np.stack([np.frombuffer(zlib.decompress(data[after:]), np.uint8) for data in packed])
-    out, start = {}, 0
-    for place, (name, length) in enumerate(zip(BLOCKS, lengths, strict=True)):
-        levels, signed, scale = (
-            heads[:, place, column : column + 1].astype(np.float32) for column in (1, 2, 3)
-        )
-        steps = values[:, start : start + length].astype(np.float32)
-        start += length
-        half = levels // 2
-        unit = np.where(signed > 0, (steps - half) / half, (steps / levels) ** 2)
-        out[name] = np.asarray(unit * scale, np.float32)
-    return out
+    for data in packed:
+        if data[0] != FORMAT or data[1] != len(BLOCKS):
+            raise ValueError(f"packed descriptor of format {data[0]}; this version reads format {FORMAT}")
+    start = 2 + len(BLOCKS) * BLOCK_HEAD.itemsize
+    heads = np.frombuffer(b"".join(data[2:start] for data in packed), BLOCK_HEAD).reshape(-1, len(BLOCKS))
+    lengths = heads["length"][0].astype(int)
+    if (heads["length"] != lengths).any():
+        raise ValueError("these descriptors are of encoders with other blocks")
+    body = b"".join(zlib.decompress(data[start:]) for data in packed)
+    values = np.frombuffer(body, np.uint8).reshape(len(packed), -1)
+    edges = np.concatenate([[0], np.cumsum(lengths)])
+    return {
+        name: _unpack_block(values[:, edges[place] : edges[place + 1]], heads[:, place])
+        for place, name in enumerate(BLOCKS)
+    }
 
 
-def _head(data: bytes) -> list[float]:
-    """Length, levels, signed and scale of each block, one after the other."""
-    version, count = struct.unpack_from("<BB", data)
-    if version != FORMAT or count != len(BLOCKS):
-        raise ValueError(f"packed descriptor of format {version}; this version reads format {FORMAT}")
-    fields = data[2 : 2 + _HEAD.size * count]
-    return [float(value) for row in _HEAD.iter_unpack(fields) for value in row]
+def _unpack_block(steps: np.ndarray, head: np.ndarray) -> np.ndarray:
+    """Steps (N, d) -> values, by each row's levels, sign and scale."""
+    levels, scale = head["levels"].astype(np.float32)[:, None], head["scale"][:, None]
+    values = steps.astype(np.float32)
+    signed = head["signed"]
+    if not signed.any():
+        values *= values
+        values *= scale / levels**2
+        return values
+    half = levels // 2
+    values[signed] = (values[signed] - half[signed]) * (scale / half)[signed]
+    plain = ~signed
+    values[plain] = values[plain] ** 2 * (scale / levels**2)[plain]
+    return values
