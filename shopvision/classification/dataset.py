@@ -6,7 +6,7 @@ import hashlib
 import json
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,12 +16,12 @@ from ..catalogue.adapter import catalogue
 from ..catalogue.models import CatalogueEntry, CatalogueImage
 from ..evaluation.label_quality import likely_mislabelled
 from ..exceptions import InvalidRequest
-from ..images.alike import Groups, alike_pairs
 from ..index.models import Descriptor
 from ..types import Category
 from ..vision.base import Descriptors
 from ..vision.descriptor import unpack
-from ..vision.labelled import stratified_folds
+from ..vision.labelled import folds_of
+from .copies import READ_AT_ONCE, SAME_SHAPE, Pair, PhotoRow, find_pairs, grouped
 from .labels import told
 from .models import DatasetSnapshot
 
@@ -29,7 +29,6 @@ FOLDS = 5
 LEAST_PRODUCTS = 2  # groups of products a label needs: one to learn from, one to judge on
 MAX_PHOTOS = 12_000  # learned from at most; their blocks in float32 take 400 MB, and more teach a head little
 SHOWN = 50  # conflicts and likely mislabelled products in a report
-READ_AT_ONCE = 500  # packed descriptors
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +45,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A described photo of an item (its number), with the digest of its bytes and its perceptual hash."""
+    """A described photo of an item, by the item's number."""
 
     image: int
     item: int
-    digest: str
-    look: int | None
 
 
 @dataclass(frozen=True)
@@ -93,15 +90,9 @@ class Dataset:
         return np.array([one.item for one in self.photos], int)
 
     def folds(self, *, seed: int = 0) -> np.ndarray:
-        """The fold of each photo: by group, every label spread evenly."""
+        """The fold of each photo: by group, every label spread evenly; those that heads are judged by."""
         where = self.item_of
-        return stratified_folds(self.targets[where], self.groups[where], self.fold_count, seed=seed)
-
-    @property
-    def fold_count(self) -> int:
-        """``FOLDS``, or as many as the smallest label has groups."""
-        counts = [len(np.unique(self.groups[self.targets == label])) for label in range(len(self.labels))]
-        return max(2, min(FOLDS, *counts))
+        return folds_of(self.targets[where], self.groups[where], FOLDS, seed=seed)
 
     def descriptors(self) -> Descriptors:
         """Blocks of every photo, float32, in their order."""
@@ -126,47 +117,36 @@ def read_dataset(source: str, target: str, backbone_digest: str) -> Dataset:
     adapter.choices(target) if target not in adapter.targets() else None
     photos = _photos(source, backbone_digest)
     entries = dict(
-        CatalogueEntry.objects.filter(source=source, pk__in={entry for _, entry, *_ in photos})
+        CatalogueEntry.objects.filter(source=source, pk__in={row.entry for row in photos})
         .order_by("pk")
         .values_list("object_id", "pk")
     )
     known = dict(told(adapter, target, list(entries)))
-    labelled = {entries[key]: (key, one) for key, one in known.items() if one.label is not None}
-    photos = [row for row in photos if row[1] in labelled]
-    group_of = _groups(photos, sorted(labelled))
-    names = {one.label.id: one.label for _, one in labelled.values() if one.label}
     items = [
-        (Item(entry, key, group_of[entry], 0, one.words, one.decided), one.label.id if one.label else "")
-        for entry, (key, one) in sorted(labelled.items())
+        (Item(entries[key], key, 0, 0, one.words, one.decided), one.label)
+        for key, one in known.items()
+        if one.label is not None
     ]
-    return _assemble(source, target, backbone_digest, items, photos, names)
-
-
-PhotoRow = tuple[int, int, str, str, int | None]
+    names = {label.id: label for _, label in items}
+    chosen = _limited([(one, label.id) for one, label in items], Counter(row.entry for row in photos))
+    keys = [one.entry for one, _ in chosen]
+    there = set(keys)
+    photos = [row for row in photos if row.entry in there]
+    pairs = find_pairs(photos, backbone_digest)
+    group_of = grouped(photos, keys, pairs)
+    chosen = [(replace(one, group=group_of[one.entry]), label) for one, label in chosen]
+    conflicts = _conflicts(source, chosen, pairs, names)
+    return _assemble(source, target, backbone_digest, chosen, photos, names, conflicts)
 
 
 def _photos(source: str, backbone_digest: str) -> list[PhotoRow]:
-    """Described, usable photos: image, entry, the entry's group, digest of the bytes, hash."""
+    """Described, usable photos, in the order of their entries."""
     rows = Descriptor.objects.filter(backbone_digest=backbone_digest, image__entry__source=source)
     usable = rows.exclude(image__state=CatalogueImage.State.REJECTED)
     ordered = usable.order_by("image__entry_id", "image__position", "image_id")
     fields = ("image_id", "image__entry_id", "image__entry__group")
-    return list(ordered.values_list(*fields, "image__content_digest", "image__perceptual_hash"))
-
-
-def _groups(photos: Sequence[PhotoRow], entries: Sequence[int]) -> dict[int, int]:
-    """The group of each entry: variants of one product, and products that share a photo or nearly."""
-    place = {entry: number for number, entry in enumerate(entries)}
-    groups = Groups(len(entries))
-    first: dict[str, int] = {}
-    for _, entry, group, digest, _ in photos:
-        for name in (f"group {group}", f"digest {digest}" if digest else ""):
-            if name:
-                groups.join(first.setdefault(name, place[entry]), place[entry])
-    for a, b in alike_pairs([look for *_, look in photos]):
-        groups.join(place[photos[a][1]], place[photos[b][1]])
-    numbers = groups.numbers()
-    return {entry: int(numbers[number]) for entry, number in place.items()}
+    found = ordered.values_list(*fields, "image__content_digest", "image__perceptual_hash")
+    return [PhotoRow(*row) for row in found]
 
 
 def _assemble(
@@ -176,9 +156,9 @@ def _assemble(
     items: Sequence[tuple[Item, str]],
     photos: Sequence[PhotoRow],
     names: dict[str, Category],
+    conflicts: Sequence[dict[str, Any]],
 ) -> Dataset:
     """Leave out what cannot be learned or judged, and number the rest."""
-    conflicts = _conflicts(source, items, photos, names)
     kept, small = _large_enough(items)
     if len(kept) < 2:
         raise InvalidRequest(
@@ -190,7 +170,6 @@ def _assemble(
     labels = sorted(kept)
     number = {label: place for place, label in enumerate(labels)}
     chosen = [replace(one, label=number[label]) for one, label in items if label in number]
-    chosen = _limited(chosen, Counter(entry for _, entry, *_ in photos))
     place = {one.entry: at for at, one in enumerate(chosen)}
     return Dataset(
         source,
@@ -198,7 +177,7 @@ def _assemble(
         backbone_digest,
         tuple(names[label] for label in labels),
         tuple(chosen),
-        tuple(Photo(i, place[e], digest, look) for i, e, _, digest, look in photos if e in place),
+        tuple(Photo(one.image, place[one.entry]) for one in photos if one.entry in place),
         tuple((names[label], count) for label, count in sorted(small.items())),
         tuple(conflicts),
     )
@@ -220,52 +199,41 @@ def _large_enough(items: Sequence[tuple[Item, str]]) -> tuple[dict[str, int], di
     return kept, {label: count for label, count in counts.items() if label not in kept}
 
 
-def _limited(items: Sequence[Item], photos: Counter[int]) -> list[Item]:
+def _limited(items: Sequence[tuple[Item, str]], photos: Counter[int]) -> list[tuple[Item, str]]:
     """At most ``MAX_PHOTOS``: labels take turns, products that people decided of first, else spread by key."""
-    if sum(photos[one.entry] for one in items) <= MAX_PHOTOS:
-        return list(items)
-    queues: dict[int, list[Item]] = defaultdict(list)
-    for one in sorted(items, key=lambda one: (not one.decided, hashlib.sha256(one.key.encode()).digest())):
-        queues[one.label].append(one)
-    taken: list[Item] = []
+    if sum(photos[one.entry] for one, _ in items) <= MAX_PHOTOS:
+        return sorted(items, key=lambda pair: pair[0].entry)
+    queues: dict[str, list[Item]] = defaultdict(list)
+    for one, label in sorted(items, key=lambda pair: (not pair[0].decided, _spread(pair[0].key))):
+        queues[label].append(one)
+    taken: list[tuple[Item, str]] = []
     room = MAX_PHOTOS
     for turn in range(max(map(len, queues.values()))):
-        for queue in queues.values():
+        for label, queue in queues.items():
             if turn < len(queue) and (room > 0 or turn < LEAST_PRODUCTS):
-                taken.append(queue[turn])
+                taken.append((queue[turn], label))
                 room -= photos[queue[turn].entry]
-    return sorted(taken, key=lambda one: one.entry)
+    return sorted(taken, key=lambda pair: pair[0].entry)
+
+
+def _spread(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
 
 
 def _conflicts(
-    source: str, items: Sequence[tuple[Item, str]], photos: Sequence[PhotoRow], names: dict[str, Category]
+    source: str, items: Sequence[tuple[Item, str]], pairs: Sequence[Pair], names: dict[str, Category]
 ) -> list[dict[str, Any]]:
     """Products with the same photo and different labels: at least one of the labels is wrong."""
-    of = {one.entry: (one, label) for one, label in items}
-    found: dict[tuple[int, int], str] = {}
-    for why, pairs in (("same file", _same_file(photos)), ("same picture", _same_picture(photos))):
-        for one, other in pairs:
-            if of[one][1] != of[other][1]:
-                found.setdefault((min(one, other), max(one, other)), why)
+    of = {one.entry: (one.key, label) for one, label in items}
     return [
         {
-            "products": [f"{source}:{of[entry][0].key}" for entry in pair],
-            "labels": [names[of[entry][1]].name for entry in pair],
-            "why": why,
+            "products": [f"{source}:{of[entry][0]}" for entry in (pair.first, pair.second)],
+            "labels": [names[of[entry][1]].name for entry in (pair.first, pair.second)],
+            "why": pair.why,
         }
-        for pair, why in list(found.items())[:SHOWN]
-    ]
-
-
-def _same_file(photos: Sequence[PhotoRow]) -> Iterator[tuple[int, int]]:
-    first: dict[str, int] = {}
-    for _, entry, _, digest, _ in photos:
-        if digest and first.setdefault(digest, entry) != entry:
-            yield first[digest], entry
-
-
-def _same_picture(photos: Sequence[PhotoRow]) -> Iterator[tuple[int, int]]:
-    yield from ((photos[a][1], photos[b][1]) for a, b in alike_pairs([look for *_, look in photos]))
+        for pair in pairs
+        if pair.why != SAME_SHAPE and of[pair.first][1] != of[pair.second][1]
+    ][:SHOWN]
 
 
 def read_descriptors(backbone_digest: str, images: Iterable[int]) -> Descriptors:

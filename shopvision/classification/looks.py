@@ -60,7 +60,7 @@ def opinion(
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     for rows, examples in _examples(classifier, backbone_digest, place, words, shop):
         with telemetry.timed("classify_predict"):
-            parts.append((rows, classifier.probabilities(examples), classifier.known(examples)))
+            parts.append((rows, *classifier.judge(examples)))
     rows = np.concatenate([part[0] for part in parts]) if parts else np.empty(0, int)
     count = len(entries)
     if not parts:

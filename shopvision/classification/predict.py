@@ -264,8 +264,8 @@ def predict_photo(data: bytes, source: str, target: str) -> PhotoAnswer:
     release = open_live(source, target)
     image = decode(data, limits())
     examples = _examples_of(image, release)
-    probabilities = release.classifier.probabilities(examples)[0]
-    known = float(release.classifier.known(examples)[0])
+    chances, doubts = release.classifier.judge(examples)
+    probabilities, known = chances[0], float(doubts[0])
     order = np.argsort(-probabilities, kind="stable")[:TOP]
     labels, names = release.classifier.labels, release.names
     top = tuple(

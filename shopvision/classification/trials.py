@@ -22,7 +22,7 @@ from ..indexing.photos import read
 from ..vision.classifier import Classifier, Examples
 from ..vision.fit import fit_head
 from ..vision.labelled import LabelledSet, stratified_folds
-from .dataset import Dataset
+from .dataset import FOLDS, Dataset
 from .labels import batches
 from .measures import by_item
 
@@ -80,7 +80,7 @@ def learned_from(dataset: Dataset) -> LabelledSet:
 def head_trial(dataset: Dataset, learned: LabelledSet, kind: str, seed: int) -> Trial:
     """Train a head on stored descriptors, and words; cross-validated by group."""
     with telemetry.timed(f"train_{kind}"):
-        classifier, report = fit_head(learned, kind=kind, folds=dataset.fold_count, seed=seed)
+        classifier, report = fit_head(learned, kind=kind, folds=FOLDS, seed=seed)
     count = len(dataset.items)
     return Trial(
         kind,
@@ -187,7 +187,7 @@ def learning_curve(dataset: Dataset, learned: LabelledSet, best: Trial, seed: in
     for share in SHARES:
         rows = np.flatnonzero(share_of < share / SHARES[0])
         try:
-            _, report = fit_head(learned.take(rows), kind=kind, folds=dataset.fold_count, seed=seed)
+            _, report = fit_head(learned.take(rows), kind=kind, folds=FOLDS, seed=seed)
         except ValueError:  # too few of some label in so small a part
             continue
         numbers, place = np.unique(dataset.item_of[rows], return_inverse=True)

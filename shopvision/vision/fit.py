@@ -11,7 +11,7 @@ import numpy as np
 
 from .candidates import Candidate, Single, fuse_best, photo_side, text_side
 from .classifier import Classifier, softmax
-from .labelled import LabelledSet, stratified_folds
+from .labelled import LabelledSet, folds_of
 from .open_set import fit_open_set
 from .voices import cross_validate
 
@@ -54,7 +54,7 @@ def fit_head(
         training: with descriptors, texts or both.
         kind: one of ``KINDS``, or ``auto``: the one with the least log-loss out of fold among those that the
             examples allow. Where labels have a few photos each that is mostly ``prototypes``.
-        folds: of the cross-validation; fewer where the smallest label has fewer products.
+        folds: of the cross-validation; fewer where a label would be missing from one.
         seed: of the folds.
         balance: 0 weighs examples alike, 1 labels alike; between, labels weigh by a root of their numbers.
 
@@ -64,7 +64,8 @@ def fit_head(
     """
     start = time.perf_counter()
     wanted = _possible(training, kind)
-    fold_of = stratified_folds(training.targets, training.groups, _usable(training, folds), seed=seed)
+    _check(training)
+    fold_of = folds_of(training.targets, training.groups, folds, seed=seed)
     tried = _try_all(training, wanted, fold_of, balance)
     best = min((tried[one] for one in wanted), key=lambda one: one.loss)
     looks, heard = best.looks()
@@ -129,13 +130,11 @@ def _possible(training: LabelledSet, kind: str) -> list[str]:
     return [kind]
 
 
-def _usable(training: LabelledSet, folds: int) -> int:
-    """Folds that leave every label a product to train on."""
+def _check(training: LabelledSet) -> None:
+    """Refuse what no fold could be made of."""
     if len(training.labels) < 2:
         raise ValueError(f"a head tells two labels or more apart, not {len(training.labels)}")
     for number, name in enumerate(training.labels):
         products = len(np.unique(training.groups[training.targets == number]))
         if products < 2:
             raise ValueError(f"label {name!r} has {products} labelled products; two are needed")
-        folds = min(folds, products)
-    return max(2, folds)

@@ -66,6 +66,23 @@ def stratified_folds(targets: np.ndarray, groups: np.ndarray, folds: int, *, see
     return np.asarray(fold_of[place])
 
 
+def folds_of(targets: np.ndarray, groups: np.ndarray, folds: int, *, seed: int = 0) -> np.ndarray:
+    """``stratified_folds``, as many as leave every label something to learn from in each.
+
+    A label with two products is judged in two of five folds; so one small label does not cost the others
+    their training data.
+
+    Raises:
+        ValueError: not even two folds do: a label has one product, or only products with other labels too.
+    """
+    labels = len(np.unique(targets))
+    for count in range(max(2, folds), 1, -1):
+        found = stratified_folds(targets, groups, count, seed=seed)
+        if all(len(np.unique(targets[inside])) == labels for inside, _ in splits(found)):
+            return found
+    raise ValueError("a label has fewer than two products of its own; two are needed")
+
+
 def splits(folds: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Row numbers to train on and to judge on, fold by fold."""
     for fold in np.unique(folds):

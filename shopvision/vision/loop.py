@@ -170,7 +170,7 @@ class Fit:
         return Fitted(self._history, self._best_epoch, *self.judge(self.network, self.task.held))
 
     def judge(self, network: ClassifierNetwork, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What the network says of photos and their mirror images, as ``FineTuned.judge`` does.
+        """What the network says of photos and their mirror images, as ``FineTuned.views`` does.
 
         Returns:
             log of the mean probability, float32 (N, L), and the mean pooled last map, (N, C).

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import io
 from collections import defaultdict
 from typing import Any
 
 import numpy as np
 import pytest
 from django.core.files.base import ContentFile
+from PIL import Image
 
 from demo_shop.models import Product, ProductPhoto
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage
@@ -84,11 +86,11 @@ def test_folds_tear_apart_no_product_no_group_and_no_near_copy(live_release: Liv
     with made[4].image.open() as file:
         copied.image.save("copy.png", ContentFile(file.read()))
     like = make_product("red", 501)
+    like.image.save("like.jpg", recompressed(made[5]))
+    recoloured = make_product("blue", 5)  # the same patches as the sixth red thing
+    strangers = [str(one.pk) for one in (made[7], made[8])]
     drain_outbox()
-    hashes = CatalogueImage.objects.filter(entry__object_id=str(made[5].pk), position=0)
-    CatalogueImage.objects.filter(entry__object_id=str(like.pk)).update(
-        perceptual_hash=(hashes.get().perceptual_hash or 0) ^ 0b11
-    )
+    CatalogueImage.objects.filter(entry__object_id__in=strangers).update(perceptual_hash=0x0F0F0F0F0F0F0F0F)
     for seed in range(5):
         dataset = read()
         folds: dict[str, set[int]] = defaultdict(set)
@@ -98,8 +100,19 @@ def test_folds_tear_apart_no_product_no_group_and_no_near_copy(live_release: Liv
         assert len(set.union(*(folds[key] for key in variants))) == 1
         assert folds[str(made[4].pk)] == folds[str(copied.pk)]
         assert folds[str(made[5].pk)] == folds[str(like.pk)]
-        assert len(set.union(*folds.values())) == dataset.fold_count
+        assert folds[str(made[5].pk)] == folds[str(recoloured.pk)]
+        assert len(set.union(*folds.values())) == 5
+    groups = {one.key: one.group for one in dataset.items}
+    assert len({groups[key] for key in strangers}) == 2  # a like hash alone joins nothing
     assert ProductPhoto.objects.count() == 36
+
+
+def recompressed(product: Product) -> ContentFile[bytes]:
+    """Its photo, smaller and as a JPEG."""
+    out = io.BytesIO()
+    with product.image.open() as file:
+        Image.open(file).convert("RGB").resize((96, 96)).save(out, "JPEG", quality=60)
+    return ContentFile(out.getvalue())
 
 
 def test_a_label_with_one_product_is_left_out_and_said(labelled: list[Product]) -> None:

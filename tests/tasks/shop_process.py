@@ -68,13 +68,13 @@ def bulk(number: int) -> dict[str, Any]:
 
 
 def labels(number: int) -> dict[str, Any]:
-    """Put so many indexed products on two shelves, by turns, with descriptors of their own; train on them."""
+    """Index so many products, put a quarter of them on the shelf of their shape, and train on these."""
     bulk(number)
     job = jobs.start("index_all", wake=False)
     jobs.run(job)
-    shelves = [Category.objects.create(name=name, slug=name) for name in ("left", "right")]
+    shelves = [Category.objects.create(name=name, slug=name) for name in ("boxes", "discs", "tents")]
     for place, product in enumerate(Product.objects.order_by("pk")[: number // 4]):
-        Product.objects.filter(pk=product.pk).update(category=shelves[place % 2])
+        Product.objects.filter(pk=product.pk).update(category=shelves[place % 3])
     row = train("demo_shop.product", "category", kind="prototypes", force=True)
     row.metrics["thresholds"] = {"0.05": {"threshold": 0.0}}
     row.save()
