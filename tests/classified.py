@@ -19,12 +19,12 @@ LABELLED, UNLABELLED = 30, 6
 
 
 def classified_shop() -> list[Any]:
-    """Thirty products on three shelves by their shape, and six on none; a classifier is live."""
+    """Thirty products on three shelves by their shape, and six on none; a classifier that can be explained is live."""
     shelves = [CategoryFactory(name=name, slug=name.lower()) for name in ("Boxes", "Rounds", "Tents")]
     products = [DemoProductFactory(seed=n, category=shelves[n % 3]) for n in range(LABELLED)]
     products += [DemoProductFactory(seed=n, category=None) for n in range(LABELLED, LABELLED + UNLABELLED)]
     drain_outbox()
-    row = training.train(SOURCE, "category")
+    row = training.train(SOURCE, "category", kind="linear")
     if release.live(SOURCE, "category") is None:
         release.promote(row)
     return products
