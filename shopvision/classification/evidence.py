@@ -20,9 +20,8 @@ from ..indexing.sample import read_photo
 from ..types import Filter
 from ..vision.base import MapEncoder
 from ..vision.classifier import Classifier
-from ..vision.explain import Evidence, head_evidence, network_evidence, over_photo
+from ..vision.explain import Evidence, evidence, over_photo
 from ..vision.finetuned import FineTuned
-from ..vision.heads import LinearHead
 from .labels import told
 from .models import ClassifierRelease, Prediction
 from .release import open_release
@@ -116,9 +115,9 @@ def _draw(prediction: Prediction, row: ClassifierRelease) -> bytes:
     labels: Sequence[str] = release.classifier.labels
     if prediction.label not in labels:
         raise InvalidRequest(f"the classifier knows no label {prediction.label!r}", code="no_map")
-    evidence, fit = _evidence(release.classifier, image, labels.index(prediction.label))
+    found, fit = _evidence(release.classifier, image, labels.index(prediction.label))
     image.thumbnail((MAP_SIDE, MAP_SIDE))
-    heat = np.clip(over_photo(evidence.heat(), image.size, fit), 0, 1)
+    heat = np.clip(over_photo(found.heat(), image.size, fit), 0, 1)
     pixels = np.empty((*heat.shape, 4), np.uint8)
     pixels[..., :3] = HOT
     pixels[..., 3] = np.rint(heat * OPAQUE)
@@ -139,9 +138,10 @@ def _first_photo(prediction: Prediction) -> Image.Image:
 
 def _evidence(classifier: Classifier, image: Image.Image, label: int) -> tuple[Evidence, str]:
     """The evidence, and how the square it lies on was fitted to the photo."""
-    if isinstance(classifier, FineTuned) and classifier.head is not None:
-        return network_evidence(classifier, image, label), classifier.preprocess.fit
-    encoder = encoders.live().encoder
-    if isinstance(classifier, LinearHead) and isinstance(encoder, MapEncoder):
-        return head_evidence(classifier, encoder, image, label), encoder.spec.preprocess.fit
-    raise InvalidRequest(f"a {classifier.kind!r} classifier has no map of its reasons", code="no_map")
+    encoder = encoders.live().encoder if "descriptors" in classifier.needs else None
+    found = evidence(classifier, encoder if isinstance(encoder, MapEncoder) else None, image, label)
+    if found is None:
+        raise InvalidRequest(f"a {classifier.kind!r} classifier has no map of its reasons", code="no_map")
+    if isinstance(classifier, FineTuned):
+        return found, classifier.preprocess.fit
+    return found, encoder.spec.preprocess.fit if encoder is not None else "letterbox"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -15,38 +14,17 @@ from .. import telemetry
 from ..evaluation.retrieval import auroc
 from ..exceptions import InvalidRequest
 from ..indexing import releases as encoders
-from ..vision.classifier import Classifier, Examples
-from ..vision.fit import Report, fit_head
-from ..vision.labelled import LabelledSet
 from .dataset import Dataset, quality, read_dataset, snapshot
 from .gate import gate
 from .held_out import pack_answers
-from .measures import brief, by_item, measure
+from .measures import brief, measure
 from .models import ClassifierRelease, DatasetSnapshot
 from .release import live, promote, store
+from .trials import HEADS, Trial, head_trial, learned_from, learning_curve, network_trials
 
-PACKAGES = ("shopvision", "numpy", "onnxruntime")
-KINDS = ("prototypes", "linear")
+PACKAGES = ("shopvision", "numpy", "onnxruntime", "torch", "torchvision", "timm")
+KINDS = (*HEADS, "finetuned")
 State = ClassifierRelease.State
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One kind of classifier, trained, with what it said of products it had not seen.
-
-    Args:
-        classifier: trained on everything.
-        probabilities: of each product's labels, out of fold, (N, C).
-        known: probability that it is any of the labels, (N,).
-        left_out: the same for things whose label it had never heard of.
-        report: how it was made.
-    """
-
-    classifier: Classifier
-    probabilities: np.ndarray
-    known: np.ndarray
-    left_out: np.ndarray
-    report: Report
 
 
 def train(
@@ -65,14 +43,14 @@ def train(
 
     Args:
         source, target: which catalogue, and what to recognise.
-        kind: ``auto`` (the best of those without torch), or one of ``classifier.KINDS``.
+        kind: ``auto`` (the best head, without torch), one of ``HEADS``, or ``finetuned``.
         seed: of folds and training.
         user: who asked for it.
         progress: told what is being done.
         force: go live even if the gate says no; the reason is kept.
 
     Raises:
-        InvalidRequest: no such target, an unknown kind, or too few labels.
+        InvalidRequest: no such target, an unknown kind, too few labels, or torch is missing.
         TemporaryFailure: nothing is indexed yet.
     """
     steps = training(source, target, kind=kind, seed=seed, user=user, force=force)
@@ -93,74 +71,63 @@ def training(
     yield f"reading the labels of {target} of {source}"
     dataset = read_dataset(source, target, encoders.live().row.backbone_digest)
     kept = snapshot(dataset, seed=seed)
-    learned = _learned_from(dataset)
+    learned = learned_from(dataset)
     trials: list[Trial] = []
-    for one in KINDS if kind == "auto" else (kind,):
+    for one in _heads(kind, learned.examples.texts is not None):
         yield f"training {one} on {len(dataset.photos)} photos of {len(dataset.items)} products"
-        trials.append(_try(dataset, learned, one, seed))
-    best = min(trials, key=lambda trial: log_loss(trial.probabilities, dataset.targets))
+        trials.append(head_trial(dataset, learned, one, seed))
+    if kind == "finetuned":
+        trials += yield from network_trials(dataset, seed, f"{kept.digest[:16]}-{seed}")
+    allowed = [trial for trial in trials if kind in ("auto", trial.kind)]
+    best = min(allowed, key=lambda trial: trial.loss(dataset.targets))
     yield "measuring"
-    metrics = _metrics(dataset, trials, best)
+    metrics = {**_metrics(dataset, trials, best, seed), **learning_curve(dataset, learned, best, seed)}
     row = _release(dataset, kept, best, metrics, seed=seed, user=user)
-    report = quality(dataset, best.probabilities)
-    DatasetSnapshot.objects.filter(pk=kept.pk).update(report=report)
+    if len(best.rows) == len(dataset.items):
+        DatasetSnapshot.objects.filter(pk=kept.pk).update(report=quality(dataset, best.probabilities))
     yield "comparing it with the live one"
     return _decide(row, dataset, user, force=force)
 
 
-def _learned_from(dataset: Dataset) -> LabelledSet:
-    where = dataset.item_of
-    words = [dataset.items[item].words for item in where]
-    return LabelledSet(
-        Examples(dataset.descriptors(), words),
-        tuple(one.id for one in dataset.labels),
-        dataset.targets[where],
-        dataset.groups[where],
-    )
+def _heads(kind: str, texts: bool) -> tuple[str, ...]:
+    """Heads to train: all that the data allow, one, or, beside a network, the one to compare it with.
+
+    Raises:
+        InvalidRequest: a head that reads words is asked for, and no product has any.
+    """
+    if kind == "auto":
+        return HEADS if texts else tuple(one for one in HEADS if one != "fused")
+    if kind == "fused" and not texts:
+        raise InvalidRequest("no product has a title or description that a fused classifier could read")
+    return (kind,) if kind in HEADS else ("linear",)
 
 
-def _try(dataset: Dataset, learned: LabelledSet, kind: str, seed: int) -> Trial:
-    with telemetry.timed(f"train_{kind}"):
-        classifier, report = fit_head(learned, kind=kind, folds=dataset.fold_count, seed=seed)
-    count, where = len(dataset.items), dataset.item_of
-    return Trial(
-        classifier,
-        by_item(report.probabilities, where, count),
-        by_item(report.known, where, count),
-        report.left_out,
-        report,
-    )
-
-
-def log_loss(probabilities: np.ndarray, targets: np.ndarray) -> float:
-    """``-mean log p(label)``, of products; what models are chosen by."""
-    own = probabilities[np.arange(len(targets)), targets]
-    return float(-np.log(np.maximum(own, 1e-9)).mean())
-
-
-def _metrics(dataset: Dataset, trials: list[Trial], best: Trial) -> dict[str, Any]:
-    targets, groups = dataset.targets, dataset.groups
-    fold_of = np.zeros(len(targets), int)
-    fold_of[dataset.item_of] = dataset.folds()
+def _metrics(dataset: Dataset, trials: list[Trial], best: Trial, seed: int) -> dict[str, Any]:
+    """Everything the admin and the API show of a release."""
+    targets, groups = dataset.targets[best.rows], dataset.groups[best.rows]
+    fold_of = np.zeros(len(dataset.items), int)
+    fold_of[dataset.item_of] = dataset.folds(seed=seed)
     right = best.probabilities.argmax(axis=1) == targets
+    folds = fold_of[best.rows]
+    modalities = next((one.modalities for one in trials if len(one.modalities) > 1), best.modalities)
     return {
-        **measure(best.probabilities, targets, groups, best.known, best.left_out),
-        "folds": [round(float(right[fold_of == fold].mean()), 4) for fold in np.unique(fold_of)],
-        "models": {
-            trial.report.kind: {
-                **brief(trial.probabilities, targets),
-                "open_set_auroc": _finite(auroc(list(trial.known), list(trial.left_out))),
-                "seconds": trial.report.seconds,
-                "chosen": dict(trial.report.chosen),
-            }
-            for trial in trials
-        },
-        "seconds": round(sum(trial.report.seconds for trial in trials), 2),
+        **measure(best.probabilities, targets, groups, best.known, best.unknown),
+        "folds": [round(float(right[folds == fold].mean()), 4) for fold in np.unique(folds)],
+        "models": {trial.kind: _model(dataset, trial) for trial in trials},
+        "modalities": {name: {"accuracy": share} for name, share in modalities.items()},
+        "seconds": round(sum(trial.seconds for trial in trials), 2),
     }
 
 
-def _finite(value: float) -> float | None:
-    return round(value, 4) if np.isfinite(value) else None
+def _model(dataset: Dataset, trial: Trial) -> dict[str, Any]:
+    doubt = auroc(list(trial.known), list(trial.unknown))
+    return {
+        **brief(trial.probabilities, dataset.targets[trial.rows]),
+        "open_set_auroc": round(doubt, 4) if np.isfinite(doubt) else None,
+        "products": len(trial.rows),
+        "seconds": round(trial.seconds, 2),
+        "chosen": dict(trial.chosen),
+    }
 
 
 def _release(
@@ -168,10 +135,11 @@ def _release(
 ) -> ClassifierRelease:
     """Its row and its file; the live one if it is the same to the byte."""
     artefact, digest = store(best.classifier.to_bytes())
+    backbone = dataset.backbone_digest if "descriptors" in best.classifier.needs else ""
     now = live(dataset.source, dataset.target)
-    if now is not None and now.digest == digest and now.snapshot_id == kept.pk:
+    if now is not None and (now.digest, now.snapshot_id, now.backbone_digest) == (digest, kept.pk, backbone):
         return ClassifierRelease.objects.get(pk=now.pk)
-    needs = best.classifier.needs
+    keys = [dataset.items[row].key for row in best.rows]
     return ClassifierRelease.objects.create(
         source=dataset.source,
         target=dataset.target,
@@ -180,16 +148,25 @@ def _release(
         snapshot=kept,
         artefact=artefact,
         digest=digest,
-        backbone_digest=dataset.backbone_digest if "descriptors" in needs else "",
+        backbone_digest=backbone,
         labels=[{"id": one.id, "name": one.name} for one in dataset.labels],
         seed=seed,
-        versions={"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        versions=_versions(),
         metrics=metrics,
-        held_out=pack_answers(
-            [one.key for one in dataset.items], [one.id for one in dataset.labels], best.probabilities
-        ),
+        held_out=pack_answers(keys, [one.id for one in dataset.labels], best.probabilities),
         created_by=user if getattr(user, "is_authenticated", False) else None,
     )
+
+
+def _versions() -> dict[str, str]:
+    """Of python and the packages that are installed."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
 def _decide(row: ClassifierRelease, dataset: Dataset, user: Any, *, force: bool) -> ClassifierRelease:

@@ -89,7 +89,7 @@ def read_products(folder: Path) -> list[Row]:
         InvalidRequest: there is none, or a row lacks what it must have.
     """
     found = []
-    for line, row in enumerate(_csv(folder / "products.csv"), start=2):
+    for line, row in enumerate(read_csv(folder / "products.csv"), start=2):
         if not row.get("sku"):
             raise InvalidRequest(f"{folder / 'products.csv'}, line {line}: no sku")
         names = [row.get("image", ""), *row.get("photos", "").split("|")]
@@ -109,7 +109,7 @@ def read_products(folder: Path) -> list[Row]:
 
 def read_queries(folder: Path) -> list[Query]:
     """queries.csv of a catalogue folder; queries whose photo is missing are left out."""
-    rows = _csv(folder / "queries.csv")
+    rows = read_csv(folder / "queries.csv")
     return [
         Query(row["image"], frozenset(filter(None, row.get("relevant_sku", "").split("|"))))
         for row in rows
@@ -117,7 +117,12 @@ def read_queries(folder: Path) -> list[Query]:
     ]
 
 
-def _csv(path: Path) -> list[dict[str, str]]:
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file with a header, values stripped.
+
+    Raises:
+        InvalidRequest: it cannot be read.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             return [{k: (v or "").strip() for k, v in row.items() if k} for row in csv.DictReader(file)]

@@ -11,10 +11,11 @@ from PIL import Image
 
 from ..images.preprocess import PreprocessSpec, normalise, squares
 from .base import Descriptors, MapEncoder
-from .classifier import softmax
+from .classifier import Classifier, Examples, softmax
 from .descriptor import area, describe_maps, grid_weights
 from .finetuned import FineTuned
-from .heads import LinearHead
+from .fusion import FusedHead
+from .heads import LinearHead, Prototypes
 from .projection import EPSILON, unit
 
 POOLED = {"c5": 5 / 7, "c3": 3 / 7}
@@ -47,6 +48,25 @@ class Evidence:
         return np.asarray(positive / max(float(positive.max()), EPSILON), np.float32)
 
 
+def evidence(
+    classifier: Classifier, encoder: MapEncoder | None, image: Image.Image, label: int
+) -> Evidence | None:
+    """Where on the photo the reasons for a label lie; None for a classifier whose reasons have no exact map.
+
+    Args:
+        classifier: of any kind; of one that also reads texts, the photo's part is shown.
+        encoder: that of the descriptors a head was trained on; None where there is only a network.
+        image: upright RGB.
+        label: number of the label among the classifier's.
+    """
+    if isinstance(classifier, FineTuned):
+        return None if classifier.head is None else network_evidence(classifier, image, label)
+    head = classifier.photo if isinstance(classifier, FusedHead) else classifier
+    if isinstance(head, LinearHead | Prototypes) and encoder is not None:
+        return head_evidence(head, encoder, image, label)
+    return None
+
+
 def network_evidence(classifier: FineTuned, image: Image.Image, label: int) -> Evidence:
     """The class activation map of a fine-tuned network, exact, without torch.
 
@@ -66,20 +86,21 @@ def network_evidence(classifier: FineTuned, image: Image.Image, label: int) -> E
     return Evidence(np.asarray(cells * classifier.calibration.scale / cells.size, np.float32), 1.0)
 
 
-def head_evidence(head: LinearHead, encoder: MapEncoder, image: Image.Image, label: int) -> Evidence:
-    """The class activation map of a linear head on descriptors, exact for the blocks that are means of maps.
+def head_evidence(
+    head: LinearHead | Prototypes, encoder: MapEncoder, image: Image.Image, label: int
+) -> Evidence:
+    """The class activation map of a head on descriptors, exact for the blocks that are means of maps.
 
     Every block's part of the log-odds is measured against a blank photo's, so that what all photos share
-    does not count; the cells add up to the parts of ``POOLED`` and ``grid``.
+    does not count; the cells add up to the parts of ``POOLED`` and ``grid``. The cosines of prototypes are
+    linear once the length of the photo's row is known.
     """
     spec = encoder.spec.preprocess
     pixels = squares([image, Image.new("RGB", image.size, (255, 255, 255))], spec)
     maps = encoder.maps(normalise(pixels, spec))
     blocks = describe_maps(maps, pixels)
-    logits = head.logits.rows(blocks)[0] * head.scale
-    weights = {
-        name: _against_others(matrix, logits, label) * head.scale for name, matrix in head.logits.maps.items()
-    }
+    matrices, logits = _linear(head, blocks)
+    weights = {name: _against_others(matrix, logits, label) for name, matrix in matrices.items()}
     shape = maps["t10"].shape[2:]
     values = np.zeros(shape)
     for name, share in POOLED.items():
@@ -91,6 +112,17 @@ def head_evidence(head: LinearHead, encoder: MapEncoder, image: Image.Image, lab
     shown = sum(abs(part) for name, part in parts.items() if name in {*POOLED, "grid"})
     share = shown / max(sum(abs(part) for part in parts.values()), EPSILON)
     return Evidence(np.asarray(values, np.float32), float(share))
+
+
+def _linear(head: LinearHead | Prototypes, blocks: Descriptors) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """By block, the matrix (d, L) that gives the photo's (row 0) scores but for a constant; and the scores."""
+    by_logits, by_cosines = head.scales if isinstance(head, LinearHead) else (0.0, head.scale)
+    space, centres = head.landmarks.space, head.landmarks.centres
+    length = max(float(np.linalg.norm(space.rows(blocks)[0])), EPSILON)
+    matrices = {name: matrix @ centres.T * (by_cosines / length) for name, matrix in space.maps.items()}
+    for name, matrix in head.logits.maps.items() if isinstance(head, LinearHead) else ():
+        matrices[name] = matrices.get(name, 0.0) + matrix * by_logits
+    return matrices, head.scores(Examples(blocks))[0]
 
 
 def _against_others(weights: np.ndarray, logits: np.ndarray, label: int) -> np.ndarray:

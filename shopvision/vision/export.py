@@ -154,16 +154,15 @@ def classifier_to_onnx(network: nn.Module, size: int, name: str) -> bytes:
     return graph
 
 
-def frozen_part(network: Any, size: int, photos: int) -> Trunk:
-    """The trunk of a ``ClassifierNetwork``; in ONNX Runtime, which takes half the time, where that is worth it.
+def frozen_part(trunk: nn.Module, size: int, photos: int) -> Trunk:
+    """The trunk of a ``ClassifierNetwork`` as a function; in ONNX Runtime, at half the time, where that pays.
 
     Args:
-        network: on its device; only on the CPU is anything gained.
+        trunk: on its device; only on the CPU is anything gained.
         size: side of the square.
         photos: that will pass it; making the graph costs as much as some hundred of them.
     """
-    trunk = network.trunk
-    if photos < WORTH_A_GRAPH or isinstance(trunk, nn.Identity) or next(trunk.parameters()).is_cuda:
+    if photos < WORTH_A_GRAPH or next(trunk.parameters()).is_cuda:
         return cast(Trunk, trunk)
     single = _Single(trunk).eval()
     example = _example(size)

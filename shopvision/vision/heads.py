@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -37,8 +38,8 @@ class BlockMap:
             raise ValueError(f"the descriptors lack {', '.join(missing)}; they are of another encoder")
         count = len(next(iter(descriptors.values()))) if descriptors else 0
         out = np.repeat(-self.offset[None], count, axis=0)
-        for name, matrix in self.maps.items() if count else ():
-            out += unit(descriptors[name]) @ matrix
+        for name in sorted(self.maps) if count else ():  # in one order, so that sums round alike
+            out += unit(descriptors[name]) @ self.maps[name]
         return out
 
     def tensors(self, prefix: str) -> dict[str, np.ndarray]:
@@ -89,7 +90,37 @@ class Landmarks:
         return cls(BlockMap.from_tensors("space", tensors), tensors["centres"])
 
 
-class Prototypes(Classifier):
+class Head(Classifier):
+    """A classifier made of scores and of how near each label's centre is."""
+
+    scale: float
+    open_set: OpenSet
+    recipe: dict[str, Any]
+
+    @abstractmethod
+    def scores(self, examples: Examples) -> np.ndarray:
+        """Calibrated logits, float32 (N, C): their softmax is the probabilities."""
+
+    @abstractmethod
+    def nearness(self, examples: Examples) -> np.ndarray:
+        """Cosine to each label's centre, float32 (N, C)."""
+
+    def probabilities(self, examples: Examples) -> np.ndarray:
+        """Softmax of the scores."""
+        self.check(examples)
+        return softmax(self.scores(examples)).astype(np.float32)
+
+    def known(self, examples: Examples) -> np.ndarray:
+        """From the scores, and how near the nearest centre is."""
+        self.check(examples)
+        return self.open_set.known(self.scores(examples), self.nearness(examples))
+
+    def record(self) -> dict[str, Any]:
+        """The scalars, for ``parts``."""
+        return {"scale": self.scale, "open_set": self.open_set.as_dict(), "recipe": self.recipe}
+
+
+class Prototypes(Head):
     """The nearest label's centre, as a probability; works from one photo a label.
 
     Args:
@@ -117,42 +148,34 @@ class Prototypes(Classifier):
         self.open_set = open_set
         self.recipe = dict(recipe or {})
 
-    def probabilities(self, examples: Examples) -> np.ndarray:
-        """Softmax of the scaled cosines."""
-        self.check(examples)
-        nearness = self.landmarks.nearness(examples.descriptors or {})
-        return softmax(nearness * self.scale).astype(np.float32)
+    def scores(self, examples: Examples) -> np.ndarray:
+        """Scaled cosines to the centres."""
+        return self.nearness(examples) * np.float32(self.scale)
 
-    def known(self, examples: Examples) -> np.ndarray:
-        """From how near the nearest centre is, and how far it leads."""
-        self.check(examples)
-        nearness = self.landmarks.nearness(examples.descriptors or {})
-        return self.open_set.known(nearness * self.scale, nearness)
+    def nearness(self, examples: Examples) -> np.ndarray:
+        """Cosines to the centres."""
+        return self.landmarks.nearness(examples.descriptors or {})
 
     def parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """The centres and their space."""
-        record = {"scale": self.scale, "open_set": self.open_set.as_dict(), "recipe": self.recipe}
-        return record, self.landmarks.tensors()
+        return self.record(), self.landmarks.tensors()
 
     @classmethod
     def from_parts(cls, record: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Self:
         """Read what ``parts`` gave."""
+        open_set = OpenSet.from_dict(record["open_set"])
         return cls(
-            record["labels"],
-            Landmarks.from_tensors(tensors),
-            record["scale"],
-            OpenSet.from_dict(record["open_set"]),
-            record["recipe"],
+            record["labels"], Landmarks.from_tensors(tensors), record["scale"], open_set, record["recipe"]
         )
 
 
-class LinearHead(Classifier):
-    """Multinomial logistic regression on the blocks; the centres beside it only serve the doubt.
+class LinearHead(Head):
+    """A linear discriminant or logistic regression on the blocks, leaning on the centres' cosines.
 
     Args:
         labels: in the order of the columns.
-        logits: blocks -> logits, uncalibrated.
-        scale: of the logits before the softmax (1 / temperature).
+        logits: blocks -> logits, uncalibrated; ``logits.maps["c5"]`` weighs the last map's channels by label.
+        scales: of the logits and of the cosines before the softmax.
         landmarks: the labels' centres.
         open_set: the doubt that it is any of them.
         recipe: how it was made, for people.
@@ -165,32 +188,31 @@ class LinearHead(Classifier):
         self,
         labels: Sequence[str],
         logits: BlockMap,
-        scale: float,
+        scales: tuple[float, float],
         landmarks: Landmarks,
         open_set: OpenSet,
         recipe: Mapping[str, Any] | None = None,
     ) -> None:
         self.labels = tuple(labels)
         self.logits = logits
-        self.scale = scale
+        self.scales = scales
+        self.scale = scales[0]
         self.landmarks = landmarks
         self.open_set = open_set
         self.recipe = dict(recipe or {})
 
-    def probabilities(self, examples: Examples) -> np.ndarray:
-        """Softmax of the scaled logits."""
-        self.check(examples)
-        return softmax(self.logits.rows(examples.descriptors or {}) * self.scale).astype(np.float32)
+    def scores(self, examples: Examples) -> np.ndarray:
+        """Scaled logits and cosines."""
+        logits, cosines = self.logits.rows(examples.descriptors or {}), self.nearness(examples)
+        return np.asarray(self.scales[0] * logits + self.scales[1] * cosines, np.float32)
 
-    def known(self, examples: Examples) -> np.ndarray:
-        """From the logits and how near the nearest centre is."""
-        self.check(examples)
-        blocks = examples.descriptors or {}
-        return self.open_set.known(self.logits.rows(blocks) * self.scale, self.landmarks.nearness(blocks))
+    def nearness(self, examples: Examples) -> np.ndarray:
+        """Cosines to the centres."""
+        return self.landmarks.nearness(examples.descriptors or {})
 
     def parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """The matrices."""
-        record = {"scale": self.scale, "open_set": self.open_set.as_dict(), "recipe": self.recipe}
+        record = {**self.record(), "lean": self.scales[1]}
         return record, {**self.logits.tensors("logits"), **self.landmarks.tensors()}
 
     @classmethod
@@ -199,7 +221,7 @@ class LinearHead(Classifier):
         return cls(
             record["labels"],
             BlockMap.from_tensors("logits", tensors),
-            record["scale"],
+            (record["scale"], record["lean"]),
             Landmarks.from_tensors(tensors),
             OpenSet.from_dict(record["open_set"]),
             record["recipe"],

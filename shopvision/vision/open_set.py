@@ -25,7 +25,7 @@ class OpenSet:
 
     mean: tuple[float, ...] = (0.7, 2.0, 0.5)
     scale: tuple[float, ...] = (0.2, 2.0, 0.2)
-    weights: tuple[float, ...] = (1.0, 0.5, 0.5, 1.0)
+    weights: tuple[float, ...] = (1.0, 0.5, 0.0, 1.0)  # energy has no scale of its own
 
     def known(self, logits: np.ndarray, nearness: np.ndarray) -> np.ndarray:
         """Probability that it is any of the labels, float32 (N,)."""

@@ -22,6 +22,7 @@ from PIL.Image import Image
 
 from ..images.preprocess import normalise, squares
 from .base import EncoderSpec
+from .finetuned import FineTuned
 from .onnx_encoder import METADATA
 
 CALIBRATION_PHOTOS = 96  # more changed no descriptor by more than its own rounding
@@ -62,11 +63,53 @@ def quantise(graph: bytes, photos: Sequence[Image]) -> bytes:
     spec = EncoderSpec.from_json(props[METADATA])
     pixels = squares(photos[:CALIBRATION_PHOTOS], spec.preprocess)
     batches = (normalise(pixels[i : i + 1], spec.preprocess) for i in range(len(pixels)))
+    small = quantise_model(model, batches)
+    calibration = hashlib.sha256(small.graph.SerializeToString(deterministic=True)).hexdigest()
+    spec = replace(spec, precision="int8", calibration_digest=calibration)
+    helper.set_model_props(small, {**props, METADATA: spec.to_json()})
+    return bytes(small.SerializeToString(deterministic=True))
+
+
+def quantised(classifier: FineTuned, photos: Sequence[Image]) -> FineTuned:
+    """A trained network at int8, as ``quantise`` does it; labels and calibration stay.
+
+    Args:
+        classifier: at fp32.
+        photos: as for ``quantise``.
+
+    Raises:
+        ValueError: too few photos.
+    """
+    if len(photos) < MIN_CALIBRATION_PHOTOS:
+        raise ValueError(f"calibration takes {MIN_CALIBRATION_PHOTOS} photos or more, not {len(photos)}")
+    spec = classifier.preprocess
+    batches = (normalise(squares([one], spec), spec) for one in photos[:CALIBRATION_PHOTOS])
+    small = quantise_model(onnx.load_from_string(classifier.graph), batches)
+    return FineTuned(
+        classifier.kind,
+        classifier.labels,
+        bytes(small.SerializeToString(deterministic=True)),
+        spec,
+        classifier.calibration,
+        head=classifier.head,
+        recipe={**classifier.recipe, "precision": "int8"},
+    )
+
+
+def quantise_model(model: onnx.ModelProto, batches: Iterator[np.ndarray]) -> onnx.ModelProto:
+    """The same for any graph of one input, without our record.
+
+    Args:
+        model: fp32, with batch-norms folded.
+        batches: what the input takes, normalised, one or more photos each.
+    """
+    ready = onnx.ModelProto()
+    ready.CopyFrom(model)
+    props = {entry.key: entry.value for entry in model.metadata_props}
+    helper.set_model_props(ready, {**props, "onnx.quant.pre_process": "onnxruntime.quant"})
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
-        ready = {**props, "onnx.quant.pre_process": "onnxruntime.quant"}  # batch-norms are folded already
-        helper.set_model_props(model, ready)
-        source.write_bytes(model.SerializeToString())
+        source.write_bytes(ready.SerializeToString())
         quantize_static(
             source,
             target,
@@ -77,8 +120,4 @@ def quantise(graph: bytes, photos: Sequence[Image]) -> bytes:
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
         )
-        small = onnx.load(target)
-    calibration = hashlib.sha256(small.graph.SerializeToString(deterministic=True)).hexdigest()
-    spec = replace(spec, precision="int8", calibration_digest=calibration)
-    helper.set_model_props(small, {**props, METADATA: spec.to_json()})
-    return bytes(small.SerializeToString(deterministic=True))
+        return onnx.load(target)

@@ -12,6 +12,7 @@ from .heads import BlockMap
 from .projection import EPSILON, principal, unit
 
 RANK = 512  # dimensions kept of a block
+SPACE = 256  # dimensions in which a head keeps its centres
 FLOOR = 1e-3  # of the largest variance, added to each before whitening
 BLOCK_WEIGHTS = {"c5": 1.0, "c3": 0.5, "t10": 0.5, "t4": 0.2, "grid": 1.0}
 """Shares of the squared length of a row; an encoder of the shop's own has other blocks, which share equally."""
@@ -80,3 +81,41 @@ def block_weights(descriptors: Descriptors) -> dict[str, float]:
     ]
     total = sum(BLOCK_WEIGHTS.get(name, 1.0) for name in names)
     return {name: BLOCK_WEIGHTS.get(name, 1.0) / total for name in names}
+
+
+def whitening(scatter: tuple[np.ndarray, np.ndarray], shrink: float) -> np.ndarray:
+    """``((1 - shrink) S + shrink tr(S) / d I)^(-1/2)`` up to a rotation, (d, d).
+
+    Args:
+        scatter: eigenvalues and eigenvectors of S.
+        shrink: in (0, 1].
+    """
+    values, vectors = scatter
+    return np.asarray(vectors / np.sqrt((1 - shrink) * values + shrink * values.mean() + EPSILON))
+
+
+def fit_centres(
+    rows: np.ndarray, targets: np.ndarray, count: int, white: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """A space in which a label's examples lie close, (d, r), and each label's centre there, unit (C, r).
+
+    Args:
+        rows: centred, (N, d). targets: int (N,), each label at least once. count: C.
+        white: as ``whitening`` gives it; None takes the rows as they are.
+    """
+    if white is None:
+        return np.eye(rows.shape[1]), unit(means(unit(rows), targets, count))
+    return white, unit(means(unit(rows @ white), targets, count))
+
+
+def compact(rows: np.ndarray, space: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same space and centres in ``SPACE`` dimensions, along the principal axes of the rows."""
+    if space.shape[1] <= SPACE:
+        return space, centres
+    axes = principal(rows @ space, SPACE)
+    return space @ axes, unit(centres @ axes)
+
+
+def means(rows: np.ndarray, targets: np.ndarray, count: int) -> np.ndarray:
+    """Mean row of each label, (C, d); each must have one."""
+    return np.stack([rows[targets == label].mean(0) for label in range(count)])

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,14 +18,15 @@ from torch import nn
 from ..evaluation.calibration import calibration_error
 from ..evaluation.classification import accuracy, macro_f1
 from ..exceptions import InvalidRequest, ShopvisionError
+from ..images.decode import decode
 from ..images.preprocess import PreprocessSpec
 from . import lite
 from .augment import Augmentation, Views
 from .batches import Batches, Source
+from .calibrate import fit_scale, log_loss
 from .classifier import softmax
-from .export import classifier_to_onnx, frozen_part
+from .export import Trunk, classifier_to_onnx, frozen_part
 from .finetuned import Calibration, FineTuned
-from .fit import fit_scale, log_loss
 from .labelled import stratified_folds
 from .loop import Fit, Fitted, Progress, Schedule, Task
 from .networks import (
@@ -37,6 +38,7 @@ from .networks import (
 )
 from .open_set import OpenSet, features, fit_open_set
 from .projection import unit
+from .quantise import CALIBRATION_PHOTOS, quantised
 
 LEAST_PRODUCTS = 2  # of each label
 Rows = tuple[np.ndarray, np.ndarray]
@@ -82,6 +84,7 @@ class Recipe:
         held_share: of each label's products that are only judged on.
         refit: train once more on all photos, for as long as was best; calibration and figures stay those of
             the network that had not seen the held-out photos.
+        precision: of the served network: ``fp32``, or ``int8`` (statically quantised, a third of the time).
         seed: the same seed, photos and machine give the same network.
         device: ``auto``, ``cpu``, ``cuda``.
         threads: of torch on the CPU; None as torch has them.
@@ -103,6 +106,7 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     held_share: float = 0.15
     refit: bool = True
+    precision: str = "fp32"
     seed: int = 0
     device: str = "auto"
     threads: int | None = None
@@ -169,6 +173,9 @@ class Training:
         self.train_rows, self.held_rows = split(self.targets, photos.products, recipe.held_share, recipe.seed)
         self.run = _digest(photos, recipe)
         self.device = _device(recipe.device)
+        self._frozen: Trunk | None = None
+        self.held: dict[str, np.ndarray] = {}  # by kind: what the network said of the held-out photos
+        self.doubts: dict[str, Rows] = {}  # by kind: "known", of them and of photos of labels left out
         self._done: dict[str, FineTuned] = {}
         self._report: dict[str, Any] = {}
 
@@ -252,13 +259,22 @@ class Training:
         count = min(recipe.views, schedule.epochs) if kept else schedule.epochs
         if isinstance(network.trunk, nn.Identity):  # nothing is kept: every epoch may be another
             count = schedule.epochs
-        trunk = frozen_part(network, spec.size, rows * count)
+        trunk = self._frozen_part(network, spec.size, rows * count)
         batches = Batches(Source(views, spec, self.device, workers), trunk, kept, rows, count)
         held = self.held_rows if epochs is None else np.empty(0, int)
         train_rows = self.train_rows if epochs is None else np.arange(rows)
-        task = Task(self.targets, len(self.labels), train_rows, held, epochs, recipe.seed, self.run)
+        run = hashlib.sha256(f"{self.run}:{phase}:{schedule}:{epochs}".encode()).hexdigest()
+        task = Task(self.targets, len(self.labels), train_rows, held, epochs, recipe.seed, run)
         path = self.folder / f"{phase}.safetensors"
         return Fit(network, parameter_groups(network, **groups), batches, task, schedule, path, phase)
+
+    def _frozen_part(self, network: ClassifierNetwork, size: int, photos: int) -> Trunk:
+        """Made once: the refit's is the same."""
+        if isinstance(network.trunk, nn.Identity):
+            return cast(Trunk, network.trunk)
+        if self._frozen is None:
+            self._frozen = frozen_part(network.trunk, size, photos)
+        return self._frozen
 
     def _timed(self, fit: Fit, kind: str) -> Iterator[Progress]:
         started = time.monotonic(), time.process_time()
@@ -274,7 +290,7 @@ class Training:
         truth = self.targets[self.held_rows]
         scale = round(fit_scale(fitted.logits, truth), 6)
         centres = self._centres(fit, fit.network)
-        open_set = _open_set(fitted.logits * scale, unit(fitted.pooled) @ centres.T, truth)
+        open_set, self.doubts[kind] = _open_set(fitted.logits * scale, unit(fitted.pooled) @ centres.T, truth)
         if network is not fit.network:
             centres = self._centres(fit, network)
         head = None
@@ -282,10 +298,17 @@ class Training:
             head = network.head.linear.weight.detach().float().cpu().numpy()
         graph = classifier_to_onnx(network, spec.size, kind)
         about = {"run": self.run, "backbone": self.recipe.backbone if kind == "finetuned" else "from scratch"}
-        self._done[kind] = FineTuned(
+        found = FineTuned(
             kind, self.labels, graph, spec, Calibration(scale, centres, open_set), head=head, recipe=about
         )
+        if self.recipe.precision == "int8":
+            rows = np.random.default_rng(self.recipe.seed).permutation(self.train_rows)[:CALIBRATION_PHOTOS]
+            found = quantised(
+                found, [decode(self.photos.read(int(row)), max_side=2 * spec.size) for row in rows]
+            )
+        self._done[kind] = found
         chances = softmax(fitted.logits * scale)
+        self.held[kind] = chances
         self._report[kind] |= {
             "held_accuracy": accuracy(chances.argmax(1), truth),
             "held_macro_f1": macro_f1(chances.argmax(1), truth, len(self.labels)),
@@ -327,15 +350,21 @@ def split(targets: np.ndarray, products: Sequence[str], share: float, seed: int)
     return np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
 
 
-def _open_set(logits: np.ndarray, nearness: np.ndarray, truth: np.ndarray) -> OpenSet:
-    """Learned from held-out photos as they are, and as if their own label were none of the network's."""
+def _open_set(logits: np.ndarray, nearness: np.ndarray, truth: np.ndarray) -> tuple[OpenSet, Rows]:
+    """Learned from held-out photos as they are, and as if their own label were none of the network's.
+
+    Returns:
+        it, and what it says of both.
+    """
+    heard = features(logits, nearness)
     if logits.shape[1] < 3:
-        return OpenSet()
+        return OpenSet(), (OpenSet().of_features(heard), np.empty(0, np.float32))
     rest = np.arange(logits.shape[1])[None] != truth[:, None]
     shape = (len(truth), logits.shape[1] - 1)
-    unknown = features(logits[rest].reshape(shape), nearness[rest].reshape(shape))
-    rows = np.concatenate([features(logits, nearness), unknown])
-    return fit_open_set(rows, np.arange(len(rows)) < len(truth))
+    unheard = features(logits[rest].reshape(shape), nearness[rest].reshape(shape))
+    rows = np.concatenate([heard, unheard])
+    found = fit_open_set(rows, np.arange(len(rows)) < len(truth))
+    return found, (found.of_features(heard), found.of_features(unheard))
 
 
 def _seeded(
@@ -347,8 +376,8 @@ def _seeded(
 
 
 def _digest(photos: LabelledPhotos, recipe: Recipe) -> str:
-    """sha256 of what decides the result, the pixels excepted."""
-    fixed = asdict(replace(recipe, threads=None, workers=0))
+    """sha256 of what decides the network before a refit, the pixels excepted."""
+    fixed = asdict(replace(recipe, threads=None, workers=0, baseline=None, refit=False, precision=""))
     text = json.dumps([fixed, list(photos.labels), list(photos.products)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

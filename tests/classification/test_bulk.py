@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
+import numpy as np
 import pytest
 from django.db.models.signals import post_save
 
 from demo_shop.models import Product
 from shopvision import jobs
+from shopvision.catalogue.models import CatalogueEntry, CatalogueImage
 from shopvision.classification import bulk, review, selection
 from shopvision.classification.models import ClassifierRelease, Decision, Prediction
 from shopvision.exceptions import InvalidRequest, Misconfigured
+from shopvision.index.models import Descriptor
 from shopvision.indexing.write import drain_outbox
 from shopvision.jobs import Job
+from shopvision.vision.descriptor import pack, unpack
 
 from .conftest import SOURCE, TARGET, make_product, shelf
 
@@ -218,3 +223,49 @@ def test_train_goes_on_when_one_of_several_catalogues_cannot_be_trained(labelled
     jobs.run(alone)
     alone.refresh_from_db()
     assert alone.state == "failed"
+
+
+@pytest.mark.slow
+def test_five_thousand_products_in_one_job_with_flat_memory(trained: ClassifierRelease) -> None:
+    """Descriptors are there, so this is reading, arithmetic and writing; a page of it is all that is held."""
+    stock(5000, trained.backbone_digest)
+    jobs.run(jobs.start("classify", {**ALL, "refs": [str(Product.objects.first().pk)]}, wake=False))  # type: ignore[union-attr]
+    job = jobs.start("classify", ALL, wake=False)
+    peaks: list[int] = []
+
+    def watch(now: Job) -> None:
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.reset_peak()
+
+    tracemalloc.start()
+    try:
+        jobs.run(job, watch=watch)
+    finally:
+        tracemalloc.stop()
+    job.refresh_from_db()
+    assert (job.state, job.done, job.failed) == ("done", 5024, 0)
+    assert Prediction.objects.count() == 5024
+    pages = peaks[1:]
+    assert len(pages) == 11
+    assert max(pages) < 100 * 2**20  # bytes
+    assert max(pages[6:]) < 1.2 * max(pages[:5])
+
+
+def stock(count: int, backbone: str) -> None:
+    """Products as indexing leaves them: rows, and descriptors packed from random blocks of the right sizes."""
+    rng = np.random.default_rng(0)
+    sizes = {n: b.shape[1] for n, b in unpack([bytes(Descriptor.objects.first().data)]).items()}  # type: ignore[union-attr]
+    blocks = {name: rng.random((200, size), np.float32) for name, size in sizes.items()}
+    packed = [pack(blocks, row) for row in range(200)]
+    made = Product.objects.bulk_create(Product(sku=f"s{n}", title=f"stock {n}") for n in range(count))
+    entries = CatalogueEntry.objects.bulk_create(
+        CatalogueEntry(source=SOURCE, object_id=str(one.pk), group=f"stock {one.pk}", state="indexed")
+        for one in made
+    )
+    images = CatalogueImage.objects.bulk_create(
+        CatalogueImage(entry=entry, name="stock.png", state="indexed") for entry in entries
+    )
+    Descriptor.objects.bulk_create(
+        Descriptor(image=image, backbone_digest=backbone, data=packed[n % 200])
+        for n, image in enumerate(images)
+    )

@@ -19,9 +19,10 @@ from django.core.signals import request_started  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.db.models import Count  # noqa: E402
 
-from demo_shop.models import Product  # noqa: E402
+from demo_shop.models import Category, Product  # noqa: E402
 from shopvision import jobs  # noqa: E402
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage, Outbox  # noqa: E402
+from shopvision.classification.training import train  # noqa: E402
 from shopvision.index.models import Descriptor, Embedding  # noqa: E402
 from shopvision.indexing import releases  # noqa: E402
 from shopvision.indexing.follow import verify  # noqa: E402
@@ -64,6 +65,30 @@ def bulk(number: int) -> dict[str, Any]:
         product.image.save(product.image.name, product.image.file, save=False)
     Product.objects.bulk_create(made)
     return {"saved": number}
+
+
+def labels(number: int) -> dict[str, Any]:
+    """Put so many indexed products on two shelves, by turns, with descriptors of their own; train on them."""
+    bulk(number)
+    job = jobs.start("index_all", wake=False)
+    jobs.run(job)
+    shelves = [Category.objects.create(name=name, slug=name) for name in ("left", "right")]
+    for place, product in enumerate(Product.objects.order_by("pk")[: number // 4]):
+        Product.objects.filter(pk=product.pk).update(category=shelves[place % 2])
+    row = train("demo_shop.product", "category", kind="prototypes", force=True)
+    row.metrics["thresholds"] = {"0.05": {"threshold": 0.0}}
+    row.save()
+    return {"state": row.state}
+
+
+def classify(error: int) -> dict[str, Any]:
+    """Queue a job that classifies everything, and applies it if ``error`` is not 0."""
+    params = {
+        "source": "demo_shop.product",
+        "target": "category",
+        "acceptable_error": 0.05 if error else None,
+    }
+    return {"job": str(jobs.start("classify", params, wake=False).pk)}
 
 
 def fork(number: int) -> dict[str, Any]:
@@ -134,6 +159,8 @@ if __name__ == "__main__":
         "bulk": bulk,
         "killer": killer,
         "fork": fork,
+        "labels": labels,
+        "classify": classify,
         "state": state,
         "compare": compare,
     }

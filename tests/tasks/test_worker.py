@@ -67,6 +67,31 @@ def test_an_index_job_killed_half_way_is_finished_by_another_worker(shop: Shop) 
     everything_once(shop, 300)
 
 
+def test_a_classify_job_killed_half_way_is_finished_without_loss_or_doubles(shop: Shop) -> None:
+    """Killed with pages written and others not, and labels applied to some products of a page."""
+    shop.ask("labels", 600)
+    shop.ask("classify", 1)
+    applied = "SELECT count(*) FROM shopvision_decision WHERE verb = 'apply'"
+    worker = shop.start("django", "shopvision_worker")
+    wait_for(lambda: shop.count(applied) >= 20, "the first applied labels")
+    shop.kill(worker)
+    before = shop.count(applied)
+    assert (
+        shop.count("SELECT count(*) FROM shopvision_job WHERE kind = 'classify' AND state = 'running'") == 1
+    )
+    assert before < 450
+    shop.start("django", "shopvision_worker")
+    done = "SELECT count(*) FROM shopvision_job WHERE kind = 'classify' AND state = 'done'"
+    wait_for(lambda: shop.count(done) == 1, "the second worker")
+    assert shop.count("SELECT count(*) FROM shopvision_prediction") == 600
+    assert shop.count("SELECT count(DISTINCT entry_id) FROM shopvision_prediction") == 600
+    assert shop.count(applied) == 450
+    assert shop.count("SELECT count(DISTINCT object_id) FROM shopvision_decision WHERE verb = 'apply'") == 450
+    assert shop.count("SELECT count(*) FROM shopvision_prediction WHERE state = 'applied'") == 450
+    assert shop.count("SELECT count(*) FROM demo_shop_product WHERE category_id IS NULL") == 0
+    assert shop.count("SELECT done FROM shopvision_job WHERE kind = 'classify'") == 600
+
+
 def test_thread_engine_starts_anew_in_a_forked_web_process(shop: Shop) -> None:
     found = shop.ask("fork", 2)
     assert found["parent_had_thread"] is True

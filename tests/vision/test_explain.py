@@ -15,6 +15,7 @@ from shopvision.vision.explain import (
     DRAWS,
     Evidence,
     _pooled_part,
+    evidence,
     faithfulness,
     head_evidence,
     match_maps,
@@ -93,19 +94,40 @@ def test_a_heads_cells_add_up_to_what_its_pooled_blocks_say(head: LinearHead, fp
     spec = fp32.spec.preprocess
     pixels = squares([photo, Image.new("RGB", photo.size, "white")], spec)
     blocks = describe_maps(fp32.maps(normalise(pixels, spec)), pixels)
-    logits = head.logits.rows(blocks) * head.scale
+    scores = head.scores(Examples(blocks))
     others = np.zeros(3)
-    others[[0, 2]] = softmax(logits[:, [0, 2]])[0]
+    others[[0, 2]] = softmax(scores[:, [0, 2]].astype(np.float64))[0]
+    space, centres = head.landmarks.space, head.landmarks.centres
+    length = np.linalg.norm(space.rows(blocks)[0])
     parts = {}
     for name, matrix in head.logits.maps.items():
-        step = (unit(blocks[name])[0] - unit(blocks[name])[1]) @ matrix * head.scale
-        parts[name] = step[1] - step @ others
+        step = unit(blocks[name])[0] - unit(blocks[name])[1]
+        both = head.scales[0] * step @ matrix + head.scales[1] * step @ space.maps[name] @ centres.T / length
+        parts[name] = both[1] - both @ others
     shown = [parts[name] for name in ("c5", "c3", "grid") if name in parts]
     assert found.values.shape == (14, 14)
     assert found.values.sum() == pytest.approx(sum(shown), rel=1e-3)
     everything = sum(abs(part) for part in parts.values())
     assert found.share == pytest.approx(sum(abs(part) for part in shown) / everything, rel=1e-3)
     assert 0 < found.share < 1
+
+
+def test_prototypes_have_a_map_too(fp32: OnnxEncoder) -> None:
+    photos = [draw(seed) for seed in range(12)]
+    training = LabelledSet(Examples(fp32.describe(photos)), ("a", "b"), np.arange(12) % 2, np.arange(12))
+    head, _ = fit_head(training, kind="prototypes")
+    found = evidence(head, fp32, draw(50), 0)
+    assert found is not None
+    assert found.values.shape == (14, 14)
+    assert 0 < found.share <= 1
+    assert evidence(head, None, draw(50), 0) is None
+
+
+def test_any_classifier_is_asked_the_same_way() -> None:
+    found = evidence(colour_classifier(), None, corner(), RED)
+    assert found is not None
+    np.testing.assert_array_equal(found.values, network_evidence(colour_classifier(), corner(), RED).values)
+    assert evidence(colour_classifier("cnn"), None, corner(), RED) is None
 
 
 def test_a_map_lies_over_the_photo_and_not_over_its_letterbox() -> None:

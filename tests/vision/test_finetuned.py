@@ -10,6 +10,7 @@ from shopvision.images.preprocess import PreprocessSpec
 from shopvision.vision.classifier import Classifier, Examples
 from shopvision.vision.finetuned import Calibration, FineTuned
 from shopvision.vision.open_set import OpenSet
+from shopvision.vision.quantise import MIN_CALIBRATION_PHOTOS, quantised
 from tests.contracts.classifier import ClassifierContract
 from tests.drawing import draw
 from tests.vision.colour_graph import LABELS, colour_classifier
@@ -55,6 +56,21 @@ def test_a_thing_of_no_label_is_doubted() -> None:
         Examples(images=[Image.new("RGB", (32, 32), "#ff0000"), Image.new("RGB", (32, 32), "#555555")])
     )
     assert sure > unsure + 0.2
+
+
+def test_eight_bits_say_nearly_the_same() -> None:
+    whole = colour_classifier()
+    small = quantised(whole, [draw(seed) for seed in range(MIN_CALIBRATION_PHOTOS)])
+    examples = Examples(images=PHOTOS)
+    np.testing.assert_allclose(small.probabilities(examples), whole.probabilities(examples), atol=0.05)
+    assert (small.labels, small.calibration, small.recipe["precision"]) == (
+        whole.labels,
+        whole.calibration,
+        "int8",
+    )
+    assert small.digest != whole.digest
+    with pytest.raises(ValueError, match="32 photos or more, not 3"):
+        quantised(whole, PHOTOS[:3])
 
 
 def test_bytes_that_are_no_graph_are_refused() -> None:

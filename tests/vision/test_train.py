@@ -134,8 +134,8 @@ def test_the_frozen_part_computes_the_same_in_onnx_runtime() -> None:
         RECIPE.backbone, 3, dropout=0.0, freeze=True, enlarge=1.0, pretrained=False
     )
     assert spec.size == 224
-    fast = export.frozen_part(network.eval(), spec.size, export.WORTH_A_GRAPH)
-    assert export.frozen_part(network, spec.size, export.WORTH_A_GRAPH - 1) is network.trunk
+    fast = export.frozen_part(network.eval().trunk, spec.size, export.WORTH_A_GRAPH)
+    assert export.frozen_part(network.trunk, spec.size, export.WORTH_A_GRAPH - 1) is network.trunk
     pixels = torch.rand(3, 3, 224, 224).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
         expected = network.trunk(pixels)

@@ -9,13 +9,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from ... import jobs
-from ...catalogue.adapter import catalogues
+from ...classification.bulk import pairs
 from ...classification.measures import ERRORS
+from ...classification.release import live
 from ...exceptions import ShopvisionError
 from ...jobs import Job
 from ..foreground import run_here
 
 STOPPED = (Job.State.CANCELLED, Job.State.FAILED)
+SHOWN_ERRORS = 20
 
 
 class Command(BaseCommand):
@@ -24,11 +26,9 @@ class Command(BaseCommand):
     help = "Suggest labels for products; people accept, correct or reject them in the admin."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("keys", nargs="*", help="keys of products; none for the whole catalogue")
-        parser.add_argument("--source", help="which catalogue, where the shop has several")
-        parser.add_argument(
-            "--target", default="category", help="category, or an attribute the adapter names"
-        )
+        parser.add_argument("keys", nargs="*", help="keys of products; none for all of them")
+        parser.add_argument("--source", help="one catalogue only, as in shop.product; keys need it")
+        parser.add_argument("--target", help="only the category, or an attribute the adapter names")
         parser.add_argument(
             "--apply",
             type=float,
@@ -42,48 +42,67 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         kind = "undo" if options["undo"] else "classify"
+        jobs_done = []
+        for params in [{"job": options["undo"]}] if options["undo"] else self._todo(options):
+            try:
+                job = _job(kind, params, fresh=options["fresh"])
+            except ShopvisionError as error:
+                raise CommandError(str(error)) from error
+            if not options["json"]:
+                known = job.estimate
+                self.stderr.write(
+                    f"{_name(job)}: {job.total} products, about {known['seconds']:.0f} s ({known['basis']})"
+                )
+            run_here(job, "undoing" if options["undo"] else "classifying")
+            jobs_done.append(job)
+        answers = [_answer(job) for job in jobs_done]
+        words = "\n".join(map(_words, answers))
+        self.stdout.write(json.dumps({"jobs": answers}) if options["json"] else words)
+        for job in jobs_done:
+            if job.state != Job.State.DONE:
+                raise CommandError(f"{job.state}: {job.message or 'run the command again to go on'}")
+
+    def _todo(self, options: dict[str, Any]) -> list[dict[str, Any]]:
+        """Params of a job for each target that has a live classifier, or for the one that was named."""
+        if options["keys"] and not options["source"]:
+            raise CommandError("keys of products need --source, as in shop.product")
+        named = {name: options[name] for name in ("source", "target") if options[name]}
         try:
-            job = self._job(kind, self._params(options), fresh=options["fresh"])
+            found = pairs(named)
         except ShopvisionError as error:
             raise CommandError(str(error)) from error
-        if not options["json"]:
-            known = job.estimate
-            self.stderr.write(f"{job.total} products, about {known['seconds']:.0f} s ({known['basis']})")
-        run_here(job, "undoing" if kind == "undo" else "classifying")
-        answer = {
-            "job": str(job.pk),
-            "state": job.state,
-            "done": job.done,
-            "failed": job.failed,
-            **job.result,
-        }
-        answer["errors"] = dict(job.errors.values_list("item", "message")[:20])
-        self.stdout.write(json.dumps(answer) if options["json"] else _words(answer))
-        if job.state != Job.State.DONE:
-            raise CommandError(f"{job.state}: {job.message or 'run the command again to go on'}")
+        ready = [pair for pair in found if live(*pair) is not None]
+        if not ready:
+            raise CommandError("no classifier is live: train one with shopvision_train")
+        more = {"refs": options["keys"]} if options["keys"] else {}
+        return [
+            {"source": source, "target": target, "acceptable_error": options["apply"], **more}
+            for source, target in ready
+        ]
 
-    def _params(self, options: dict[str, Any]) -> dict[str, Any]:
-        if options["undo"]:
-            return {"job": options["undo"]}
-        source = options["source"] or next(iter(catalogues()), None)
-        if source not in catalogues() or (len(catalogues()) > 1 and not options["source"]):
-            raise CommandError(
-                f"--source takes one of {', '.join(catalogues()) or 'no catalogue: none is there'}"
-            )
-        params = {"source": source, "target": options["target"], "acceptable_error": options["apply"]}
-        return params | ({"refs": options["keys"]} if options["keys"] else {})
 
-    def _job(self, kind: str, params: dict[str, Any], *, fresh: bool) -> Job:
-        """The interrupted job of the same parameters if there is one, else a new one."""
-        last = Job.objects.filter(kind=kind, params=params).first()
-        if last and last.state in STOPPED and last.cursor and not fresh:
-            return jobs.resume(last, wake=False)
-        return jobs.start(kind, params, wake=False)
+def _job(kind: str, params: dict[str, Any], *, fresh: bool) -> Job:
+    """The interrupted job of the same parameters if there is one, else a new one."""
+    last = Job.objects.filter(kind=kind, params=params).first()
+    if last and last.state in STOPPED and last.cursor and not fresh:
+        return jobs.resume(last, wake=False)
+    return jobs.start(kind, params, wake=False)
+
+
+def _name(job: Job) -> str:
+    return f"{job.params.get('source', 'undo')} {job.params.get('target', '')}".strip()
+
+
+def _answer(job: Job) -> dict[str, Any]:
+    answer = {"job": str(job.pk), "name": _name(job), "state": job.state, "done": job.done}
+    errors = dict(job.errors.values_list("item", "message")[:SHOWN_ERRORS])
+    return {**answer, "failed": job.failed, **job.result, "errors": errors}
 
 
 def _words(answer: dict[str, Any]) -> str:
     named = ("suggested", "decided", "applied", "restored", "left")
-    parts = [f"{answer[name]} {name}" for name in named if name in answer]
-    lines = [f"{answer['state']}: {answer['done']} products, {', '.join(parts)}, {answer['failed']} failed"]
+    parts = [f"{answer['name']} {answer['state']}: {answer['done']} products"]
+    parts += [f"{answer[name]} {name}" for name in named if name in answer]
+    lines = [", ".join([*parts, f"{answer['failed']} failed"])]
     lines += [f"  {item}: {message}" for item, message in answer["errors"].items()]
     return "\n".join(lines)

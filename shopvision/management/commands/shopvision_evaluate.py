@@ -10,27 +10,43 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from ...exceptions import ShopvisionError
-from ..retrieval import evaluate
+from .. import classification, retrieval
 
 
 class Command(BaseCommand):
-    """``shopvision_evaluate retrieval --data DIR``: index, tune on the catalogue's own photos, search."""
+    """``shopvision_evaluate retrieval|classification --data DIR``: train and tune, then judge once."""
 
-    help = "Evaluate on a catalogue folder (products.csv, queries.csv); the shop's own data is not touched."
+    help = (
+        "Evaluate searching on a catalogue folder (products.csv, queries.csv), or classifying on a folder of "
+        "labelled photos (labels.csv: image,label,split) or a catalogue folder; the shop's data is not touched."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=["retrieval"])
-        parser.add_argument("--data", required=True, type=Path, help="catalogue folder")
+        parser.add_argument("what", choices=["retrieval", "classification"])
+        parser.add_argument("--data", required=True, type=Path, help="folder of photos")
         parser.add_argument("--no-tune", action="store_true", help="leave the encoder untuned, to compare")
+        parser.add_argument("--folds", type=int, default=5, help="of the cross-validation of classifiers")
+        parser.add_argument("--shots", type=int, default=5, help="photos a label of a catalogue folder")
+        parser.add_argument(
+            "--target", choices=["sku", "category"], default="sku", help="label of its products"
+        )
+        parser.add_argument("--finetune", action="store_true", help="train networks too; needs torch")
+        parser.add_argument("--seed", type=int, default=0, help="of the folds")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            answer = evaluate(options["data"].resolve(), tune=not options["no_tune"], say=self._say)
+            answer = self._evaluate(options["data"].resolve(), options)
         except ShopvisionError as error:
             raise CommandError(str(error)) from error
         answer = {"data": options["data"].name, **answer}
         self.stdout.write(json.dumps(answer) if options["json"] else _table(answer))
+
+    def _evaluate(self, folder: Path, options: dict[str, Any]) -> dict[str, Any]:
+        if options["what"] == "retrieval":
+            return retrieval.evaluate(folder, tune=not options["no_tune"], say=self._say)
+        chosen = {name: options[name] for name in ("folds", "shots", "target", "finetune", "seed")}
+        return classification.evaluate(folder, **chosen, say=self._say)
 
     def _say(self, words: str) -> None:
         self.stderr.write(f"evaluating: {words}")

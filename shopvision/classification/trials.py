@@ -1,0 +1,211 @@
+"""Kinds of classifiers, each trained on a dataset and judged on products it had not seen."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import conf, telemetry
+from ..catalogue.adapter import catalogue
+from ..catalogue.models import CatalogueImage
+from ..evaluation.classification import accuracy, fit_power_law, interval
+from ..exceptions import InvalidRequest
+from ..indexing.photos import read
+from ..vision.classifier import Classifier, Examples
+from ..vision.fit import fit_head
+from ..vision.labelled import LabelledSet, stratified_folds
+from .dataset import Dataset
+from .labels import batches
+from .measures import by_item
+
+HEADS = ("prototypes", "linear", "fused")
+NETWORKS = "shopvision.vision.train"  # by its name: torch is loaded by a job that trains a network, and by nobody else
+SHARES = (0.25, 0.5)  # of the products, for the learning curve; all of them are the trial itself
+MORE_LABELS = 100
+TELL_SECONDS = 2.0  # how often a long training says how far it is
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One kind of classifier, trained, with what it said of products it had not seen.
+
+    Args:
+        kind: of the classifier.
+        classifier: trained on everything.
+        rows: numbers of the items it was judged on: all of them out of fold, or those held out.
+        probabilities: of their labels, (N, C).
+        known: "it carries any of the labels", of photos of labels it knew.
+        unknown: the same, of photos whose label it had never heard of.
+        modalities: share of right answers of the photo, of the text, of both.
+        chosen: settings that cross-validation preferred, or the figures of a network's training.
+        seconds: it took.
+    """
+
+    kind: str
+    classifier: Classifier
+    rows: np.ndarray
+    probabilities: np.ndarray
+    known: np.ndarray
+    unknown: np.ndarray
+    modalities: Mapping[str, float] = field(default_factory=dict)
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def loss(self, targets: np.ndarray) -> float:
+        """``-mean log p(label)`` of the products judged; what kinds are chosen by."""
+        own = self.probabilities[np.arange(len(self.rows)), targets[self.rows]]
+        return float(-np.log(np.maximum(own, 1e-9)).mean())
+
+
+def learned_from(dataset: Dataset) -> LabelledSet:
+    """Every photo of the dataset with its product's words; words are left out where nobody has any."""
+    where = dataset.item_of
+    words = [dataset.items[item].words for item in where]
+    return LabelledSet(
+        Examples(dataset.descriptors(), words if any(words) else None),
+        tuple(one.id for one in dataset.labels),
+        dataset.targets[where],
+        dataset.groups[where],
+    )
+
+
+def head_trial(dataset: Dataset, learned: LabelledSet, kind: str, seed: int) -> Trial:
+    """Train a head on stored descriptors, and words; cross-validated by group."""
+    with telemetry.timed(f"train_{kind}"):
+        classifier, report = fit_head(learned, kind=kind, folds=dataset.fold_count, seed=seed)
+    count = len(dataset.items)
+    return Trial(
+        kind,
+        classifier,
+        np.arange(count),
+        by_item(report.probabilities, dataset.item_of, count),
+        report.known,
+        report.unknown,
+        report.modalities,
+        dict(report.chosen),
+        report.seconds,
+    )
+
+
+def network_trials(dataset: Dataset, seed: int, name: str) -> Generator[str, None, list[Trial]]:
+    """Fine-tune the backbone, and train the small network from scratch beside it; judged on products held out.
+
+    A training that is killed goes on where it was: its checkpoints lie under ``DATA_DIR``, by the name of the
+    data.
+
+    Args:
+        dataset: with photos that can be read.
+        seed: of everything random.
+        name: of the data and the seed.
+
+    Raises:
+        InvalidRequest: torch is not installed (``no_torch``).
+    """
+    if find_spec("torch") is None or find_spec("timm") is None:
+        raise InvalidRequest(
+            "fine-tuning needs torch: pip install shopvision[torch], best on a GPU worker", code="no_torch"
+        )
+    networks = import_module(NETWORKS)
+    photos = networks.LabelledPhotos(
+        _reader(dataset),
+        [dataset.labels[dataset.items[one.item].label].id for one in dataset.photos],
+        [str(dataset.items[one.item].group) for one in dataset.photos],
+    )
+    backbone = {"backbone": conf.ENCODER} if conf.ENCODER.startswith(("weights:", "timm:")) else {}
+    recipe = networks.Recipe(seed=seed, device=conf.DEVICE, **backbone)
+    folder = Path(conf.DATA_DIR) / "training" / name
+    run = networks.Training(photos, recipe, folder)
+    told = 0.0
+    for step in run.steps():
+        if time.monotonic() - told >= TELL_SECONDS:
+            told = time.monotonic()
+            yield f"{step.phase}: epoch {step.epoch} of {step.epochs}, {step.share:.0%}"
+    trained = run.result()
+    shutil.rmtree(folder, ignore_errors=True)
+    classifiers = {"cnn": trained.baseline, "finetuned": trained.classifier}
+    return [
+        _network_trial(dataset, kind, classifier, run, trained.report[kind])
+        for kind, classifier in classifiers.items()
+        if classifier is not None
+    ]
+
+
+def _network_trial(
+    dataset: Dataset, kind: str, classifier: Classifier, run: Any, report: Mapping[str, Any]
+) -> Trial:
+    """What the network that had not seen the held-out photos said of them, product by product."""
+    items = dataset.item_of[run.held_rows]
+    rows, place = np.unique(items, return_inverse=True)
+    known, unknown = run.doubts[kind]
+    told = {key: value for key, value in report.items() if key != "history"}
+    return Trial(
+        kind,
+        classifier,
+        rows,
+        by_item(run.held[kind], place, len(rows)),
+        known,
+        unknown,
+        chosen=told,
+        seconds=float(report.get("seconds", 0.0)),
+    )
+
+
+def _reader(dataset: Dataset) -> Callable[[int], bytes]:
+    """Photo's number -> its bytes, from the shop's own storage."""
+    adapter = catalogue(dataset.source)
+    names = dict(
+        CatalogueImage.objects.filter(entry__source=dataset.source).values_list("pk", "name").iterator()
+    )
+    files: dict[tuple[str, str], Any] = {}
+    for part in batches(one.key for one in dataset.items):
+        for key, product in adapter.get_many(part).items():
+            files.update({(key, str(file.name)): file for file in adapter.image_files(product)})
+    found = [files[(dataset.items[one.item].key, names[one.image])] for one in dataset.photos]
+    return lambda row: read(found[row], conf.MAX_UPLOAD_BYTES)
+
+
+def learning_curve(dataset: Dataset, learned: LabelledSet, best: Trial, seed: int) -> dict[str, Any]:
+    """Accuracy with fewer labelled products, and what more would buy.
+
+    Heads are trained on shares of the products, each cross-validated; the error is fitted by a power law.
+
+    Returns:
+        ``learning_curve``: labels (products), accuracy, low, high; ``next_100``: accuracy that so many more
+        labelled products should add.
+    """
+    kind = best.kind if best.kind in ("prototypes", "linear") else "linear"
+    share_of = stratified_folds(learned.targets, learned.groups, round(1 / SHARES[0]), seed=seed)
+    points = []
+    for share in SHARES:
+        rows = np.flatnonzero(share_of < share / SHARES[0])
+        try:
+            _, report = fit_head(learned.take(rows), kind=kind, folds=dataset.fold_count, seed=seed)
+        except ValueError:  # too few of some label in so small a part
+            continue
+        numbers, place = np.unique(dataset.item_of[rows], return_inverse=True)
+        said = by_item(report.probabilities, place, len(numbers)).argmax(axis=1)
+        points.append(_point(dataset, numbers, said))
+    points.append(_point(dataset, best.rows, best.probabilities.argmax(axis=1)))
+    law = fit_power_law([one["labels"] for one in points], [1 - one["accuracy"] for one in points])
+    have = points[-1]["labels"]
+    gain = law.error(have) - law.error(have + MORE_LABELS)
+    return {"learning_curve": points, f"next_{MORE_LABELS}": round(gain, 4)}
+
+
+def _point(dataset: Dataset, rows: np.ndarray, said: np.ndarray) -> dict[str, Any]:
+    targets, groups = dataset.targets[rows], dataset.groups[rows]
+    low, high = interval(lambda some: accuracy(said[some], targets[some]), groups, resamples=300)
+    return {
+        "labels": len(rows),
+        "accuracy": round(accuracy(said, targets), 4),
+        "low": round(low, 4),
+        "high": round(high, 4),
+    }

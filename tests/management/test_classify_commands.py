@@ -1,0 +1,90 @@
+"""shopvision_train, shopvision_classify and shopvision_models."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from demo_shop.models import Product
+from shopvision.classification.models import ClassifierRelease, Prediction
+from shopvision.indexing.write import drain_outbox
+from tests.classification.conftest import SOURCE, TARGET, labelled, make_product, trained
+
+__all__ = ["labelled", "trained"]
+pytestmark = pytest.mark.django_db
+
+
+def run(name: str, *args: str) -> Any:
+    out = io.StringIO()
+    call_command(name, *args, "--json", stdout=out, stderr=io.StringIO())
+    return json.loads(out.getvalue())
+
+
+def test_train_trains_every_target_and_says_why_one_was_not(labelled: list[Product]) -> None:
+    answer = run("shopvision_train")
+    (made,) = answer["releases"]
+    assert (made["source"], made["target"], made["state"]) == (SOURCE, TARGET, "live")
+    assert made["metrics"]["accuracy"] > 0.9
+    assert list(answer["failed"]) == ["testshop.article category"]
+
+
+def test_train_says_in_words_what_stops_it(live_release: Any) -> None:
+    with pytest.raises(CommandError, match="two or more apart"):
+        run("shopvision_train", "--source", SOURCE)
+    with pytest.raises(CommandError, match="'taste' to recognise"):
+        run("shopvision_train", "--target", "taste")
+    with pytest.raises(CommandError, match="no catalogue is called"):
+        run("shopvision_train", "--source", "no.such")
+
+
+def test_classify_suggests_for_all_and_applies_and_undoes_when_asked(trained: ClassifierRelease) -> None:
+    trained.metrics["thresholds"] = {"0.05": {"threshold": 0.3}}
+    trained.save()
+    new = make_product("red", 70_000, labelled=False)
+    drain_outbox()
+    (job,) = run("shopvision_classify")["jobs"]
+    assert (job["state"], job["done"], job["suggested"], job["failed"]) == ("done", 25, 25, 0)
+    (job,) = run("shopvision_classify", str(new.pk), "--source", SOURCE, "--apply", "0.05")["jobs"]
+    assert (job["done"], job["applied"]) == (1, 1)
+    new.refresh_from_db()
+    assert str(new.category) == "red"
+    (undone,) = run("shopvision_classify", "--undo", job["job"])["jobs"]
+    assert (undone["restored"], undone["left"]) == (1, 0)
+    new.refresh_from_db()
+    assert new.category is None
+    assert Prediction.objects.count() == 25
+
+
+def test_classify_says_in_words_what_stops_it(labelled: list[Product]) -> None:
+    with pytest.raises(CommandError, match="train one with shopvision_train"):
+        run("shopvision_classify")
+    with pytest.raises(CommandError, match="need --source"):
+        run("shopvision_classify", "12")
+    with pytest.raises(CommandError, match="applied nothing"):
+        run("shopvision_classify", "--undo", "00000000-0000-0000-0000-000000000000")
+    with pytest.raises(CommandError, match="no job's key"):
+        run("shopvision_classify", "--undo", "nonsense")
+
+
+def test_models_lists_promotes_and_rolls_back_classifiers(trained: ClassifierRelease) -> None:
+    (row,) = run("shopvision_models")["classifiers"]
+    assert (row["id"], row["state"], row["source"]) == (trained.pk, "live", SOURCE)
+    other = ClassifierRelease.objects.get(pk=trained.pk)
+    other.pk, other.state = None, "retired"
+    other.save()
+    run("shopvision_models", "--promote", str(other.pk))
+    assert ClassifierRelease.objects.get(state="live").pk == other.pk
+    run("shopvision_models", "--rollback-classifier", SOURCE, TARGET)
+    assert ClassifierRelease.objects.get(state="live").pk == trained.pk
+    with pytest.raises(CommandError, match="no classifier 99"):
+        run("shopvision_models", "--promote", "99")
+
+
+@pytest.mark.slow
+def test_bench_prints_the_split_by_stage(settings: Any) -> None:
+    with pytest.raises(CommandError, match="400 or more"):
+        run("shopvision_bench", "classify", "--products", "5")
