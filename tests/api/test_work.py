@@ -285,6 +285,31 @@ def test_duplicates_are_those_of_the_latest_job(indexed_shop: list[Any]) -> None
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    "what",
+    [
+        "jobs/?state=",
+        "jobs/?kind=x",
+        "predictions/?target=",
+        "predictions/?min_probability=2",
+        "duplicates/?cursor=",
+    ],
+)
+def test_a_parameter_that_says_nothing_is_400(db: None, what: str) -> None:
+    boss = client_of(get_user_model().objects.create_superuser("boss", "b@example.org", "x"))
+    assert boss.get(API + what).status_code == 400
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "what", ["jobs/x/cancel/", "jobs/1/undo/", "predictions/x/accept/", "predictions/-1/reject/"]
+)
+def test_an_id_that_cannot_be_one_is_404(db: None, what: str) -> None:
+    boss = client_of(get_user_model().objects.create_superuser("boss", "b@example.org", "x"))
+    assert code(post(boss, what)) == (404, "not_found")
+
+
+@pytest.mark.django_db
 def test_work_is_throttled_too(settings: Any, db: None) -> None:
     settings.SHOPVISION = {**settings.SHOPVISION, "BROWSE_RATE": "2/min"}
     ann = client_of(person("ann", "view_job"))
