@@ -16,6 +16,7 @@ from .models import Category, Product, ProductPhoto
 
 GROCERY_PHOTOS = 20  # training photos taken per class: the set has up to 130
 DEFAULT_STOCK = 5
+MOST_PRICE = 1_000_000  # Product.price has six digits before the point
 
 
 class ImportProblem(Exception):
@@ -99,10 +100,12 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def _price(text: str) -> Decimal:
+    """The price; 0 where there is none, or none that the shop's column can hold."""
     try:
-        return Decimal(text or "0").quantize(Decimal("0.01"))
+        price = Decimal(text or "0").quantize(Decimal("0.01"))
     except InvalidOperation:
         return Decimal("0")
+    return price if price.is_finite() and 0 <= price < MOST_PRICE else Decimal("0")
 
 
 def _grocery(root: Path) -> Iterator[Item]:
@@ -143,9 +146,10 @@ def _grocery_split(root: Path, name: str) -> dict[str, list[Path]]:
 
 
 def import_items(items: list[Item]) -> int:
-    """Create the products that the shop does not have yet; how many. All or none."""
+    """Create the products that the shop does not have yet; how many. All or none; of one sku the first."""
     known = set(Product.objects.values_list("sku", flat=True))
-    fresh = [item for item in items if item.sku not in known]
+    by_sku = {item.sku: item for item in reversed(items)}
+    fresh = [item for item in items if item.sku not in known and by_sku[item.sku] is item]
     with transaction.atomic():
         for item in fresh:
             _create(item)

@@ -42,17 +42,20 @@ def seed_drawn(queries: Path, progress: Callable[[int, int], None]) -> tuple[int
     """
     things = art.things()
     queries.mkdir(parents=True, exist_ok=True)
-    new = 0
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for number, (thing, views) in enumerate(
-            zip(things, pool.map(_drawn, things, chunksize=4), strict=True)
-        ):
-            new += _add(number, thing, views)
-            progress(number + 1, len(things))
-        chosen = things[QUERY_EVERY // 2 :: QUERY_EVERY]
-        for thing, photo in zip(chosen, pool.map(_phone, chosen), strict=True):
-            (queries / f"{_sku(thing)}.jpg").write_bytes(photo)
-    return new, [(queries / f"{_sku(thing)}.jpg", thing.title) for thing in chosen]
+    known = set(Product.objects.values_list("sku", flat=True))
+    fresh = [(number, thing) for number, thing in enumerate(things) if _sku(thing) not in known]
+    chosen = [(thing, queries / f"{_sku(thing)}.jpg") for thing in things[QUERY_EVERY // 2 :: QUERY_EVERY]]
+    lacking = [(thing, path) for thing, path in chosen if not path.exists()]
+    if fresh or lacking:  # drawing is the costly part
+        with ProcessPoolExecutor(os.cpu_count()) as pool:
+            drawn = pool.map(_drawn, [thing for _, thing in fresh], chunksize=4)
+            for done, ((number, thing), views) in enumerate(zip(fresh, drawn, strict=True), start=1):
+                _add(number, thing, views)
+                progress(done, len(fresh))
+            photos = pool.map(_phone, [thing for thing, _ in lacking])
+            for (_, path), photo in zip(lacking, photos, strict=True):
+                path.write_bytes(photo)
+    return len(fresh), [(path, thing.title) for thing, path in chosen]
 
 
 def _unsorted(number: int) -> bool:
@@ -77,9 +80,7 @@ def _jpeg(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def _add(number: int, thing: art.Thing, views: list[bytes]) -> int:
-    if Product.objects.filter(sku=_sku(thing)).exists():
-        return 0
+def _add(number: int, thing: art.Thing, views: list[bytes]) -> None:
     with transaction.atomic():
         product = Product(
             sku=_sku(thing),
@@ -95,4 +96,3 @@ def _add(number: int, thing: art.Thing, views: list[bytes]) -> int:
         for place, view in enumerate(views[1:], start=1):
             photo = ProductPhoto(product=product)
             photo.image.save(f"{_sku(thing)}-{place}.jpg", ContentFile(view), save=True)
-    return 1

@@ -17,6 +17,8 @@ class ShopvisionConfig(AppConfig):
         from .catalogue import adapter
         from .tasks import engine
 
+        for early in adapter.catalogues().values():  # a shop that imported its adapter before we were ready
+            receivers.connect(early)
         adapter.on_register.append(receivers.connect)
         adapter.autodiscover()
         engine.connect()

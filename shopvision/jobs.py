@@ -110,6 +110,7 @@ class Kind:
         words: what it does, for a person.
         queue: ``cpu``, or ``gpu`` for what runs a network; with Celery a worker of that queue runs it.
         bare: can be started without params, from the list of jobs.
+        counted: its steps count products; the others only say what they are doing.
     """
 
     steps: str
@@ -117,13 +118,17 @@ class Kind:
     words: str
     queue: str = "cpu"
     bare: bool = True
+    counted: bool = False
 
 
 _BULK = "shopvision.search.bulk."
 _CLASSIFY = "shopvision.classification.bulk."
 KINDS: dict[str, Kind] = {
     "index_all": Kind(
-        _BULK + "index_all", _BULK + "estimate_index", "Look at every product and index what changed"
+        _BULK + "index_all",
+        _BULK + "estimate_index",
+        "Look at every product and index what changed",
+        counted=True,
     ),
     "reconcile": Kind(
         _BULK + "reconcile", _BULK + "estimate_walk", "Compare the shop with the index, queue the difference"
@@ -142,6 +147,7 @@ KINDS: dict[str, Kind] = {
         "Suggest labels for products",
         "gpu",
         bare=False,
+        counted=True,
     ),
     "undo": Kind(
         _CLASSIFY + "undo", _CLASSIFY + "estimate_undo", "Undo what a classify job applied", bare=False
@@ -186,7 +192,7 @@ def start(kind: str, params: Mapping[str, Any] | None = None, user: Any = None, 
             kind=kind,
             params=dict(params or {}),
             estimate=known,
-            total=int(known.get("products") or 0),
+            total=int(known.get("products") or 0) if KINDS[kind].counted else 0,
             created_by=owner,
         )
         if wake:

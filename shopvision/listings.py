@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from . import signals, telemetry
 from .catalogue.models import CatalogueEntry
 from .exceptions import InvalidRequest
-from .images.crop import crop, propose
+from .images.crop import crop, propose, views
 from .images.decode import decode
 from .index.models import Embedding
 from .indexing import releases
@@ -24,7 +24,7 @@ from .indexing.releases import LiveRelease
 from .search import store
 from .search.match import decide
 from .search.present import Query, present
-from .search.query import Answer, Found, category_vote, facets, narrow_by_text, nearest
+from .search.query import VOTERS, Answer, Found, category_vote, facets, narrow_by_text, nearest
 from .types import EVERYTHING, FULL_FRAME, Filter, Listing, ProductRef, Region
 from .vision.descriptor import colours_in_words
 from .vision.projection import unit
@@ -60,25 +60,29 @@ def search_by_photo(
     image = decode(data, limits(), max_side=_side(region))
     subject = crop(image, region) if region else image
     clock.lap("decode")
-    live = releases.live()
-    blocks = live.query_encoder.describe([subject])
+    boxes = propose(subject)
+    clock.lap("regions")
+    live = releases.answering()
+    blocks = live.query_encoder.describe(views(subject, boxes))
     clock.lap("encode")
-    vector = live.projection.embed(blocks)[0]
+    vector = live.projection.look(blocks)
     colours = [one.name for one in colours_in_words(blocks, 0, subject)]
     clock.lap("colour")
     narrowed = narrow_by_text(text, where)
-    whole = hashlib.sha256(data).hexdigest() if region is None else ""
-    answer = nearest(live, vector, where=narrowed, context=context, exact_digest=whole)
+    own = hashlib.sha256(data).hexdigest() if region is None else ""
+    answer = nearest(live, vector, where=narrowed, context=context, exact_digest=own)
     clock.lap("index")
     query = Query(blocks, tuple(colours), where)
-    listing, found = _listing(live, answer, query, "photo", limit, clock, judge=narrowed == EVERYTHING)
-    category = listing.query["category"]
-    boxes = [region] if region else propose(image)[:3] or [FULL_FRAME]
-    listing = replace(listing, query={**listing.query, "regions": _regions(boxes, category)})
-    clock.lap("regions")
-    if listing.match is not None and listing.match.level == "none":
+    # what the photo shows, and whether the shop has it, is no matter of what the shopper narrows the answer to
+    whole = answer if narrowed == EVERYTHING else nearest(live, vector, context=context, limit=VOTERS)
+    listing, found = _listing(live, answer, query, limit, clock)
+    match, category = decide(whole.similarities, live.row.background), category_vote(whole.found)
+    boxes = [region] if region else boxes or [FULL_FRAME]
+    said = {**listing.query, "category": category, "regions": _regions(boxes, category)}
+    listing = replace(listing, match=match, query=said)
+    if match.level == "none":
         store.record_demand(category["name"] if category else "", colours[0] if colours else "", text)
-    return _keep(live, listing, found, "photo", clock)
+    return _keep(live, listing, found, "photo", clock, where)
 
 
 def similar_products(
@@ -102,11 +106,12 @@ def similar_products(
         TemporaryFailure: nothing is indexed yet.
     """
     clock = _Clock()
-    live = releases.live()
+    live = releases.answering()
     entry = CatalogueEntry.objects.filter(source=ref.source, object_id=ref.object_id).first()
     vectors = _vectors_of(live, entry) if entry else np.empty((0, 0))
     if entry is None or not len(vectors):
-        raise InvalidRequest(f"product {ref} is not in the index: it has no photo yet", code="not_found")
+        why = "the shop has no such product, or no photo of it is indexed yet"
+        raise InvalidRequest(f"product {ref} is not in the index: {why}", code="not_found")
     variants = CatalogueEntry.objects.filter(group=entry.group).values_list("pk", flat=True)
     where = replace(where, exclude=where.exclude | {entry.pk, *variants})
     if alternatives:
@@ -114,8 +119,8 @@ def similar_products(
     answer = nearest(live, unit(vectors.mean(0)[None])[0], where=where, context=context)
     clock.lap("index")
     query = Query(store.descriptors_of_entry(live, entry.pk), store.colours_of_entry(entry.pk), where)
-    listing, found = _listing(live, answer, query, "similar", limit, clock, judge=False)
-    return _keep(live, listing, found, "similar", clock) if keep else listing
+    listing, found = _listing(live, answer, query, limit, clock)
+    return _keep(live, listing, found, "similar", clock, where) if keep else listing
 
 
 def stored_page(search_id: str, *, offset: int, limit: int, context: Any = None) -> Listing:
@@ -148,7 +153,7 @@ def forget(search_id: str) -> None:
 
 
 def _listing(
-    live: LiveRelease, answer: Answer, query: Query, kind: str, limit: int, clock: _Clock, *, judge: bool
+    live: LiveRelease, answer: Answer, query: Query, limit: int, clock: _Clock
 ) -> tuple[Listing, tuple[Found, ...]]:
     """A first page with everything that is said about the whole answer, and the whole answer."""
     hits, found = present(live, answer.found, query, limit)
@@ -158,8 +163,7 @@ def _listing(
         id=uuid.uuid4().hex,
         hits=hits,
         count=len(found),
-        match=decide(answer.similarities, live.row.background) if judge else None,
-        query={"category": category_vote(found) if kind == "photo" else None, "stored": False},
+        query={"category": None, "stored": False},
         facets=facets(found),
         encoder=str(live.row),
         index={"as_of": as_of.isoformat(timespec="seconds") if as_of else None, "size": live.index.count()},
@@ -168,10 +172,12 @@ def _listing(
     return listing, found
 
 
-def _keep(live: LiveRelease, listing: Listing, found: Sequence[Found], kind: str, clock: _Clock) -> Listing:
+def _keep(
+    live: LiveRelease, listing: Listing, found: Sequence[Found], kind: str, clock: _Clock, where: Filter
+) -> Listing:
     """Store what further pages need, tell the listeners, and note the time."""
     quantiles = live.row.background.get("quantiles") or []
-    stored = store.write(listing, found, quantiles, kind, clock.laps, clock.total())
+    stored = store.write(listing, found, quantiles, kind, clock.laps, clock.total(), where)
     clock.lap("store")
     count = listing.count if stored else len(listing.hits)
     listing = replace(listing, took_ms=clock.total(), timings=clock.laps, count=count)

@@ -154,3 +154,8 @@ def slow_encoder() -> FakeEncoder:
     encoder = FakeEncoder(delay_s=0.01)
     encoder.dies_of_width = 77
     return encoder
+
+
+def other_encoder() -> FakeEncoder:
+    """An encoder with other weights than the first."""
+    return FakeEncoder("other")

@@ -36,7 +36,7 @@ def cost(params: Mapping[str, Any]) -> dict[str, Any]:
 def counting(monkeypatch: pytest.MonkeyPatch) -> None:
     worked.clear()
     monkeypatch.setitem(
-        jobs.KINDS, "count", Kind(f"{__name__}.count_up", f"{__name__}.cost", "count to five")
+        jobs.KINDS, "count", Kind(f"{__name__}.count_up", f"{__name__}.cost", "count to five", counted=True)
     )
 
 

@@ -20,7 +20,6 @@ from .. import jobs
 from ..classification.models import Decision
 from ..exceptions import InvalidRequest, ShopvisionError
 from ..jobs import Job
-from ..tasks import engine
 from . import job_figures
 from .job_figures import duration
 from .readonly import ReadOnlyAdmin
@@ -50,7 +49,9 @@ class JobAdmin(ReadOnlyAdmin):
 
     @admin.display(description="progress")
     def progress(self, job: Job) -> SafeString:
-        """A bar and the numbers behind it."""
+        """A bar and the numbers behind it; of a job that counts nothing, what it is doing."""
+        if not job.total:
+            return format_html("{}", job.message if job.state in jobs.ACTIVE else "")
         return format_html(
             '<progress class="shopvision-progress" max="{}" value="{}" aria-label="progress"></progress> '
             "{} / {}",
@@ -75,7 +76,6 @@ class JobAdmin(ReadOnlyAdmin):
     def resume(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         """Go on where it stopped."""
         self._each(request, queryset, jobs.resume, "resumed")
-        engine.wake_jobs()
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Job], verb: Any, past: str) -> None:
         done = 0
@@ -92,7 +92,7 @@ class JobAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list, with a button for each kind of job that needs no choice of products."""
-        kinds = [name for name, kind in jobs.KINDS.items() if kind.bare]
+        kinds = {name: kind for name, kind in jobs.KINDS.items() if kind.bare}
         context = {"kinds": kinds, "may_start": self.may_act(request), **(extra_context or {})}
         response = super().changelist_view(request, context)
         if request.method == "GET" and Job.objects.filter(state__in=jobs.ACTIVE).exists():
@@ -119,14 +119,12 @@ class JobAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(back)
         if request.method == "POST":
             job = jobs.start(kind, {}, request.user)
-            engine.wake_jobs()
             return HttpResponseRedirect(reverse("admin:shopvision_job_change", args=[job.pk]))
         estimate = jobs.estimate(kind, {})
         context = {
             **self.admin_site.each_context(request),
             "title": f"Start: {kind}",
             "opts": self.opts,
-            "kind": kind,
             "words": jobs.KINDS[kind].words,
             "estimate": estimate,
             "duration": duration(float(estimate.get("seconds") or 0)),
@@ -199,7 +197,6 @@ class JobAdmin(ReadOnlyAdmin):
             job = jobs.start("undo", {"job": str(job.pk)}, request.user)
         else:
             {"cancel": jobs.cancel, "resume": jobs.resume}[verb](job)
-        engine.wake_jobs()
         return job
 
 
@@ -215,8 +212,7 @@ def applied_by(job: Job) -> QuerySet[Decision]:
 
 
 def started(request: HttpRequest, job: Job) -> HttpResponse:
-    """Wake a worker for a job just queued, and go to its page."""
-    engine.wake_jobs()
+    """Say that a job is queued, and go to its page."""
     total = job.total
     messages.success(
         request,

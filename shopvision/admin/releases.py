@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from ..exceptions import ShopvisionError
 from ..index.models import EncoderRelease
-from ..indexing import releases
+from ..search import switch
 from .readonly import ReadOnlyAdmin
 
 
@@ -49,7 +49,7 @@ class EncoderReleaseAdmin(ReadOnlyAdmin):
             messages.error(request, "Choose exactly one release to promote.")
             return
         try:
-            releases.activate(chosen[0])
+            switch.promote(chosen[0])
         except ShopvisionError as error:
             messages.error(request, str(error))
         else:
@@ -59,7 +59,7 @@ class EncoderReleaseAdmin(ReadOnlyAdmin):
     def roll_back(self, request: HttpRequest, queryset: QuerySet[EncoderRelease]) -> None:
         """Undo the last promotion."""
         try:
-            live = releases.rollback()
+            live = switch.rollback()
         except ShopvisionError as error:
             messages.error(request, str(error))
         else:

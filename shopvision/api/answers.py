@@ -11,7 +11,7 @@ from .links import page_link, public_id
 
 def answer(listing: Listing, *, offset: int = 0, limit: int) -> dict[str, Any]:
     """One page of a listing."""
-    more = offset + len(listing.hits) < listing.count and bool(listing.hits)
+    more = offset + limit < listing.count
     return {
         "id": public_id(listing.id),
         "took_ms": round(listing.took_ms, 1),

@@ -51,9 +51,13 @@ class BoxField(serializers.Field):  # type: ignore[type-arg]
         if not isinstance(parts, list) or len(parts) != 4 or any(isinstance(part, bool) for part in parts):
             raise serializers.ValidationError("it takes four numbers: x0,y0,x1,y1")
         try:
-            return Region(*(float(part) for part in parts))
+            corners = [float(part) for part in parts]
         except (TypeError, ValueError, OverflowError) as error:
-            raise serializers.ValidationError(f"it takes x0,y0,x1,y1 in [0, 1]: {error}") from error
+            raise serializers.ValidationError("it takes four numbers: x0,y0,x1,y1") from error
+        try:
+            return Region(*corners)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
 
 
 class CategoriesField(serializers.ListField):

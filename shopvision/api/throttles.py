@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from django.core.exceptions import ImproperlyConfigured
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
@@ -28,6 +29,17 @@ class VisitorThrottle(SimpleRateThrottle):
         user = request.user
         known = user.pk if user and user.is_authenticated else None
         return f"shopvision:{self.setting}:{known or self.get_ident(request)}"
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        """May it pass; a cache that is down counts nobody, and its shop's searches go on."""
+        try:
+            return bool(super().allow_request(request, view))
+        except ImproperlyConfigured:
+            raise
+        except Exception as error:  # noqa: BLE001 - any cache backend may raise anything
+            telemetry.count("throttle_failed")
+            telemetry.log.warning("requests are not counted, the cache does not answer: %s", error)
+            return True
 
 
 class SearchThrottle(VisitorThrottle):

@@ -34,7 +34,7 @@ def admit_body(request: Request) -> None:
         ImageRejected: ``too_large``.
     """
     announced = request.META.get("CONTENT_LENGTH") or "0"
-    if announced.isdigit() and int(announced) > body_limit(request.content_type or ""):
+    if announced.isdecimal() and int(announced) > body_limit(request.content_type or ""):
         raise _too_large()
     plain = request._request
     if not hasattr(plain, "_files"):  # else a middleware of the shop's has read the form already

@@ -16,11 +16,11 @@ from django.utils.module_loading import autodiscover_modules
 from ..exceptions import InvalidRequest, Misconfigured
 from ..types import Category, ProductRef
 from . import labels
+from .categories import category_of
+from .keys import with_keys
 from .labels import label_field
 from .paths import accessor_of, follow, model_of, relation_of, why_unresolved
 
-PATH_SEPARATOR = re.compile(r"\s*>\s*")
-MAX_DEPTH = 32  # a category tree deeper than this is a loop
 TAGS = re.compile(r"<[^>]+>")
 
 
@@ -104,8 +104,8 @@ class Catalogue:
 
     def get_many(self, object_ids: Iterable[str]) -> dict[str, Any]:
         """Products by key, in one query and its prefetches; keys the shop does not have are left out."""
-        keys = self.python_keys(object_ids)
-        return {self.object_id(product): product for product in self.queryset().filter(pk__in=keys)}
+        rows = with_keys(self.queryset(), self.python_keys(object_ids))
+        return {self.object_id(product): product for product in rows}
 
     def existing(self, object_ids: Iterable[str]) -> list[str]:
         """Which of these keys the shop has, in one light query."""
@@ -195,7 +195,7 @@ class Catalogue:
         """The product's categories; an object's ancestors through its ``parent``, a text's through ``A > B``."""
         found: dict[str, Category] = {}
         for value in self._values(product, self.category):
-            one = _category_of(value)
+            one = category_of(value)
             if one:
                 found.setdefault(one.id, one)
         return list(found.values())
@@ -210,7 +210,7 @@ class Catalogue:
         Raises:
             InvalidRequest: no such target.
         """
-        found = (_category_of(value) for value in self._values(product, self._name_of(target)))
+        found = (category_of(value) for value in self._values(product, self._name_of(target)))
         return list({one.id: one for one in found if one}.values())
 
     def choices(self, target: str) -> dict[str, str]:
@@ -220,7 +220,7 @@ class Catalogue:
         if field.is_relation:
             return {str(one.pk): str(one) for one in field.related_model._default_manager.all()}
         texts = self.model._default_manager.exclude(**{name: ""}).order_by(name)
-        found = (_category_of(text) for text in texts.values_list(name, flat=True).distinct())
+        found = (category_of(text) for text in texts.values_list(name, flat=True).distinct())
         return {one.id: one.name for one in found if one}
 
     def apply_classification(self, product: Any, target: str, label: str) -> Any:
@@ -304,29 +304,6 @@ class Catalogue:
 
 def _plain(value: Any) -> str:
     return " ".join(TAGS.sub(" ", str(value)).split()) if value not in (None, "") else ""
-
-
-def _category_of(value: Any) -> Category | None:
-    if isinstance(value, models.Model):
-        return Category(str(value.pk), str(value), tuple(_ancestors(value)))
-    steps = [step for step in PATH_SEPARATOR.split(str(value).strip()) if step]
-    if not steps:
-        return None
-    paths = [" > ".join(steps[: depth + 1]) for depth in range(len(steps))]
-    return Category(paths[-1], steps[-1], tuple(paths[:-1]))
-
-
-def _ancestors(node: models.Model) -> list[str]:
-    """Ids of a tree node's ancestors, nearest last: treebeard's or mptt's own way, else its ``parent``."""
-    get = getattr(node, "get_ancestors", None)
-    if callable(get):
-        return [str(one.pk) for one in get() if one.pk != node.pk]
-    found: list[str] = []
-    above = getattr(node, "parent", None)
-    while isinstance(above, models.Model) and len(found) < MAX_DEPTH:
-        found.append(str(above.pk))
-        above = getattr(above, "parent", None)
-    return found[::-1]
 
 
 _registry: dict[str, Catalogue] = {}

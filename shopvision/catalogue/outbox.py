@@ -128,12 +128,19 @@ def _coalesce(token: str, limit: int) -> Claim:
 
 
 def finish(claim: Claim) -> None:
-    """Remove what is still held under the claim: it is done.
+    """Remove what is still held under the claim: it is done; so is what was set aside of the same products.
 
     A change recorded after the claim is a row of its own and stays; a row whose lease ran out and was taken
     by another worker is that worker's.
     """
-    Outbox.objects.filter(lease=claim.token).delete()
+    held = Outbox.objects.filter(lease=claim.token)
+    done = list(held.values_list("source", "object_id").distinct())
+    held.delete()
+    sources, keys = {source for source, _ in done}, {key for _, key in done}
+    aside = Outbox.objects.filter(state=Outbox.State.POISONED, source__in=sources, object_id__in=keys)
+    mended = [pk for pk, *pair in aside.values_list("pk", "source", "object_id") if tuple(pair) in set(done)]
+    if mended:
+        Outbox.objects.filter(pk__in=mended).delete()
 
 
 def release(claim: Claim, refs: Iterable[ProductRef], error: str, *, counts: bool = True) -> None:

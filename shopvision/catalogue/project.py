@@ -14,6 +14,7 @@ from django.db.models import Min
 from django.utils import timezone
 
 from .adapter import Catalogue, ProductFacts
+from .categories import looked_up_once
 from .models import CatalogueEntry, CatalogueImage, Outbox
 
 CENT = Decimal("0.01")
@@ -53,9 +54,10 @@ def project(catalogue: Catalogue, product: Any) -> CatalogueEntry:
 
 def project_many(catalogue: Catalogue, products: Sequence[Any]) -> dict[str, CatalogueEntry]:
     """The same for a batch of one catalogue's products, by key, in a handful of statements."""
-    wanted = {
-        catalogue.object_id(one): (catalogue.facts(one), image_names(catalogue, one)) for one in products
-    }
+    with looked_up_once():
+        wanted = {
+            catalogue.object_id(one): (catalogue.facts(one), image_names(catalogue, one)) for one in products
+        }
     rows = CatalogueEntry.objects.filter(source=catalogue.source)
     known = {entry.object_id: entry for entry in rows.filter(object_id__in=wanted)}
     prints = {key: fingerprint(facts, names) for key, (facts, names) in wanted.items()}

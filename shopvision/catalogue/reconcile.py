@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from .. import telemetry
 from ..types import ProductRef
 from . import outbox
 from .adapter import Catalogue, catalogues
-from .models import CatalogueEntry
+from .categories import looked_up_once
+from .models import CatalogueEntry, Outbox
 from .project import fingerprint, image_names
 
 PAGE = 500  # products compared at a time
@@ -50,20 +52,31 @@ def drift() -> Drift:
 
 
 def reconcile() -> Drift:
-    """Queue every product that differs; what was queued. Safe at any time, and to run twice at once."""
+    """Queue every product that differs and is not queued yet; all that differ. Safe to run at any time."""
     found = Drift()
     for part in _parts():
-        outbox.record_changes(part.refs())
+        outbox.record_changes(_unqueued(part.refs()))
         found.missing += part.missing
         found.stale += part.stale
         found.extra += part.extra
     return found
 
 
+def _unqueued(refs: list[ProductRef]) -> list[ProductRef]:
+    """Those without a row in the outbox that waits, or was set aside and would only be set aside again."""
+    rows = Outbox.objects.filter(
+        source__in={r.source for r in refs}, object_id__in={r.object_id for r in refs}
+    )
+    queued = {ProductRef(*pair) for pair in rows.filter(lease="").values_list("source", "object_id")}
+    return [ref for ref in refs if ref not in queued]
+
+
 def _parts() -> Iterator[Drift]:
     for adapter in catalogues().values():
         for products in _pages(adapter):
-            yield _compare(adapter, products)
+            with looked_up_once():
+                part = _compare(adapter, products)
+            yield part
     yield from _gone()
 
 
@@ -87,9 +100,18 @@ def _compare(adapter: Catalogue, products: list[Any]) -> Drift:
         ref = ProductRef(adapter.source, key)
         if key not in known:
             found.missing.append(ref)
-        elif known[key] != fingerprint(adapter.facts(product), image_names(adapter, product)):
+        elif known[key] != _fingerprint(adapter, product):
             found.stale.append(ref)
     return found
+
+
+def _fingerprint(adapter: Catalogue, product: Any) -> str:
+    """Empty, and so never equal, where the shop's own code fails on the product: it must not hide the others."""
+    try:
+        return fingerprint(adapter.facts(product), image_names(adapter, product))
+    except Exception as error:  # noqa: BLE001 - the shop's own code may raise anything
+        telemetry.log.warning("product %s could not be compared", adapter.ref(product), exc_info=error)
+        return ""
 
 
 def _gone() -> Iterator[Drift]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -14,6 +15,7 @@ UNIFORM = 24.0  # RGB distance: a border that spreads further is a scene, not a 
 LEAST_SHARE, MOST_SHARE = 0.02, 0.85  # of the frame a subject covers; outside, cropping to it helps nobody
 MARGIN = 0.02  # of the frame, left around a subject
 MOST_REGIONS = 3
+CENTRE = 0.7  # of each side: what a shopper aims at is in the middle, what surrounds it often is not meant
 
 
 def crop(image: Image.Image, region: Region | None) -> Image.Image:
@@ -25,6 +27,21 @@ def crop(image: Image.Image, region: Region | None) -> Image.Image:
     right = max(left + 1, min(width, math.ceil(region.x1 * width)))
     bottom = max(top + 1, min(height, math.ceil(region.y1 * height)))
     return image.crop((left, top, right, bottom))
+
+
+def views(image: Image.Image, boxes: Sequence[Region]) -> list[Image.Image]:
+    """The looks taken at a shopper's photo: the whole, and its middle where nothing stands out from the border.
+
+    Before a plain background the whole shows all there is and a closer look would cut it.
+
+    Args:
+        image: upright.
+        boxes: what ``propose`` found in it.
+    """
+    if boxes:
+        return [image]
+    margin = (1 - CENTRE) / 2
+    return [image, crop(image, Region(margin, margin, 1 - margin, 1 - margin))]
 
 
 def propose(image: Image.Image) -> list[Region]:

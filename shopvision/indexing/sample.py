@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.db.models.fields.files import FieldFile
 from PIL.Image import Image
 
 from .. import telemetry
 from ..catalogue.adapter import Catalogue, catalogues
-from ..exceptions import ImageRejected
 from ..images.decode import decode
-from .photos import limits
+from .photos import limits, read
 
 
 def sample_photos(limit: int) -> list[Image]:
@@ -26,7 +26,7 @@ def _some_of(shop: Catalogue, limit: int) -> list[Image]:
     keys = list(shop.queryset().order_by("pk").values_list("pk", flat=True))
     step = max(1, len(keys) // max(1, limit))
     picked = shop.get_many([str(key) for key in keys[::step][:limit]])
-    files = [shop.image_files(product) for product in picked.values()]
+    files = [_files(shop, product) for product in picked.values()]
     images: list[Image] = []
     for file in _interleaved(files):
         image = read_photo(file)
@@ -35,6 +35,14 @@ def _some_of(shop: Catalogue, limit: int) -> list[Image]:
         if len(images) >= limit:
             break
     return images
+
+
+def _files(shop: Catalogue, product: Any) -> list[FieldFile]:
+    try:
+        return shop.image_files(product)
+    except Exception as error:  # noqa: BLE001 - the shop's own code may raise anything
+        telemetry.log.warning("photos of %s are not in the sample", shop.ref(product), exc_info=error)
+        return []
 
 
 def _interleaved(files: list[list[FieldFile]]) -> Iterator[FieldFile]:
@@ -46,8 +54,8 @@ def _interleaved(files: list[list[FieldFile]]) -> Iterator[FieldFile]:
 def read_photo(file: FieldFile) -> Image | None:
     """A photo from the shop's storage, decoded; None (and a log line) when it cannot be had."""
     try:
-        with file.storage.open(str(file.name)) as stream:
-            return decode(stream.read(), limits())
-    except (ImageRejected, OSError) as error:
+        bounds = limits()
+        return decode(read(file, bounds.max_bytes), bounds)
+    except Exception as error:  # noqa: BLE001 - any storage backend may raise anything
         telemetry.log.info("photo %s is left out of the sample: %s", file.name, error)
         return None

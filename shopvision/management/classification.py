@@ -35,13 +35,13 @@ from ..vision.descriptor import pack, unpack
 from ..vision.fit import Report, fit_head
 from ..vision.labelled import LabelledSet, stratified_folds
 from ..vision.quantise import CALIBRATION_PHOTOS, MIN_CALIBRATION_PHOTOS, quantise
+from ..vision.voices import label_groups
 from . import labelled_folder
 from .labelled_folder import Folder
 
 KINDS = ("prototypes", "linear")
 NETWORKS = ("finetuned", "cnn")  # of vision.train, where torch is installed
 ACCEPTED_ERROR = 0.05
-LABEL_FOLDS = 5  # groups of labels left out for the open-set measure
 SHARES = (0.25, 0.5, 1.0)  # of the training examples, for the learning curve
 MORE_LABELS = 100
 BATCH = 32  # photos decoded at a time
@@ -214,15 +214,14 @@ def _open_set(
 ) -> float | None:
     """Labels left out of the training in turn: are their validation photos told from the others'.
 
-    Mean over the groups of labels left out of the AUROC of ``known``; None with fewer than four labels.
+    Mean over the groups of labels left out of the AUROC of ``known``; None with two labels.
     """
-    count = len(train.labels)
-    groups = min(LABEL_FOLDS, count // 2)
-    if count < 4 or kind in NETWORKS:
+    groups = label_groups(len(train.labels))
+    if not len(groups) or kind in NETWORKS:
         return None
     found = []
-    for group in range(groups):
-        kept = np.flatnonzero((np.arange(count) // (count / groups)).astype(int) != group)
+    for group in range(int(groups.max()) + 1):
+        kept = np.flatnonzero(groups != group)
         head, _ = fit_head(train.with_labels(kept), kind=kind, folds=folds, seed=seed)
         known = head.known(test)
         inside = np.isin(targets, kept)

@@ -21,6 +21,8 @@ from ..catalogue.adapter import Catalogue, register, unregister
 from ..exceptions import InvalidRequest
 from ..indexing import releases
 
+MOST_PRICE = 10**10  # what the column holds
+
 
 class SandboxProduct(models.Model):
     """A row of products.csv; its table exists in the throw-away database only."""
@@ -83,18 +85,19 @@ class Query:
 
 
 def read_products(folder: Path) -> list[Row]:
-    """products.csv of a catalogue folder.
+    """products.csv of a catalogue folder; of rows with one sku the first.
 
     Raises:
         InvalidRequest: there is none, or a row lacks what it must have.
     """
-    found = []
+    found: dict[str, Row] = {}
     for line, row in enumerate(read_csv(folder / "products.csv"), start=2):
         if not row.get("sku"):
             raise InvalidRequest(f"{folder / 'products.csv'}, line {line}: no sku")
         names = [row.get("image", ""), *row.get("photos", "").split("|")]
         photos = tuple(dict.fromkeys(name for name in names if name and (folder / name).is_file()))
-        found.append(
+        found.setdefault(
+            row["sku"],
             Row(
                 row["sku"],
                 row.get("title") or row["sku"],
@@ -102,9 +105,9 @@ def read_products(folder: Path) -> list[Row]:
                 row.get("category", ""),
                 _price(row.get("price", "")),
                 photos,
-            )
+            ),
         )
-    return found
+    return list(found.values())
 
 
 def read_queries(folder: Path) -> list[Query]:
@@ -132,9 +135,10 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 def _price(text: str) -> Decimal | None:
     try:
-        return Decimal(text).quantize(Decimal("0.01")) if text else None
+        price = Decimal(text).quantize(Decimal("0.01")) if text else None
     except InvalidOperation:
         return None
+    return price if price is not None and price.is_finite() and abs(price) < MOST_PRICE else None
 
 
 @contextmanager

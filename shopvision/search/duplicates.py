@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,14 +12,18 @@ import numpy as np
 from .. import signals
 from ..catalogue.models import CatalogueImage
 from ..images.quality import hamming
-from ..index.models import Embedding
+from ..index.models import Descriptor, Embedding
 from ..indexing import releases
 from ..indexing.releases import LiveRelease
 from ..types import ProductRef
+from ..vision.descriptor import unpack
+from .why import alike
 
 HASH_BITS = 6  # of 64 that may differ: recompression and resizing flip up to 4
 BANDS = 8  # bytes of a hash; two that differ in at most 6 bits share at least one
 ROWS_AT_ONCE = 200  # hashes compared with their bucket in one step
+SAME_PICTURE = 0.8  # of every family's blocks: copies at two thirds of the size and JPEG 50 have .83 or more
+PARTNERS_AT_ONCE = 500  # descriptors compared with one photo in one step, 2 MB
 MIN_SIMILARITY = 0.95
 NEAREST = 5
 
@@ -57,7 +61,7 @@ def find_duplicates(*, min_similarity: float = MIN_SIMILARITY) -> list[Duplicate
     found: dict[tuple[int, int], tuple[str, float, int, int]] = {}
     for reason, pairs in (
         ("same file", _same_file(rows)),
-        ("same picture", _same_picture(rows)),
+        ("same picture", _confirmed(live, rows, _same_picture(rows))),
         ("same look", _same_look(live, rows, min_similarity)),
     ):
         for a, b, similarity in pairs:
@@ -120,6 +124,30 @@ def _within(rows: dict[int, _Photo], members: list[int]) -> Iterator[tuple[int, 
             if start + i < j:
                 bits = hamming(int(rows[members[start + i]].look or 0), int(rows[members[j]].look or 0))
                 yield members[start + i], members[j], round(1 - bits / 64, 4)
+
+
+def _confirmed(
+    live: LiveRelease, rows: dict[int, _Photo], pairs: Iterable[tuple[int, int, float]]
+) -> Iterator[tuple[int, int, float]]:
+    """Those whose shape, texture and colour are all alike too.
+
+    On white a hash sees little but an outline: of 126 drawn products it took 1,293 pairs for one picture.
+    """
+    partners: dict[int, dict[int, float]] = defaultdict(dict)
+    for a, b, similarity in pairs:
+        if rows[a].group != rows[b].group:
+            partners[a][b] = similarity
+    described = Descriptor.objects.filter(backbone_digest=live.row.backbone_digest)
+    for a, others in partners.items():
+        for start in range(0, len(others), PARTNERS_AT_ONCE):
+            part = [a, *list(others)[start : start + PARTNERS_AT_ONCE]]
+            data = dict(described.filter(image_id__in=part).values_list("image_id", "data"))
+            known = [b for b in part[1:] if b in data and a in data]
+            if known:
+                similar = alike(unpack([bytes(data[a])]), unpack([bytes(data[b]) for b in known]))
+                for b, families in zip(known, similar, strict=True):
+                    if min(families.values()) >= SAME_PICTURE:
+                        yield a, b, others[b]
 
 
 def _same_look(

@@ -35,11 +35,11 @@ def background(vectors: np.ndarray, products: np.ndarray, *, limit: int = 2000) 
     return [round(float(q), 5) for q in np.percentile(pairs, LEVELS)] if len(pairs) else []
 
 
-def percentile(similarity: float, quantiles: Sequence[float]) -> float:
-    """Share (0-100) of unrelated pairs that are less alike; 0.0 without a background."""
+def percentiles(similarities: Sequence[float], quantiles: Sequence[float]) -> list[float]:
+    """Share (0-100) of unrelated pairs that are less alike than each; 0.0 without a background."""
     if not quantiles:
-        return 0.0
-    return float(np.interp(similarity, quantiles, LEVELS))
+        return [0.0] * len(similarities)
+    return list(np.interp(similarities, quantiles, LEVELS).tolist())
 
 
 def features(similarities: np.ndarray) -> np.ndarray:

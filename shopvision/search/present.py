@@ -12,7 +12,7 @@ from ..indexing.releases import LiveRelease
 from ..types import EVERYTHING, Filter, Hit
 from ..vision.base import Descriptors
 from ..vision.descriptor import unpack
-from .match import percentile
+from .match import percentiles
 from .query import Found, facts_now, passes_now
 from .why import alike, reasons
 
@@ -41,19 +41,18 @@ def present(
         place += len(part)
         facts = facts_now([one.ref for one in part])
         passing = [one for one in part if one.ref in facts and passes_now(query.where, facts[one.ref])]
-        why = _why(live, passing, query)
-        names = _image_names(passing)
+        photos = _photos(live, passing, query)
         quantiles = live.row.background.get("quantiles") or []
+        shares = percentiles([one.similarity for one in passing], quantiles)
         hits += [
             Hit(
                 one.ref,
                 round(one.similarity, 4),
-                percentile(one.similarity, quantiles),
-                names.get(one.image_id, ""),
-                why.get(one.image_id, ()),
+                share,
+                *photos.get(one.image_id, ("", ())),
                 facts=facts[one.ref],
             )
-            for one in passing
+            for one, share in zip(passing, shares, strict=True)
         ]
         kept += passing
     return tuple(hits), (*kept, *found[place:])
@@ -76,20 +75,19 @@ def result(hit: Hit) -> dict[str, Any]:
     }
 
 
-def _image_names(found: Sequence[Found]) -> dict[int, str]:
-    rows = CatalogueImage.objects.filter(pk__in=[one.image_id for one in found])
-    return dict(rows.values_list("pk", "name"))
-
-
-def _why(live: LiveRelease, found: Sequence[Found], query: Query) -> dict[int, tuple[str, ...]]:
+def _photos(
+    live: LiveRelease, found: Sequence[Found], query: Query
+) -> dict[int, tuple[str, tuple[str, ...]]]:
+    """By photo its name in the shop's storage, and what it shares with the query in words; one query."""
+    ids = [one.image_id for one in found]
     limits = live.row.background.get("families") or {}
     if not query.descriptors or not limits:
-        return {}
-    ids = [one.image_id for one in found]
+        names = CatalogueImage.objects.filter(pk__in=ids).values_list("pk", "name")
+        return {pk: (name, ()) for pk, name in names}
     rows = Descriptor.objects.filter(image_id__in=ids, backbone_digest=live.row.backbone_digest)
-    stored = list(rows.values_list("image_id", "data", "image__colours"))
-    similar = alike(query.descriptors, unpack([bytes(data) for _, data, _ in stored]))
+    stored = list(rows.values_list("image_id", "image__name", "image__colours", "data"))
+    similar = alike(query.descriptors, unpack([bytes(data) for *_, data in stored]))
     return {
-        image_id: reasons(row, limits, query.colours, [one["name"] for one in colours])
-        for (image_id, _, colours), row in zip(stored, similar, strict=True)
+        image_id: (name, reasons(row, limits, query.colours, [one["name"] for one in colours]))
+        for (image_id, name, colours, _), row in zip(stored, similar, strict=True)
     }

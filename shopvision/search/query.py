@@ -9,11 +9,14 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from django.db import connections, router
 from django.db.models import Q, TextField
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 
 from .. import conf
 from ..catalogue.adapter import Catalogue, catalogues
+from ..catalogue.keys import with_keys
 from ..catalogue.models import CatalogueEntry, CatalogueImage
 from ..exceptions import ShopvisionError
 from ..indexing.releases import LiveRelease
@@ -22,6 +25,7 @@ from ..types import EVERYTHING, Filter, ProductRef
 OVER_FETCH = 1.25  # products asked of the index beyond what can be shown: hidden ones and variants fall out
 DEEPEST = 4  # times the first depth, before a search gives up filling its pages
 VOTERS = 10  # nearest products that vote on the photo's category
+KEYS = "{keys}"  # where a prepared statement takes primary keys
 TEXT_LIMIT = 50_000  # products a text may narrow to before it is taken for no help
 
 
@@ -39,7 +43,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Products in order, and the similarities of the nearest ones whether shown or not."""
+    """Products in order, and the similarities of all that the visitor may see, best first, variants included."""
 
     found: tuple[Found, ...]
     similarities: np.ndarray
@@ -71,15 +75,18 @@ def nearest(
         if len(found) >= wanted or len(hits) < k:
             break
         k *= 2
+    similarities = np.array([one.similarity for one in found], np.float32)
     found = _fold_variants(_own_file_first(found, exact_digest))
-    return Answer(tuple(found[:wanted]), hits.similarities)
+    return Answer(tuple(found[:wanted]), similarities)
 
 
 def _entries(hits: Any) -> list[Found]:
-    rows = CatalogueEntry.objects.filter(pk__in=hits.products.tolist())
-    as_text = Cast("categories", TextField())  # many products share few sets: each is parsed once
-    fields = rows.values_list("pk", "source", "object_id", "group", as_text)
-    known = {pk: rest for pk, *rest in fields}
+    if not len(hits):
+        return []
+    alias = router.db_for_read(CatalogueEntry)
+    with connections[alias].cursor() as cursor:
+        cursor.execute(_entries_statement(alias).replace(KEYS, ",".join(map(str, hits.products.tolist()))))
+        known = {pk: rest for pk, *rest in cursor.fetchall()}
     found = []
     for image, product, similarity in zip(
         hits.ids.tolist(), hits.products.tolist(), hits.similarities.tolist(), strict=True
@@ -91,6 +98,15 @@ def _entries(hits: Any) -> list[Found]:
     return found
 
 
+@lru_cache(maxsize=4)
+def _entries_statement(alias: str) -> str:
+    """Looks up entries by ``KEYS``; built once, since Django builds it in thrice the time the database takes."""
+    rows = CatalogueEntry.objects.filter(pk__in=RawSQL(KEYS, ()))  # noqa: S611 - our own whole numbers
+    as_text = Cast("categories", TextField())  # many products share few sets: each is parsed once
+    fields = rows.values_list("pk", "source", "object_id", "group", as_text)
+    return str(fields.query.get_compiler(alias).as_sql()[0])
+
+
 @lru_cache(maxsize=4096)
 def _named(categories: str) -> tuple[tuple[str, str], ...]:
     return tuple((one["id"], one["name"]) for one in json.loads(categories))
@@ -98,24 +114,30 @@ def _named(categories: str) -> tuple[tuple[str, str], ...]:
 
 def _visible(found: Sequence[Found], context: Any) -> list[Found]:
     """Those that exist in the shop now and that it lets the visitor see; order kept."""
-    allowed = set(visible_refs([one.ref for one in found], context))
-    return [one for one in found if one.ref in allowed]
+    allowed = _allowed((one.ref for one in found), context)
+    return [one for one in found if one.ref.object_id in allowed.get(one.ref.source, ())]
 
 
 def visible_refs(refs: Sequence[ProductRef], context: Any) -> list[ProductRef]:
     """The same for references; one light query per catalogue."""
-    allowed: set[ProductRef] = set()
-    for source, keys in _by_source(refs).items():
-        shop = catalogues().get(source)
-        if shop is not None:
-            allowed.update(ProductRef(source, key) for key in visible_keys(shop, keys, context))
-    return [ref for ref in refs if ref in allowed]
+    allowed = _allowed(refs, context)
+    return [ref for ref in refs if ref.object_id in allowed.get(ref.source, ())]
+
+
+def _allowed(refs: Iterable[ProductRef], context: Any) -> dict[str, set[str]]:
+    """By source, the keys of those the visitor may see."""
+    known = catalogues()
+    return {
+        source: set(visible_keys(known[source], keys, context))
+        for source, keys in _by_source(refs).items()
+        if source in known
+    }
 
 
 def visible_keys(shop: Catalogue, keys: Sequence[str], context: Any) -> list[str]:
     """Which of these products the visitor may see: one light query of the shop's own."""
     light = shop.queryset().select_related(None).prefetch_related(None).order_by()
-    rows = shop.visible(light.filter(pk__in=shop.python_keys(keys)), context)
+    rows = shop.visible(with_keys(light, shop.python_keys(keys)), context)
     return [str(key) for key in rows.values_list("pk", flat=True)]
 
 
@@ -224,12 +246,11 @@ def category_vote(found: Sequence[Found]) -> dict[str, Any] | None:
 
 
 def facets(found: Sequence[Found]) -> dict[str, Any]:
-    """How many of the products found are in each category, most first."""
+    """How many of the products found are in each category; that of the nearest product first."""
     counts: dict[str, int] = {}
     names: dict[str, str] = {}
     for one in found:
         for key, name in one.categories:
             counts[key] = counts.get(key, 0) + 1
             names[key] = name
-    ordered = sorted(counts, key=lambda key: (-counts[key], names[key]))
-    return {"category": [{"id": key, "name": names[key], "count": counts[key]} for key in ordered[:20]]}
+    return {"category": [{"id": key, "name": names[key], "count": counts[key]} for key in list(counts)[:20]]}

@@ -109,7 +109,7 @@ def demand(days: int = 30) -> dict[str, Any]:
 def serving() -> dict[str, Any]:
     """The live release and its index; ``ok`` is False with a reason while there is none."""
     try:
-        live = releases.live()
+        live = releases.answering()
     except ShopvisionError as error:
         return {"ok": False, "detail": str(error)}
     health = live.index.health()

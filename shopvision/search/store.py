@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db import DatabaseError, transaction
@@ -16,12 +17,12 @@ from ..catalogue.models import CatalogueImage
 from ..exceptions import InvalidRequest
 from ..index.models import Descriptor
 from ..indexing.releases import LiveRelease
-from ..types import Hit, Listing, Match, ProductRef
+from ..types import EVERYTHING, Filter, Hit, Listing, Match, ProductRef
 from ..vision.base import Descriptors
 from ..vision.descriptor import unpack
-from .match import percentile
+from .match import percentiles
 from .models import Demand, StoredSearch
-from .query import Found, facts_now, visible_refs
+from .query import Found, facts_now, passes_now, visible_refs
 
 
 def write(
@@ -31,23 +32,22 @@ def write(
     kind: str,
     laps: Mapping[str, float],
     took_ms: float,
+    where: Filter = EVERYTHING,
 ) -> bool:
     """Keep a search; False when the database would not take it now, and the answer has no further pages."""
+    shares = percentiles([one.similarity for one in shown], quantiles)
     payload = {
         "hits": [
-            [
-                str(one.ref),
-                one.image_id,
-                round(one.similarity, 4),
-                round(percentile(one.similarity, quantiles), 2),
-            ]
-            for one in shown
+            [str(one.ref), one.image_id, round(one.similarity, 4), round(share, 2)]
+            for one, share in zip(shown, shares, strict=True)
         ],
         "match": [found.match.level, found.match.probability] if found.match else None,
         "query": dict(found.query),
         "facets": dict(found.facets),
         "encoder": found.encoder,
         "index": dict(found.index),
+        "where": [None if bound is None else str(bound) for bound in (where.price_min, where.price_max)]
+        + [where.in_stock],
     }
     try:
         with transaction.atomic():
@@ -81,16 +81,23 @@ def read(search_id: uuid.UUID) -> dict[str, Any]:
 def page(
     kept: Mapping[str, Any], offset: int, limit: int, context: Any
 ) -> tuple[tuple[Hit, ...], list[ProductRef]]:
-    """One page's hits, and every reference of the search in order; hidden products keep their place."""
+    """One page's hits, and every reference of the search in order.
+
+    Products that are hidden by now, or whose price or stock no longer pass the filter, keep their place, empty.
+    """
     rows = [(ProductRef.parse(ref), *rest) for ref, *rest in kept["hits"]]
     part = rows[offset : offset + limit]
+    low, high, in_stock = kept.get("where") or (None, None, None)
+    where = Filter(
+        price_min=Decimal(low) if low else None, price_max=Decimal(high) if high else None, in_stock=in_stock
+    )
     facts = facts_now(visible_refs([row[0] for row in part], context))
     images = CatalogueImage.objects.filter(pk__in=[row[1] for row in part])
     names = dict(images.values_list("pk", "name"))
     hits = tuple(
         Hit(ref, similarity, share, names.get(image, ""), facts=facts[ref])
         for ref, image, similarity, share in part
-        if ref in facts
+        if ref in facts and passes_now(where, facts[ref])
     )
     return hits, [row[0] for row in rows]
 

@@ -97,6 +97,12 @@ def _decide(
     force: bool,
 ) -> EncoderRelease:
     """Build and promote the candidate, or set it aside with the reason."""
+    others = EncoderRelease.objects.filter(
+        state__in=(EncoderRelease.State.BUILDING, EncoderRelease.State.CANDIDATE)
+    )
+    others.exclude(pk=row.pk).update(
+        state=EncoderRelease.State.RETIRED
+    )  # else every change is written to them too
     better = verdict.candidate > verdict.current or (releases.is_generic(live.row) and verdict.tie)
     if base.row.pk != live.row.pk:  # the stepping stone to another encoder has served
         EncoderRelease.objects.filter(pk=base.row.pk).update(state=EncoderRelease.State.RETIRED)

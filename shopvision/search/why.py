@@ -58,7 +58,6 @@ def reasons(
         query_colours, found_colours: names of dominant colours, largest share first.
     """
     over = {family: similar[family] - limits[family] for family in similar if family in limits}
-    words = {"shape": _("same shape"), "texture": _("same pattern")}
     named: list[str] = []
     for family in sorted(over, key=lambda name: -over[name]):
         if over[family] <= 0:
@@ -69,5 +68,5 @@ def reasons(
                 _("same colour: %(name)s") % {"name": _(shared[0])} if shared else _("similar colours")
             )
         else:
-            named.append(str(words[family]))
+            named.append(_("same shape") if family == "shape" else _("same pattern"))
     return tuple(named)

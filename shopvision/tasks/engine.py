@@ -193,14 +193,24 @@ def _work_on_jobs(stop: threading.Event, news: threading.Event) -> None:
 
 def _work_in_thread(stop: threading.Event, news: threading.Event) -> None:
     """The body of the worker thread: one process of a host works, the others stand back."""
-    with HostLock(Path(conf.DATA_DIR) / "worker.lock") as lock:
-        while not stop.is_set():
-            close_old_connections()
-            if jobs.workers_alive().filter(kind="command").exists() or not lock.taken():
-                news.wait(STAND_BACK_SECONDS)
-                news.clear()
-                continue
-            run_worker(stop, kind="thread", news=news)
+    while not stop.is_set():
+        try:
+            with HostLock(Path(conf.DATA_DIR) / "worker.lock") as lock:
+                _take_turns(lock, stop, news)
+        except Exception:  # noqa: BLE001 - the database or the disk may be away; they come back
+            telemetry.log.exception("the worker thread could not work; trying again in a while")
+            connections.close_all()
+            stop.wait(STAND_BACK_SECONDS)
+
+
+def _take_turns(lock: HostLock, stop: threading.Event, news: threading.Event) -> None:
+    while not stop.is_set():
+        close_old_connections()
+        if jobs.workers_alive().filter(kind="command").exists() or not lock.taken():
+            news.wait(STAND_BACK_SECONDS)
+            news.clear()
+            continue
+        run_worker(stop, kind="thread", news=news)
 
 
 class HostLock:

@@ -94,6 +94,10 @@ class Classifier(ABC):
     def known(self, examples: Examples) -> np.ndarray:
         """Probability that the thing carries any of the labels at all (open set), float32 (N,) in [0, 1]."""
 
+    def judge(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
+        """``probabilities`` and ``known``, where a kind can, in one pass."""
+        return self.probabilities(examples), self.known(examples)
+
     @abstractmethod
     def parts(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What it is made of: a JSON record, and tensors by name."""

@@ -122,7 +122,8 @@ def _linear(head: LinearHead | Prototypes, blocks: Descriptors) -> tuple[dict[st
     matrices = {name: matrix @ centres.T * (by_cosines / length) for name, matrix in space.maps.items()}
     for name, matrix in head.logits.maps.items() if isinstance(head, LinearHead) else ():
         matrices[name] = matrices.get(name, 0.0) + matrix * by_logits
-    return matrices, head.scores(Examples(blocks))[0]
+    examples = Examples(blocks)
+    return matrices, head.scores(examples, head.nearness(examples))[0]
 
 
 def _against_others(weights: np.ndarray, logits: np.ndarray, label: int) -> np.ndarray:

@@ -94,16 +94,21 @@ class FineTuned(Classifier):
 
     def known(self, examples: Examples) -> np.ndarray:
         """From the logits, and how near the pooled map is to the nearest label's centre."""
+        return self.judge(examples)[1]
+
+    def judge(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
+        """Both from one pass."""
         logits, pooled = self._judged(examples)
+        scores = logits * self.calibration.scale
         nearness = unit(pooled) @ self.calibration.centres.T
-        return self.calibration.open_set.known(logits * self.calibration.scale, nearness)
+        return softmax(scores).astype(np.float32), self.calibration.open_set.known(scores, nearness)
 
     def run(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Squares uint8 (N, S, S, 3) -> last maps float32 (N, C, h, w) and logits (N, L), uncalibrated."""
         maps, logits = self._session.run(list(OUTPUTS), {INPUT: normalise(pixels, self.preprocess)})
         return np.asarray(maps), np.asarray(logits)
 
-    def judge(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def look(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Squares uint8 (N, S, S, 3) -> log of the mean probability of both views (N, L), pooled maps (N, C)."""
         both = np.stack([pixels, pixels[:, :, ::-1]], axis=1).reshape(-1, *pixels.shape[1:])
         maps, logits = self.run(both)
@@ -118,7 +123,7 @@ class FineTuned(Classifier):
         logits = [np.empty((0, len(self.labels)))]
         pooled = [np.empty((0, self.calibration.centres.shape[1]), np.float32)]
         for start in range(0, len(images), BATCH):
-            found = self.judge(squares(images[start : start + BATCH], self.preprocess))
+            found = self.look(squares(images[start : start + BATCH], self.preprocess))
             logits.append(found[0])
             pooled.append(found[1])
         return np.concatenate(logits), np.concatenate(pooled)

@@ -50,11 +50,13 @@ class FusedHead(Head):
         self.open_set = open_set
         self.recipe = dict(recipe or {})
 
-    def scores(self, examples: Examples) -> np.ndarray:
+    def scores(self, examples: Examples, nearness: np.ndarray) -> np.ndarray:
         """The weighted sum."""
         rows = self.text.vocabulary.rows(examples.texts or ())
         silent = np.asarray(~rows.any(axis=1))
-        return fuse(self.photo.scores(examples), self.text.scores_of_rows(rows), silent, self.weights)
+        return fuse(
+            self.photo.scores(examples, nearness), self.text.scores_of_rows(rows), silent, self.weights
+        )
 
     def nearness(self, examples: Examples) -> np.ndarray:
         """That of the photo."""

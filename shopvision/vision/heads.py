@@ -98,7 +98,7 @@ class Head(Classifier):
     recipe: dict[str, Any]
 
     @abstractmethod
-    def scores(self, examples: Examples) -> np.ndarray:
+    def scores(self, examples: Examples, nearness: np.ndarray) -> np.ndarray:
         """Calibrated logits, float32 (N, C): their softmax is the probabilities."""
 
     @abstractmethod
@@ -108,12 +108,18 @@ class Head(Classifier):
     def probabilities(self, examples: Examples) -> np.ndarray:
         """Softmax of the scores."""
         self.check(examples)
-        return softmax(self.scores(examples)).astype(np.float32)
+        return softmax(self.scores(examples, self.nearness(examples))).astype(np.float32)
 
     def known(self, examples: Examples) -> np.ndarray:
         """From the scores, and how near the nearest centre is."""
+        return self.judge(examples)[1]
+
+    def judge(self, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
+        """Both from one look at the nearness."""
         self.check(examples)
-        return self.open_set.known(self.scores(examples), self.nearness(examples))
+        nearness = self.nearness(examples)
+        scores = self.scores(examples, nearness)
+        return softmax(scores).astype(np.float32), self.open_set.known(scores, nearness)
 
     def record(self) -> dict[str, Any]:
         """The scalars, for ``parts``."""
@@ -148,9 +154,9 @@ class Prototypes(Head):
         self.open_set = open_set
         self.recipe = dict(recipe or {})
 
-    def scores(self, examples: Examples) -> np.ndarray:
+    def scores(self, examples: Examples, nearness: np.ndarray) -> np.ndarray:
         """Scaled cosines to the centres."""
-        return self.nearness(examples) * np.float32(self.scale)
+        return nearness * np.float32(self.scale)
 
     def nearness(self, examples: Examples) -> np.ndarray:
         """Cosines to the centres."""
@@ -201,10 +207,10 @@ class LinearHead(Head):
         self.open_set = open_set
         self.recipe = dict(recipe or {})
 
-    def scores(self, examples: Examples) -> np.ndarray:
+    def scores(self, examples: Examples, nearness: np.ndarray) -> np.ndarray:
         """Scaled logits and cosines."""
-        logits, cosines = self.logits.rows(examples.descriptors or {}), self.nearness(examples)
-        return np.asarray(self.scales[0] * logits + self.scales[1] * cosines, np.float32)
+        logits = self.logits.rows(examples.descriptors or {})
+        return np.asarray(self.scales[0] * logits + self.scales[1] * nearness, np.float32)
 
     def nearness(self, examples: Examples) -> np.ndarray:
         """Cosines to the centres."""

@@ -18,6 +18,7 @@ from torch.nn import functional
 from . import checkpoints
 from .augment import MIRRORED, PLAIN, View, epoch_views
 from .batches import Batches
+from .calibrate import fit_scale, log_loss
 from .checkpoints import CorruptCheckpoint, IncompatibleCheckpoint
 from .networks import ClassifierNetwork
 
@@ -259,12 +260,15 @@ class Fit:
                     mean[name].copy_(value)
 
     def _judge(self, epoch: int, loss: float) -> None:
-        """Metrics on the held-out rows, and the best weights so far."""
+        """Metrics on the held-out rows, and the best weights so far.
+
+        The loss is that after calibration: without it, weights would be kept from before the network was sure.
+        """
         metrics = {"loss": loss}
         if len(self.task.held):
             logits, _ = self.judge(self._mean, self.task.held)
             truth = self.task.targets[self.task.held]
-            metrics["held_loss"] = float(-logits[np.arange(len(truth)), truth].mean())
+            metrics["held_loss"] = log_loss(logits * fit_scale(logits, truth), truth)
             metrics["held_accuracy"] = float((logits.argmax(1) == truth).mean())
         best = min((one.get("held_loss", math.inf) for one in self._history), default=math.inf)
         self._history.append(metrics)

@@ -19,6 +19,7 @@ RANK = 512  # dimensions kept of each block
 SHRINK = 0.05  # of the within-product scatter towards a sphere
 DIVERSE_CORRELATION = 0.6  # photos of one product alike beyond this are copies, not views
 PRIOR_PRODUCTS = 3  # diverse products that weigh as much as the augmented views
+PRIOR_PHOTOS = 3  # of a product, from which on its centre weighs more than each photo by itself
 DIVERSE_WEIGHTS = {"shape": 0.6, "texture": 0.2, "colour": 0.2}
 UNIFORM_WEIGHTS = {"shape": 0.4, "texture": 0.2, "colour": 0.4}
 MAX_FIT_PHOTOS = 20_000  # more photos change the second moments less than their noise
@@ -96,6 +97,10 @@ class Projection:
             return np.empty((0, self.dim), np.float32)
         joined = np.concatenate([self._block(name, descriptors[name]) for name in self.maps], axis=1)
         return unit((joined - self.centre) @ self.final)
+
+    def look(self, views: Descriptors) -> np.ndarray:
+        """One embedding, float32 (dim,), of a photo looked at several times: the unit-norm mean of all."""
+        return np.asarray(unit(self.embed(views).mean(0)[None])[0])
 
     def _block(self, name: str, block: np.ndarray) -> np.ndarray:
         return unit((unit(block) - self.means[name]) @ self.maps[name]) * np.float32(self.scales[name])
@@ -336,10 +341,11 @@ def _float16(values: np.ndarray) -> np.ndarray:
 
 
 def gallery(vectors: np.ndarray, products: np.ndarray, is_catalogue: np.ndarray) -> np.ndarray:
-    """Photos as the index keeps them: each drawn half-way to its product's centre.
+    """Photos as the index keeps them: each drawn to its product's centre, the more the more photos it has.
 
-    ``g <- L2(g / 2 + L2(c / 2 + e / 2) / 2)`` with c the mean of the product's catalogue images and e that of
-    its other photos (the one alone where the other is missing). A product with one photo keeps it as it is.
+    ``g <- L2((1 - w) g + w L2(c / 2 + e / 2))``, ``w = n / (n + 3)`` for n photos: the centre of many is more
+    certain than that of few. c is the mean of the product's catalogue images and e that of its other photos
+    (the one alone where the other is missing). A product with one photo keeps it as it is.
 
     Args:
         vectors: float32 (N, D), unit rows.
@@ -352,7 +358,9 @@ def gallery(vectors: np.ndarray, products: np.ndarray, is_catalogue: np.ndarray)
         parts = [vectors[mine & part] for part in (is_catalogue, ~is_catalogue)]
         means = [part.mean(0) for part in parts if len(part)]
         centre = unit(np.mean(means, axis=0)[None])[0]
-        out[mine] = unit(vectors[mine] / 2 + centre / 2)
+        count = mine.sum()
+        share = np.float32(count / (count + PRIOR_PHOTOS))
+        out[mine] = unit((1 - share) * vectors[mine] + share * centre)
     return out
 
 

@@ -21,12 +21,14 @@ from onnxruntime.quantization import (
 from PIL.Image import Image
 
 from ..images.preprocess import normalise, squares
-from .base import EncoderSpec
+from .base import Descriptors, EncoderSpec
+from .descriptor import FAMILIES
 from .finetuned import FineTuned
 from .onnx_encoder import METADATA
 
 CALIBRATION_PHOTOS = 96  # more changed no descriptor by more than its own rounding
 MIN_CALIBRATION_PHOTOS = 32
+KEPT_CONVOLUTIONS = 3  # mean cosine to fp32 0.977 -> 0.987 on groceries; keeping the head too added nothing
 
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
@@ -43,9 +45,10 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]
 def quantise(graph: bytes, photos: Sequence[Image]) -> bytes:
     """Static int8 quantisation, weights and activations (QDQ, per channel), calibrated on the photos.
 
-    Signed weights and unsigned activations of 8 bits: exact on CPUs with VNNI; without it the kernels add
-    pairs in 16 bits, which can saturate, so numbers may differ a little between two kinds of CPU. The
-    calibration is part of the encoder's digest.
+    Unsigned activations of 8 bits, signed weights of 7: CPUs without VNNI add pairs of products in 16 bits,
+    which 8-bit weights overflow (cosines to fp32 of groceries fell to 0.77), so every kind of CPU gives the
+    same numbers, and one index serves a mixed cluster. The first convolutions stay in fp32: they see few
+    channels, cost little and err most. The calibration is part of the encoder's digest.
 
     Args:
         graph: fp32, with its EncoderSpec in the metadata.
@@ -118,6 +121,29 @@ def quantise_model(model: onnx.ModelProto, batches: Iterator[np.ndarray]) -> onn
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            reduce_range=True,
+            nodes_to_exclude=_first_convolutions(model),
             calibrate_method=CalibrationMethod.MinMax,
         )
         return onnx.load(target)
+
+
+def fidelity(exact: Descriptors, rounded: Descriptors) -> float:
+    """How alike two descriptions of the same photos are, [-1, 1]: the worst block's mean cosine.
+
+    Each block is taken less its mean over the photos: what all photos share would hide what differs. At 0.979
+    the rounding cost 0.6 points of recall@1 or less on 479 queries.
+
+    Args:
+        exact, rounded: blocks (N, d) of the same photos, N of 2 or more.
+    """
+    worst = 1.0
+    for name in (*FAMILIES["shape"], *FAMILIES["texture"]):
+        a, b = (block[name] - block[name].mean(0) for block in (exact, rounded))
+        lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+        worst = min(worst, float(((a * b).sum(1) / np.maximum(lengths, 1e-12)).mean()))
+    return worst
+
+
+def _first_convolutions(model: onnx.ModelProto) -> list[str]:
+    return [node.name for node in model.graph.node if node.op_type == "Conv"][:KEPT_CONVOLUTIONS]

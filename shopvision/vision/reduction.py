@@ -13,14 +13,13 @@ from .projection import EPSILON, principal, unit
 
 RANK = 512  # dimensions kept of a block
 SPACE = 256  # dimensions in which a head keeps its centres
-FLOOR = 1e-3  # of the largest variance, added to each before whitening
 BLOCK_WEIGHTS = {"c5": 1.0, "c3": 0.5, "t10": 0.5, "t4": 0.2, "grid": 1.0}
 """Shares of the squared length of a row; an encoder of the shop's own has other blocks, which share equally."""
 
 
 @dataclass(frozen=True)
 class Reduction:
-    """Per block: less its mean, along its principal axes, each divided by the root of its deviation.
+    """Per block: less its mean, along its principal axes, blocks scaled to their weights.
 
     Args:
         means: by block, (d,).
@@ -48,8 +47,8 @@ class Reduction:
 def fit_reduction(descriptors: Descriptors, weights: Mapping[str, float] | None = None) -> Reduction:
     """Learn it from photos, without labels.
 
-    Half-way to whitening: an axis is divided by the fourth root of its variance, so that strong axes stay
-    stronger. (On user photos of clothes plain axes were 0.3 points less accurate, whitened ones 0.7.)
+    Axes keep their lengths. (On user photos of clothes, dividing them by the fourth root of their variance cost
+    0.4 points of accuracy out of fold, by its root 1.7.)
 
     Args:
         descriptors: two photos or more.
@@ -67,10 +66,8 @@ def fit_reduction(descriptors: Descriptors, weights: Mapping[str, float] | None 
         means[name] = rows.mean(0)
         centred = rows - means[name]
         axes = principal(centred, min(RANK, count - 1, rows.shape[1]))
-        variance = ((centred @ axes) ** 2).mean(0)
-        basis = axes / np.sqrt(np.sqrt(variance + FLOOR * variance.max() + EPSILON))
-        length = np.sqrt(((centred @ basis) ** 2).sum(1).mean())
-        bases[name] = basis * np.sqrt(weight) / max(length, EPSILON)
+        length = np.sqrt(((centred @ axes) ** 2).sum(1).mean())
+        bases[name] = axes * np.sqrt(weight) / max(length, EPSILON)
     return Reduction(means, bases)
 
 

@@ -131,7 +131,7 @@ class TextHead(Head):
         self.open_set = open_set
         self.recipe = dict(recipe or {})
 
-    def scores(self, examples: Examples) -> np.ndarray:
+    def scores(self, examples: Examples, nearness: np.ndarray) -> np.ndarray:
         """Scaled logits; a text without a known term gives what the labels' shares say."""
         return self.scores_of_rows(self.vocabulary.rows(examples.texts or ()))
 

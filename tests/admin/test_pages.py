@@ -8,6 +8,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
+from shopvision import jobs
 from shopvision.catalogue.models import CatalogueImage, Outbox
 from shopvision.indexing import releases
 from shopvision.jobs import Job
@@ -56,10 +57,21 @@ def test_a_rejected_photo_shows_its_reason_and_is_tried_again(boss: Client, inde
 
 def test_a_job_is_started_after_its_estimate_and_cancelled(boss: Client, indexed_shop: list[Any]) -> None:
     start = reverse("admin:shopvision_job_start", args=["duplicates"])
-    assert "takes about" in boss.get(start).content.decode()
+    page = boss.get(start).content.decode()
+    assert "takes about" in page
+    assert "Find products that share a photo." in page
     boss.post(start)
     assert Job.objects.get().kind == "duplicates"
     assert boss.get(reverse("admin:shopvision_job_start", args=["nonsense"])).status_code == 302
+
+
+def test_a_job_that_counts_nothing_shows_no_empty_bar(boss: Client, indexed_shop: list[Any]) -> None:
+    jobs.run(jobs.start("duplicates", wake=False))
+    page = boss.get(reverse("admin:shopvision_job_changelist")).content.decode()
+    assert "<progress" not in page
+    assert "0 / 12" not in page
+    jobs.run(jobs.start("index_all", wake=False))
+    assert "12 / 12" in boss.get(reverse("admin:shopvision_job_changelist")).content.decode()
 
 
 def test_staff_who_may_only_look_cannot_act(client: Client, indexed_shop: list[Any]) -> None:

@@ -11,6 +11,7 @@ from jsonschema import Draft4Validator
 
 from shopvision.api.errors import IMAGE_STATUS
 from shopvision.api.schema import openapi
+from shopvision.api.throttles import VisitorThrottle
 from shopvision.search.models import StoredSearch
 from tests.factories import demo_ref
 from tests.images import corpus
@@ -48,6 +49,34 @@ def test_price_and_stock_are_the_shops_of_this_moment(client: Client, indexed_sh
     type(indexed_shop[0]).objects.filter(pk=indexed_shop[0].pk).update(price="77.70", stock=0)
     (first, *_) = search(client, indexed_shop[0]).json()["results"]
     assert (first["price"], first["in_stock"]) == ("77.70", False)
+
+
+def test_a_page_that_the_shop_has_hidden_whole_does_not_end_the_pages(
+    client: Client, indexed_shop: list[Any]
+) -> None:
+    first = search(client, indexed_shop[0], limit=4).json()
+    second = client.get(first["next"]).json()
+    keys = [one["product"].partition(":")[2] for one in second["results"]]
+    type(indexed_shop[0]).objects.filter(pk__in=keys).update(active=False)
+    hidden = client.get(first["next"]).json()
+    assert hidden["results"] == []
+    last = client.get(hidden["next"]).json()
+    assert len(last["results"]) == 4
+    assert last["next"] is None
+    type(indexed_shop[0]).objects.filter(pk=last["results"][0]["product"].partition(":")[2]).update(
+        active=False
+    )
+    assert client.get(hidden["next"]).json()["next"] is None
+
+
+def test_a_cache_that_is_down_stops_no_search(
+    client: Client, indexed_shop: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*args: Any, **kwargs: Any) -> None:
+        raise ConnectionError("the cache does not answer")
+
+    monkeypatch.setattr(VisitorThrottle.cache, "get", down)
+    assert search(client, indexed_shop[0]).status_code == 200
 
 
 def test_pages_hold_every_product_once_and_no_photo_is_kept(client: Client, indexed_shop: list[Any]) -> None:

@@ -104,6 +104,15 @@ def test_an_uploaded_photo_finds_its_product(chromium: Any, shop: Any, artefacts
     assert violations(chromium) == []
 
 
+def test_the_same_photo_can_be_chosen_again(chromium: Any, shop: Any) -> None:
+    """A browser tells of a change only if the input's value changed, so it is emptied at once."""
+    url, products = shop
+    open_dialog(chromium, url)
+    upload(chromium, photo_of(products[3]))
+    cards(chromium)
+    assert chromium.execute_script("return document.querySelector('.sv-drop input[name=file]').value") == ""
+
+
 @pytest.mark.parametrize("event", ["drop", "paste"])
 def test_a_photo_is_dropped_or_pasted(chromium: Any, shop: Any, event: str) -> None:
     url, products = shop

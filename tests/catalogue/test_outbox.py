@@ -182,3 +182,11 @@ def test_an_attempt_that_was_nobodys_fault_is_not_counted() -> None:
         claim = outbox.claim(1)
         outbox.release(claim, refs, "the encoder is down", counts=False)
     assert Outbox.objects.get().state == Outbox.State.WAITING
+
+
+def test_work_that_succeeds_clears_what_was_set_aside_of_the_product() -> None:
+    mended, other = DemoProductFactory(), DemoProductFactory()
+    Outbox.objects.update(state="poisoned")
+    mended.save()
+    outbox.finish(outbox.claim(10))
+    assert waiting() == {demo_ref(other)}

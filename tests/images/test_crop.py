@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from shopvision.images.crop import crop, propose
+from shopvision.images.crop import crop, propose, views
 from shopvision.types import FULL_FRAME, Region
 
 SIDES = st.integers(1, 300)
@@ -54,3 +54,12 @@ def test_nothing_is_proposed_when_unsure(kind: str) -> None:
     if kind == "filled":
         image.paste((20, 40, 160), (2, 2, 78, 78))
     assert propose(image) == []
+
+
+def test_a_scene_is_looked_at_twice_and_a_packshot_once() -> None:
+    """15 % off each side of 200 x 100 is 140 x 70."""
+    scene = Image.fromarray(np.random.default_rng(0).integers(0, 255, (100, 200, 3), np.uint8))
+    assert [view.size for view in views(scene, propose(scene))] == [(200, 100), (140, 70)]
+    packshot = Image.new("RGB", (200, 100), "white")
+    packshot.paste((200, 0, 0), (60, 20, 140, 80))
+    assert views(packshot, propose(packshot)) == [packshot]

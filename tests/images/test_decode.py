@@ -32,13 +32,13 @@ decode(corpus.encoded(corpus.picture(), "AVIF"))
 data = sys.stdin.buffer.read()
 open("/proc/self/clear_refs", "w").write("5")
 before = peak()
-start = time.perf_counter()
+start = time.process_time()
 try:
     decode(data)
     code = ""
 except ImageRejected as error:
     code = error.code
-print(json.dumps({"code": code, "seconds": time.perf_counter() - start, "bytes": peak() - before}))
+print(json.dumps({"code": code, "seconds": time.process_time() - start, "bytes": peak() - before}))
 """
 
 
@@ -64,13 +64,13 @@ UPRIGHT = [(220, 30, 30), (30, 200, 30), (30, 30, 220), (230, 220, 40)]
 def test_every_file_gets_its_code_at_once(name: str) -> None:
     code, make = corpus.FILES[name]
     data, found = make(), corpus.GOOD
-    start = time.perf_counter()
+    start = time.process_time()
     try:
         assert decode(data).mode == "RGB"
     except ImageRejected as error:
         found = error.code
     assert found == code
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
 
 
 @pytest.mark.parametrize("name", corpus.MEASURED)

@@ -49,6 +49,16 @@ def test_a_code_distance_of_256_counts_as_255() -> None:
     assert scan.distances(codes, np.zeros(4, np.uint64), 0, 1).tolist() == [255]
 
 
+def test_half_precision_rows_give_the_products_of_their_float32_values() -> None:
+    """Negative, subnormal (2^-24) and zero values too; 600 rows are more than one step."""
+    rows = np.array([[0.5, -0.25], [2.0**-24, -1.0], [0.0, -0.0]], np.float16)[np.arange(600) % 3]
+    query = np.array([0.6, 0.8], np.float32)
+    expected = [0.1, 0.6 * 2.0**-24 - 0.8, 0.0]
+    assert scan.exact(rows, None, query)[:3] == pytest.approx(expected, abs=1e-7)
+    assert scan.exact(rows, np.array([4, 599]), query) == pytest.approx([expected[1], expected[2]], abs=1e-7)
+    assert scan.exact(np.float32(rows), None, query).tolist() == scan.exact(rows, None, query).tolist()
+
+
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[FlatIndex, np.ndarray]:
     """45,000 rows of 15,000 products: large enough for the coded search."""

@@ -10,12 +10,13 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from demo_shop.models import Product
-from shopvision import conf, signals
+from shopvision import conf, jobs, signals
 from shopvision.catalogue import outbox
 from shopvision.catalogue.adapter import catalogue
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage, Outbox
 from shopvision.exceptions import EncoderUnavailable
 from shopvision.index.models import Descriptor, Embedding
+from shopvision.indexing import sample
 from shopvision.indexing.follow import verify
 from shopvision.indexing.releases import LiveRelease
 from shopvision.indexing.write import drain_outbox, index_products
@@ -312,3 +313,30 @@ def test_the_report_reads_as_a_sentence(live_release: LiveRelease) -> None:
     product = DemoProductFactory()
     text = str(index_products([demo_ref(product)]))
     assert text.startswith("1 products indexed, 1 new photos in ")
+
+
+def test_a_storage_that_raises_its_own_kind_of_error_spoils_no_sample(
+    live_release: LiveRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class ClientError(Exception):
+        """As a cloud's client raises; no OSError."""
+
+    DemoProductFactory.create_batch(3)
+    broken = Product.objects.first()
+    assert broken is not None
+    read = sample.read
+
+    def flaky(file: Any, most: int) -> bytes:
+        if file.name == broken.image.name:
+            raise ClientError("503 slow down")
+        return read(file, most)
+
+    monkeypatch.setattr(sample, "read", flaky)
+    assert len(sample.sample_photos(6)) == 2  # half of them of each catalogue
+
+
+def test_the_estimate_for_what_was_set_aside_counts_it(live_release: LiveRelease) -> None:
+    DemoProductFactory(image=ContentFile(b"no photo", name="bad.jpg"))
+    DemoProductFactory()
+    drain_outbox()
+    assert jobs.estimate("index_all", {"failed": True})["products"] == 1

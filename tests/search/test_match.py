@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shopvision.search.match import LEVELS, background, decide, features, fit_no_match, percentile
+from shopvision.search.match import LEVELS, background, decide, features, fit_no_match, percentiles
 
 
 def test_the_background_is_of_different_products_only() -> None:
@@ -17,10 +17,9 @@ def test_the_background_is_of_different_products_only() -> None:
 
 def test_a_percentile_is_read_off_the_quantiles() -> None:
     quantiles = [level / 100 for level in LEVELS]
-    assert percentile(0.5, quantiles) == pytest.approx(50)
-    assert percentile(2.0, quantiles) == 100
-    assert percentile(-1.0, quantiles) == 0
-    assert percentile(0.5, []) == 0.0
+    assert percentiles([0.5, 2.0, -1.0], quantiles) == pytest.approx([50, 100, 0])
+    assert percentiles([], quantiles) == []
+    assert percentiles([0.5], []) == [0.0]
 
 
 def test_features_are_the_best_and_its_lead() -> None:

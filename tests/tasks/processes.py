@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 90.0  # seconds until a test gives up; far above what it takes
+PATIENCE = 240.0  # seconds until a test gives up; far above what it takes
 
 
 def free_port() -> int:

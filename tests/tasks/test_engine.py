@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from shopvision.catalogue import outbox
 from shopvision.catalogue.models import CatalogueEntry
@@ -126,3 +126,21 @@ def test_nothing_is_sent_when_no_broker_answers_and_nothing_is_raised(
 
     monkeypatch.setattr(engine, "enqueue", refuse)
     engine.send_wake("gpu.drain_outbox")
+
+
+def test_the_worker_thread_outlives_a_database_that_is_away(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SHOPVISION = {**settings.SHOPVISION, "DATA_DIR": tmp_path}
+    stop, asked = threading.Event(), []
+
+    def away(lock: Any, stop: threading.Event, news: threading.Event) -> None:
+        asked.append(1)
+        if len(asked) == 3:
+            stop.set()
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(engine, "_take_turns", away)
+    monkeypatch.setattr(engine, "STAND_BACK_SECONDS", 0.01)
+    engine._work_in_thread(stop, threading.Event())
+    assert len(asked) == 3

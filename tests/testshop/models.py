@@ -51,4 +51,4 @@ class Picture(models.Model):
         ordering = ["rank", "pk"]
 
     def __str__(self) -> str:
-        return self.file.name
+        return str(self.file.name)

@@ -94,7 +94,8 @@ def test_a_heads_cells_add_up_to_what_its_pooled_blocks_say(head: LinearHead, fp
     spec = fp32.spec.preprocess
     pixels = squares([photo, Image.new("RGB", photo.size, "white")], spec)
     blocks = describe_maps(fp32.maps(normalise(pixels, spec)), pixels)
-    scores = head.scores(Examples(blocks))
+    examples = Examples(blocks)
+    scores = head.scores(examples, head.nearness(examples))
     others = np.zeros(3)
     others[[0, 2]] = softmax(scores[:, [0, 2]].astype(np.float64))[0]
     space, centres = head.landmarks.space, head.landmarks.centres

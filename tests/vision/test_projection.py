@@ -107,12 +107,12 @@ def test_other_bytes_and_other_formats_are_refused() -> None:
 
 
 def test_the_gallery_mix_is_what_the_hand_computes() -> None:
-    """c = x, e = y: centre (x + y)/sqrt 2; each photo half-way to it. A lone photo stays."""
+    """c = x, e = y: centre (x + y)/sqrt 2; of two photos each moves 2/5 of the way to it. A lone one stays."""
     vectors = np.array([[1, 0], [0, 1], [0.6, 0.8]], np.float32)
     out = gallery(vectors, np.array([7, 7, 9]), np.array([True, False, True]))
     h = 1 / np.sqrt(2)
-    norm = np.hypot(1 + h, h)
-    expected = [[(1 + h) / norm, h / norm], [h / norm, (1 + h) / norm], [0.6, 0.8]]
+    norm = np.hypot(3 + 2 * h, 2 * h)
+    expected = [[(3 + 2 * h) / norm, 2 * h / norm], [2 * h / norm, (3 + 2 * h) / norm], [0.6, 0.8]]
     np.testing.assert_allclose(out, expected, atol=1e-6)
 
 
@@ -121,6 +121,23 @@ def test_the_gallery_mix_weighs_catalogue_images_against_all_other_photos() -> N
     vectors = np.array([[1, 0], [0, 1], [0, 1], [0, 1]], np.float32)
     out = gallery(vectors, np.full(4, 1), np.array([True, False, False, False]))
     np.testing.assert_allclose(out[0], out[1][::-1], atol=1e-6)
+
+
+def test_the_more_photos_a_product_has_the_nearer_they_are_to_its_centre() -> None:
+    """c = x, e = y three times; centre (1, 1)/sqrt 2; of four photos each moves 4/7 of the way."""
+    vectors = np.array([[1, 0], [0, 1], [0, 1], [0, 1]], np.float32)
+    out = gallery(vectors, np.full(4, 1), np.array([True, False, False, False]))
+    h = 1 / np.sqrt(2)
+    norm = np.hypot(3 + 4 * h, 4 * h)
+    np.testing.assert_allclose(out[0], [(3 + 4 * h) / norm, 4 * h / norm], atol=1e-6)
+
+
+def test_a_photo_looked_at_twice_lies_between_its_looks() -> None:
+    """Looks along x and along y: (1, 1)/sqrt 2; a photo looked at once is its own embedding."""
+    eye = np.eye(2, dtype=np.float32)
+    flat = projection.Projection({"c5": eye}, {"c5": np.zeros(2)}, {"c5": 1.0}, eye, np.zeros(2, np.float32))
+    np.testing.assert_allclose(flat.look({"c5": np.array([[3, 0], [0, 5]])}), [0.5**0.5] * 2, atol=1e-6)
+    np.testing.assert_allclose(flat.look({"c5": np.array([[3, 4]])}), [0.6, 0.8], atol=1e-6)
 
 
 def test_copies_of_one_photo_are_not_diverse() -> None:

@@ -84,11 +84,9 @@ class Command(BaseCommand):
         found = listings.search_by_photo(path.read_bytes(), limit=3)
         self._say(f"\nA photo of “{title}” ({path.name}) finds, in {found.took_ms:.0f} ms:")
         for hit in found.hits:
-            reasons = ", ".join(hit.why)
-            self._say(
-                f"  {hit.facts['title']:32} similarity {hit.similarity:.2f}, more alike than "
-                f"{hit.percentile:.1f} % of unrelated pairs{f' ({reasons})' if reasons else ''}"
-            )
+            reasons = f" ({', '.join(hit.why)})" if hit.why else ""
+            alike = f", more alike than {hit.percentile:.1f} % of unrelated pairs" if hit.percentile else ""
+            self._say(f"  {hit.facts['title']:32} similarity {hit.similarity:.2f}{alike}{reasons}")
         if found.match:
             self._say(f"  match: {found.match.level}")
 

@@ -63,7 +63,9 @@ def _storage() -> tuple[bool, str]:
             True,
             f"{products} products; a photo was read and decoded ({photos[0].width}x{photos[0].height})",
         )
-    return products == 0, f"{products} products, and no photo of the first ones could be read"
+    if not products:
+        return True, "no products yet"
+    return False, f"{products} products, and no photo of the first ones could be read"
 
 
 def _database() -> tuple[bool, str]:

@@ -12,8 +12,7 @@ from ...classification import release
 from ...classification.models import ClassifierRelease
 from ...exceptions import ShopvisionError
 from ...index.models import EncoderRelease
-from ...indexing import releases
-from ...indexing.embeddings import build_release
+from ...search import switch
 
 
 class Command(BaseCommand):
@@ -39,8 +38,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             if options["rollback"]:
-                releases.rollback()
-            elif options["activate"]:
+                switch.rollback()
+            elif options["activate"] is not None:
                 self._activate(options["activate"])
             elif options["promote"]:
                 self._promote(options["promote"])
@@ -76,8 +75,7 @@ class Command(BaseCommand):
         row = EncoderRelease.objects.filter(pk=key).first()
         if row is None:
             raise CommandError(f"there is no release {key}; run shopvision_models to see them")
-        build_release(row)
-        releases.activate(row)
+        switch.promote(row)
 
 
 def _classifier(one: ClassifierRelease) -> dict[str, Any]:

@@ -31,7 +31,11 @@ class ShopvisionSearch extends HTMLElement {
   build() {
     const input = (extra) => {
       const file = make("input", { type: "file", accept: "image/*", class: "sv-hidden-input", ...extra });
-      file.addEventListener("change", () => file.files[0] && this.take(file.files[0]));
+      file.addEventListener("change", () => {
+        const [photo] = file.files;
+        file.value = ""; // so that the same photo can be chosen again
+        if (photo) this.take(photo);
+      });
       return file;
     };
     this.canvas = make("canvas", { class: "sv-canvas" });
@@ -76,7 +80,10 @@ class ShopvisionSearch extends HTMLElement {
       this.takeFrom(event.dataTransfer);
     });
     document.addEventListener("paste", (event) => this.dialog.open && this.takeFrom(event.clipboardData));
-    this.dialog.addEventListener("close", () => this.request?.abort());
+    this.dialog.addEventListener("close", () => {
+      clearTimeout(this.timer);
+      this.request?.abort();
+    });
   }
 
   open() {
@@ -178,7 +185,7 @@ class ShopvisionSearch extends HTMLElement {
   show(found, append) {
     const level = found.match?.level;
     const words = { none: this.text("none"), weak: this.text("weak") }[level] ?? this.text("found");
-    this.say(found.results.length ? words : this.text("nothing"));
+    this.say(found.results.length || append ? words : this.text("nothing"));
     const cards = found.results.map((one) => this.card(one));
     if (append) this.results.append(...cards);
     else this.results.replaceChildren(...cards);

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+
+from shopvision.exceptions import EncoderUnavailable, Misconfigured
+from shopvision.index.models import EncoderRelease
+from shopvision.indexing import releases
+from shopvision.indexing.follow import verify
+from shopvision.indexing.write import drain_outbox
+from shopvision.search import switch
+from shopvision.search.tuning import tune
+from tests.factories import ArticleFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def photographed(live_release: Any) -> EncoderRelease:
+    """Fourteen articles with three photos each; their first release."""
+    for _ in range(14):
+        ArticleFactory(views=3)
+    drain_outbox()
+    return live_release.row
+
+
+def promote_in_admin(client: Client, row: EncoderRelease) -> str:
+    client.force_login(get_user_model().objects.create_superuser("boss", "b@example.org", "x"))
+    url = reverse("admin:shopvision_encoderrelease_changelist")
+    answer = client.post(url, {"action": "promote", "_selected_action": [row.pk]}, follow=True)
+    return answer.content.decode()
+
+
+def test_a_judged_candidate_is_built_before_it_answers(photographed: EncoderRelease, client: Client) -> None:
+    candidate = tune(dry_run=True)
+    assert "is live." in promote_in_admin(client, candidate)
+    assert releases.live().row.pk == candidate.pk
+    assert releases.live().index.count() == 42
+    assert verify(releases.live()).total == 0
+
+
+def test_a_retired_release_comes_back_with_what_changed_meanwhile(
+    photographed: EncoderRelease, client: Client
+) -> None:
+    tune(force=True)
+    ArticleFactory(views=2)
+    drain_outbox()
+    assert "is live." in promote_in_admin(client, photographed)
+    assert releases.live().index.count() == 44
+    assert verify(releases.live()).total == 0
+
+
+@pytest.fixture
+def on_another_encoder(photographed: EncoderRelease, settings: Any) -> EncoderRelease:
+    """The shop has moved to another encoder, and to one article more."""
+    settings.SHOPVISION = {**settings.SHOPVISION, "ENCODER": "tests.fakes.other_encoder"}
+    encoder, graph = releases.first_encoder()
+    row = releases.make_release(
+        encoder, graph, releases.generic_for(encoder), {"recipe": {"kind": "generic"}}
+    )
+    switch.promote(row)
+    ArticleFactory(views=2)
+    drain_outbox()
+    assert releases.live().row.pk == row.pk
+    return row
+
+
+def test_rolling_back_describes_new_photos_with_the_former_encoder(
+    photographed: EncoderRelease, on_another_encoder: EncoderRelease
+) -> None:
+    assert switch.rollback().pk == photographed.pk
+    assert releases.live().index.count() == 44
+    assert verify(releases.live()).total == 0
+
+
+def test_a_promotion_that_fails_leaves_both_releases_as_they_were(
+    photographed: EncoderRelease, on_another_encoder: EncoderRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*args: Any, **kwargs: Any) -> None:
+        raise EncoderUnavailable("no encoder")
+
+    monkeypatch.setattr(switch, "index_products", down)
+    with pytest.raises(EncoderUnavailable):
+        switch.rollback()
+    photographed.refresh_from_db()
+    assert photographed.state == "retired"
+    assert releases.live().row.pk == on_another_encoder.pk
+
+
+def test_promoting_the_live_release_changes_nothing(photographed: EncoderRelease) -> None:
+    assert switch.promote(photographed).state == "live"
+    with pytest.raises(Misconfigured):
+        switch.rollback()
+
+
+def test_the_command_goes_back_too(photographed: EncoderRelease) -> None:
+    tune(force=True)
+    call_command("shopvision_models", rollback=True)
+    assert releases.live().row.pk == photographed.pk
