@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.test import Client, TestCase
 
 from shopvision import jobs
 from shopvision.classification import release, training
@@ -16,6 +17,14 @@ from .factories import CategoryFactory, DemoProductFactory
 
 SOURCE = "demo_shop.product"
 LABELLED, UNLABELLED = 30, 6
+
+
+class CommittingClient(Client):
+    """Runs what waits for a request's commit, which a test's own transaction never sees."""
+
+    def request(self, **request: Any) -> Any:
+        with TestCase.captureOnCommitCallbacks(execute=True):
+            return super().request(**request)
 
 
 def classified_shop() -> list[Any]:

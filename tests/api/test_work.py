@@ -13,7 +13,7 @@ from demo_shop.models import Category, Product
 from shopvision.classification import review
 from shopvision.classification.models import ClassifierRelease, Decision, Prediction
 from shopvision.jobs import Job
-from tests.classified import SOURCE, UNLABELLED, classified_shop, person, suggestions
+from tests.classified import SOURCE, UNLABELLED, CommittingClient, classified_shop, person, suggestions
 from tests.drawing import jpeg, photo_file
 from tests.factories import DemoProductFactory
 
@@ -43,7 +43,7 @@ def queue(classified: list[Any]) -> list[Prediction]:
 
 
 def client_of(user: Any) -> Client:
-    client = Client()
+    client = CommittingClient()
     client.force_login(user)
     return client
 

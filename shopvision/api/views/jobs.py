@@ -17,7 +17,6 @@ from ...classification.models import Decision
 from ...classification.predict import threshold_of
 from ...exceptions import InvalidRequest
 from ...jobs import Job
-from ...tasks import engine
 from ..pages import page
 from ..permissions import APPLY, CHANGE_JOB, CLASSIFY, TRAIN, VIEW_JOB, require
 from ..schema import described, errors
@@ -106,7 +105,6 @@ class JobVerbView(WorkView):
         if job.created_by_id != request.user.pk or job.kind not in STARTS:
             require(request, CHANGE_JOB)
         job = verb(job)
-        engine.wake_jobs()
         return accepted(job)
 
 
@@ -165,7 +163,7 @@ def find(request: Request, id: str) -> Job:
 
 
 def started(request: Request, kind: str, params: dict[str, Any]) -> Job:
-    """Queue the job and wake a worker.
+    """Queue the job; its commit wakes a worker.
 
     Raises:
         InvalidRequest: nothing to undo, or no classifier to classify with.
@@ -178,7 +176,6 @@ def started(request: Request, kind: str, params: dict[str, Any]) -> Job:
     if kind == "classify":
         _ready(params)
     job = jobs.start(kind, params, request.user)
-    engine.wake_jobs()
     job.refresh_from_db()
     return job
 
