@@ -19,9 +19,7 @@ from .models import Product, ProductPhoto
 
 QUERY_EVERY = 9  # every ninth thing gets a phone photo that is kept out of the shop
 SOLD_OUT_EVERY = 11
-UNSORTED_EVERY = (
-    8  # every eighth thing has no category yet: the classifier's suggestions have something to say
-)
+UNSORTED_EVERY = 8  # every eighth thing has no category and no colour yet: something to suggest
 
 
 def seed_folder(folder: Path) -> tuple[int, list[tuple[Path, str]]]:

@@ -135,7 +135,7 @@ def _learning(curve: Sequence[Mapping[str, Any]]) -> SafeString:
     return plots.chart(
         [Line(points, dots=True)],
         Axis(_("labelled products"), high=plots.round_up(points[-1][0]), percent=False),
-        Axis(_("accuracy"), low=int(lowest * 10) / 10, high=1.0),
+        Axis(_("accuracy"), low=0.5 if lowest >= 0.5 else 0.0),
         _("Learning curve: accuracy with more labelled products, with its interval"),
         band,
     )

@@ -6,7 +6,12 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from tests.classified import classified_shop
+from tests.classified import CommittingClient, classified_shop
+
+
+@pytest.fixture
+def client() -> Client:
+    return CommittingClient()
 
 
 @pytest.fixture

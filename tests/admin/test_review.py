@@ -151,6 +151,8 @@ def test_the_heat_map_is_a_picture_or_404(boss: Client, queue: list[Prediction])
     assert answer["Content-Type"] == "image/png"
     assert answer.content.startswith(b"\x89PNG")
     assert boss.get(reverse("admin:shopvision_prediction_heat", args=[10**9])).status_code == 404
+    Prediction.objects.filter(pk=queue[1].pk).update(release=None)
+    assert boss.get(reverse("admin:shopvision_prediction_heat", args=[queue[1].pk])).status_code == 404
 
 
 def test_the_card_comes_alone_for_the_script(boss: Client, queue: list[Prediction]) -> None:

@@ -60,6 +60,13 @@ def test_operators_pages_are_for_staff(db: None, client: Client, numbers: dict[s
 def test_staff_see_the_overview(db: None, numbers: dict[str, Any]) -> None:
     body = visitor(is_staff=True).get(API + "status/").json()
     assert body["counts"]["products"] == {"indexed": 4, "pending": 1}
+    assert body["classification"] == {
+        "waiting": 0,
+        "decided_week": 0,
+        "applied_week": 0,
+        "agreement": None,
+        "live": [],
+    }
 
 
 def test_somebody_put_out_of_office_is_staff_no_more(db: None, numbers: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from demo_shop.models import Category, Product
 from shopvision.classification import review
 from shopvision.classification.models import ClassifierRelease, Decision, Prediction
 from shopvision.jobs import Job
-from tests.classified import SOURCE, UNLABELLED, classified_shop, person, suggestions
+from tests.classified import SOURCE, UNLABELLED, CommittingClient, classified_shop, person, suggestions
 from tests.drawing import jpeg, photo_file
 from tests.factories import DemoProductFactory
 
@@ -43,7 +43,7 @@ def queue(classified: list[Any]) -> list[Prediction]:
 
 
 def client_of(user: Any) -> Client:
-    client = Client()
+    client = CommittingClient()
     client.force_login(user)
     return client
 
@@ -163,7 +163,9 @@ def test_applying_takes_its_own_permission_and_can_be_undone(classified: list[An
     assert code(post(ann, "classify/", wanted)) == (403, "permission_denied")
     bea = client_of(person("bea", "classify_products", "apply_classifications"))
     job = post(bea, "classify/", wanted).json()
-    assert Product.objects.filter(category=None).count() == 0
+    applied = Decision.objects.filter(job=job["id"], verb="apply").count()
+    assert applied > 0
+    assert Product.objects.filter(category=None).count() == UNLABELLED - applied
     assert code(post(ann, f"jobs/{job['id']}/undo/")) == (403, "permission_denied")
     undone = post(bea, f"jobs/{job['id']}/undo/")
     assert undone.status_code == 202, undone.content
@@ -280,6 +282,31 @@ def test_duplicates_are_those_of_the_latest_job(indexed_shop: list[Any]) -> None
     assert pairs == {(f"{SOURCE}:{a.pk}", f"{SOURCE}:{b.pk}") for a, b in (twins[:2], twins[2:])}
     assert "found" not in boss.get(f"{API}jobs/{started['id']}/").json()["result"]
     assert code(boss.get(API + "duplicates/?cursor=x")) == (400, "invalid_cursor")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "what",
+    [
+        "jobs/?state=",
+        "jobs/?kind=x",
+        "predictions/?target=",
+        "predictions/?min_probability=2",
+        "duplicates/?cursor=",
+    ],
+)
+def test_a_parameter_that_says_nothing_is_400(db: None, what: str) -> None:
+    boss = client_of(get_user_model().objects.create_superuser("boss", "b@example.org", "x"))
+    assert boss.get(API + what).status_code == 400
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "what", ["jobs/x/cancel/", "jobs/1/undo/", "predictions/x/accept/", "predictions/-1/reject/"]
+)
+def test_an_id_that_cannot_be_one_is_404(db: None, what: str) -> None:
+    boss = client_of(get_user_model().objects.create_superuser("boss", "b@example.org", "x"))
+    assert code(post(boss, what)) == (404, "not_found")
 
 
 @pytest.mark.django_db

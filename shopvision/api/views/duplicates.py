@@ -31,7 +31,7 @@ class DuplicatesView(WorkView):
     )
     def get(self, request: Request) -> Response:
         """Pairs, surest first; start a new search with `jobs/` and kind `duplicates`."""
-        given = checked(Paged, request.query_params).validated_data
+        given = checked(Paged, request.query_params.dict()).validated_data
         job = Job.objects.filter(kind="duplicates", state=Job.State.DONE).order_by("-finished_at").first()
         if job is None:
             return Response({"job": None, "as_of": None, "count": 0, "next": None, "results": []})

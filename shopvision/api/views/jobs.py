@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.db.models import QuerySet
@@ -16,7 +17,6 @@ from ...classification.models import Decision
 from ...classification.predict import threshold_of
 from ...exceptions import InvalidRequest
 from ...jobs import Job
-from ...tasks import engine
 from ..pages import page
 from ..permissions import APPLY, CHANGE_JOB, CLASSIFY, TRAIN, VIEW_JOB, require
 from ..schema import described, errors
@@ -58,7 +58,7 @@ class JobsView(WorkView):
     )
     def get(self, request: Request) -> Response:
         """Jobs, newest first; one's own alone without the permission to view all."""
-        given = checked(JobsRequest, request.query_params).validated_data
+        given = checked(JobsRequest, request.query_params.dict()).validated_data
         rows = visible(request)
         for name in ("kind", "state"):
             rows = rows.filter(**{name: given[name]}) if name in given else rows
@@ -89,7 +89,7 @@ class JobView(WorkView):
         parameters=[ID],
         responses={200: JobDetailAnswer, **errors(401, 403, 404, 429, 503)},
     )
-    def get(self, request: Request, id: Any) -> Response:
+    def get(self, request: Request, id: str) -> Response:
         """How far it is, what it gave and what failed."""
         return Response(detail(find(request, id)))
 
@@ -99,13 +99,12 @@ class JobVerbView(WorkView):
 
     needs = {"POST": WORKERS}
 
-    def change(self, request: Request, id: Any, verb: Any) -> Response:
+    def change(self, request: Request, id: str, verb: Any) -> Response:
         """Do it, as who may change jobs or who started this one."""
         job = find(request, id)
         if job.created_by_id != request.user.pk or job.kind not in STARTS:
             require(request, CHANGE_JOB)
         job = verb(job)
-        engine.wake_jobs()
         return accepted(job)
 
 
@@ -116,7 +115,7 @@ class JobCancelView(JobVerbView):
     """Stop a job."""
 
     @described(operation_id="job_cancel", staff=True, request=None, parameters=[ID], responses=VERB_ANSWERS)
-    def post(self, request: Request, id: Any) -> Response:
+    def post(self, request: Request, id: str) -> Response:
         """Stop it after the batch in hand; what is done stays done."""
         return self.change(request, id, jobs.cancel)
 
@@ -125,7 +124,7 @@ class JobResumeView(JobVerbView):
     """Go on with a job."""
 
     @described(operation_id="job_resume", staff=True, request=None, parameters=[ID], responses=VERB_ANSWERS)
-    def post(self, request: Request, id: Any) -> Response:
+    def post(self, request: Request, id: str) -> Response:
         """Go on where a cancelled or failed job stopped."""
         return self.change(request, id, jobs.resume)
 
@@ -136,7 +135,7 @@ class JobUndoView(WorkView):
     needs = {"POST": (APPLY,)}
 
     @described(operation_id="job_undo", staff=True, request=None, parameters=[ID], responses=VERB_ANSWERS)
-    def post(self, request: Request, id: Any) -> Response:
+    def post(self, request: Request, id: str) -> Response:
         """Start the job that gives products the labels they had before; those changed since are left."""
         return accepted(started(request, "undo", {"job": str(find(request, id).pk)}))
 
@@ -148,20 +147,23 @@ def visible(request: Request) -> QuerySet[Job]:
     return Job.objects.filter(created_by=request.user.pk)
 
 
-def find(request: Request, id: Any) -> Job:
+def find(request: Request, id: str) -> Job:
     """The job.
 
     Raises:
         InvalidRequest: ``not_found``: there is none, or none this person may look at.
     """
-    job = visible(request).filter(pk=id).first()
+    try:
+        job = visible(request).filter(pk=uuid.UUID(id)).first()
+    except ValueError:
+        job = None
     if job is None:
         raise InvalidRequest(f"there is no job {id}", code="not_found")
     return job
 
 
 def started(request: Request, kind: str, params: dict[str, Any]) -> Job:
-    """Queue the job and wake a worker.
+    """Queue the job; its commit wakes a worker.
 
     Raises:
         InvalidRequest: nothing to undo, or no classifier to classify with.
@@ -174,7 +176,6 @@ def started(request: Request, kind: str, params: dict[str, Any]) -> Job:
     if kind == "classify":
         _ready(params)
     job = jobs.start(kind, params, request.user)
-    engine.wake_jobs()
     job.refresh_from_db()
     return job
 

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ... import telemetry
+from ...classification import status as classification
 from ...exceptions import TemporaryFailure
 from ...search import status
 from ..health import gauges
@@ -47,8 +48,8 @@ class StatusView(StaffView):
         operation_id="status", staff=True, responses={200: OpenApiTypes.OBJECT, **errors(401, 403, 429, 503)}
     )
     def get(self, request: Request) -> Response:
-        """Counts, drift, freshness, latency, demand, and what serves."""
-        return Response(status.overview())
+        """Counts, drift, freshness, latency, demand, classification, and what serves."""
+        return Response({**status.overview(), "classification": classification.overview()})
 
 
 class MetricsView(StaffView):

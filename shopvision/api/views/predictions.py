@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,8 @@ from ..schema import described, errors
 from ..work import CorrectRequest, PredictionAnswer, PredictionsAnswer, PredictionsRequest
 from .base import WorkView, checked
 
-MOST_ID = 2**63 - 1
+MOST_ID = 10**18 - 1
+KEY = re.compile(r"[0-9]{1,18}")
 ID = OpenApiParameter(
     "id",
     {"type": "integer", "minimum": 1, "maximum": MOST_ID},
@@ -49,7 +51,7 @@ class PredictionsView(WorkView):
     )
     def get(self, request: Request) -> Response:
         """Predictions, most worth looking at first."""
-        given = checked(PredictionsRequest, request.query_params).validated_data
+        given = checked(PredictionsRequest, request.query_params.dict()).validated_data
         rows = Prediction.objects.select_related("entry", "release")
         rows = rows.filter(**{lookup: given[name] for name, lookup in FILTERS.items() if name in given})
         return Response(page(rows, ("value", "id"), given, plain, reverse("shopvision:predictions")))
@@ -60,7 +62,7 @@ class VerbView(WorkView):
 
     needs = {"POST": (REVIEW,)}
 
-    def decide(self, id: int, verb: Callable[[Prediction], Decision]) -> Response:
+    def decide(self, id: str, verb: Callable[[Prediction], Decision]) -> Response:
         """The prediction after it."""
         row = find(id)
         verb(row)
@@ -71,7 +73,7 @@ class AcceptView(VerbView):
     """It is right."""
 
     @described(operation_id="prediction_accept", staff=True, request=None, parameters=[ID], responses=ANSWERS)
-    def post(self, request: Request, id: int) -> Response:
+    def post(self, request: Request, id: str) -> Response:
         """Accept the suggestion: the product gets the label, and nothing overwrites it."""
         return self.decide(id, lambda row: review.accept(row, request.user))
 
@@ -80,7 +82,7 @@ class RejectView(VerbView):
     """It is wrong."""
 
     @described(operation_id="prediction_reject", staff=True, request=None, parameters=[ID], responses=ANSWERS)
-    def post(self, request: Request, id: int) -> Response:
+    def post(self, request: Request, id: str) -> Response:
         """Reject the suggestion: the product keeps what it has."""
         return self.decide(id, lambda row: review.reject(row, request.user))
 
@@ -95,21 +97,21 @@ class CorrectView(VerbView):
         parameters=[ID],
         responses=ANSWERS,
     )
-    def post(self, request: Request, id: int) -> Response:
+    def post(self, request: Request, id: str) -> Response:
         """Give the product another of the shop's labels."""
         label = checked(CorrectRequest, request.data).validated_data["label"]
         return self.decide(id, lambda row: review.correct(row, request.user, label))
 
 
-def find(id: int) -> Prediction:
+def find(id: str) -> Prediction:
     """The prediction with its product.
 
     Raises:
         InvalidRequest: ``not_found``.
     """
     row = None
-    if id <= MOST_ID:
-        row = Prediction.objects.select_related("entry", "release").filter(pk=id).first()
+    if KEY.fullmatch(id):
+        row = Prediction.objects.select_related("entry", "release").filter(pk=int(id)).first()
     if row is None:
         raise InvalidRequest(f"there is no prediction {id}", code="not_found")
     return row

@@ -138,7 +138,10 @@
   place.addEventListener(
     "error",
     (event) => {
-      if (event.target.classList?.contains("sv-map")) event.target.remove();
+      if (!event.target.classList?.contains("sv-map")) return;
+      const label = place.querySelector(".sv-heatlabel");
+      say(label.dataset.none, true);
+      for (const gone of [event.target, label, document.getElementById("sv-heat")]) gone.remove();
     },
     true,
   );
