@@ -9,7 +9,7 @@ from argparse import ArgumentParser
 from types import FrameType
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ... import jobs
 from ...catalogue.adapter import catalogues
@@ -19,12 +19,13 @@ from ...indexing.follow import verify
 from ...jobs import Job
 from ...search.bulk import tune_due
 from ..progress import Progress
+from ..ready import ReadyCommand
 
 WATCH_SECONDS = 0.5
 STOPPED = (Job.State.CANCELLED, Job.State.FAILED)
 
 
-class Command(BaseCommand):
+class Command(ReadyCommand):
     """Looks at every product, indexes what changed, drops what is gone; run again, it goes on."""
 
     help = "Index the catalogue: every product, one source, or the photos that were set aside."

@@ -6,14 +6,15 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ...exceptions import ShopvisionError
 from ...index.models import EncoderRelease
 from ...search import switch
+from ..ready import ReadyCommand
 
 
-class Command(BaseCommand):
+class Command(ReadyCommand):
     """Without an option: every release, newest first."""
 
     help = "List encoder releases, make one live, or go back to the one before."
