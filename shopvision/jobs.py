@@ -134,6 +134,13 @@ KINDS: dict[str, Kind] = {
     ),
     "tune": Kind(_BULK + "tune", _BULK + "estimate_tune", "Fit the encoder to the catalogue's own photos"),
     "duplicates": Kind(_BULK + "duplicates", _BULK + "estimate_walk", "Find products that share a photo"),
+    "promote": Kind(
+        "shopvision.search.switch.promote_steps",
+        "shopvision.search.switch.estimate_promote",
+        "Make another encoder release the live one",
+        bare=False,
+        counted=True,
+    ),
     "train": Kind(
         _CLASSIFY + "train",
         _CLASSIFY + "estimate_train",
