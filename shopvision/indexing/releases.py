@@ -112,7 +112,7 @@ def answering() -> LiveRelease:
             call everything unknown meanwhile.
     """
     found = live()
-    if not found.index.sequence() and found.row.sequence:
+    if not found.index.sequence():  # what this process last knew of the row may be a second old
         newest = EncoderRelease.objects.values_list("sequence", flat=True).filter(pk=found.row.pk).first()
         _keep_up(found, newest or 0)
         if newest and not found.index.sequence():
@@ -151,6 +151,7 @@ def open_release(row: EncoderRelease) -> LiveRelease:
         known = _open.get(row.digest)
         if known is not None and known.index.location.parent == _index_folder():
             known.row.sequence, known.row.state = row.sequence, row.state
+            known.row.background = row.background  # measured anew while the shop grows
             _open[row.digest] = _open.pop(row.digest)  # the latest used is the last to be let go
             return known
         if row.projection_id is None:
