@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -36,7 +36,7 @@ def promote(row: EncoderRelease) -> EncoderRelease:
     return EncoderRelease.objects.get(pk=row.pk)
 
 
-def _promotion(row: EncoderRelease) -> Iterator[int]:
+def _promotion(row: EncoderRelease) -> Generator[int, None, None]:
     """The same step by step: products brought up to date by each; the release is live when it ends."""
     live = releases.live()
     if row.pk == live.row.pk:
@@ -105,7 +105,7 @@ def promote_steps(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Itera
 
 def estimate_promote(params: Mapping[str, Any]) -> dict[str, Any]:
     """Seconds to embed stored descriptors; photos that must be described first take longer."""
-    row = EncoderRelease.objects.filter(pk=params.get("release")).first()
+    row = EncoderRelease.objects.filter(pk=params["release"]).first()
     images = photos_to_embed(row) if row else 0
     return {
         "products": CatalogueEntry.objects.count() if images else 0,
