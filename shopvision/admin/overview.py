@@ -25,7 +25,7 @@ class OverviewAdmin(ReadOnlyAdmin):
         """The page itself, in place of a list of rows."""
         if not self.has_view_permission(request):
             return self.admin_site.login(request)
-        if request.GET.get("fresh") == "1":
+        if request.GET.get("fresh") == "1" and request.user.has_perm("shopvision.change_job"):
             jobs.start("reconcile", {}, request.user)
             messages.info(request, "The drift is being counted; reload this page in a moment.")
         numbers = status.overview()
