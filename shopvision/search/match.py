@@ -14,6 +14,7 @@ LEVELS = (*range(0, 99), *(99 + step / 20 for step in range(21)))
 NEIGHBOURS = 5  # similarities of the nearest products that the decision looks at
 STRONG, WEAK = 0.75, 0.4  # probability that the shop sells it, from which a match is called so
 SELDOM = 0.69  # ln 2: products expected to come as near by chance, for even odds that not one does
+TAUGHT_BY = 500  # examples: a threshold learnt from fewer, of a few dozen products, is not relied on alone
 RIDGE = 10.0  # pull of the weights to zero, in examples: the catalogue's photos are not shoppers' photos
 NEWTON_STEPS = 25
 DEFAULT = {"mean": [0.4, 0.1], "scale": [0.15, 0.08], "weights": [0.0, 1.5, 0.5]}
@@ -98,19 +99,20 @@ def _by_chance(best: float, record: Mapping[str, Any]) -> float:
 def decide(similarities: np.ndarray, record: Mapping[str, Any]) -> Match:
     """Strong, weak or no match, with the probability that the shop sells it; nothing found is no match.
 
+    Until the shop has taught the decision, with examples enough, it is on the safe side: where a stranger would
+    not come so near by chance, the match is weak at least.
+
     Args:
         similarities: of the nearest products, best first.
         record: ``EncoderRelease.background``: ``quantiles``, ``no_match`` and ``products``.
-
-    Before a shop has taught the decision it is on the safe side: where a stranger would not come so near by
-    chance, the match is weak at least.
     """
     if not len(similarities):
         return Match("none", 0.0)
     fitted = record.get("no_match") or DEFAULT
     row = (features(similarities) - fitted["mean"]) / fitted["scale"]
     probability = float(_probability(np.array(fitted["weights"][0] + row @ fitted["weights"][1:])))
-    if fitted == DEFAULT and _by_chance(similarities[0], record) < SELDOM:
+    untaught = fitted == DEFAULT or record.get("examples", TAUGHT_BY) < TAUGHT_BY
+    if untaught and _by_chance(similarities[0], record) < SELDOM:
         probability = WEAK + (1 - WEAK) * probability
     level = "strong" if probability >= STRONG else "weak" if probability >= WEAK else "none"
     return Match(level, probability)

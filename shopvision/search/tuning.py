@@ -289,5 +289,6 @@ def measure(sample: Sample, projection: Projection, progress: Progress = _silent
     return {
         **_likeness(training, projection),
         "no_match": fit_no_match(rows, sold),
+        "examples": len(rows),
         "diverse_products": len(diverse_products(training)),
     }

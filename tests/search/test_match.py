@@ -48,6 +48,7 @@ def test_an_untaught_decision_never_denies_what_hardly_comes_by_chance() -> None
     assert decide(near, record).probability >= 0.4 > decide(far, record).probability
     taught = {**record, "no_match": {"mean": [0.5, 0.1], "scale": [0.1, 0.1], "weights": [0.0, 2.0, 0.0]}}
     assert decide(near, taught).level == "none"
+    assert decide(near, {**taught, "examples": 100}).level == "weak"
 
 
 def test_no_hits_are_no_match_and_one_kind_alone_teaches_nothing() -> None:

@@ -79,7 +79,8 @@ def _filled(given: Any) -> Any:
     """A form's fields without those left empty: to a form, empty means "do not care"."""
     kept = QueryDict(mutable=True)
     for name, values in given.lists():
-        kept.setlist(name, [value for value in values if value != ""])
+        if filled := [value for value in values if value != ""]:
+            kept.setlist(name, filled)
     return kept
 
 
