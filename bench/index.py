@@ -59,7 +59,7 @@ def table(vectors: np.ndarray) -> Table:
     ids = np.arange(1, n + 1)
     return Table(
         vectors, ids, ids, (ids % 100).astype(np.int32), (ids % 1000).astype(np.float32), ids % 3 > 0,
-        np.zeros(n, np.int32), tuple((f"c{i}",) for i in range(100)), ("bench",),
+        np.zeros(n, np.int32), np.zeros(n, np.int32), tuple((f"c{i}",) for i in range(100)), ("bench",), ((),),
         np.empty((0, 0), np.uint64), np.zeros(DIM, np.float32), np.empty(0, np.int64),
     )  # fmt: skip
 

@@ -122,37 +122,26 @@ class Kind:
 
 
 _BULK = "shopvision.search.bulk."
+_SWITCH = "shopvision.search.switch."
 _CLASSIFY = "shopvision.classification.bulk."
+# fmt: off
 KINDS: dict[str, Kind] = {
-    "index_all": Kind(
-        _BULK + "index_all",
-        _BULK + "estimate_index",
-        "Look at every product and index what changed",
-        counted=True,
-    ),
-    "reconcile": Kind(
-        _BULK + "reconcile", _BULK + "estimate_walk", "Compare the shop with the index, queue the difference"
-    ),
+    "index_all": Kind(_BULK + "index_all", _BULK + "estimate_index",
+                      "Look at every product and index what changed", counted=True),
+    "reconcile": Kind(_BULK + "reconcile", _BULK + "estimate_walk",
+                      "Compare the shop with the index, queue the difference"),
     "tune": Kind(_BULK + "tune", _BULK + "estimate_tune", "Fit the encoder to the catalogue's own photos"),
     "duplicates": Kind(_BULK + "duplicates", _BULK + "estimate_walk", "Find products that share a photo"),
-    "train": Kind(
-        _CLASSIFY + "train",
-        _CLASSIFY + "estimate_train",
-        "Train a classifier on the shop's own labels",
-        "gpu",
-    ),
-    "classify": Kind(
-        _CLASSIFY + "classify",
-        _CLASSIFY + "estimate_classify",
-        "Suggest labels for products",
-        "gpu",
-        bare=False,
-        counted=True,
-    ),
-    "undo": Kind(
-        _CLASSIFY + "undo", _CLASSIFY + "estimate_undo", "Undo what a classify job applied", bare=False
-    ),
+    "promote": Kind(_SWITCH + "promote_steps", _SWITCH + "estimate_promote",
+                    "Make another encoder release the live one", bare=False, counted=True),
+    "train": Kind(_CLASSIFY + "train", _CLASSIFY + "estimate_train",
+                  "Train a classifier on the shop's own labels", "gpu"),
+    "classify": Kind(_CLASSIFY + "classify", _CLASSIFY + "estimate_classify",
+                     "Suggest labels for products", "gpu", bare=False, counted=True),
+    "undo": Kind(_CLASSIFY + "undo", _CLASSIFY + "estimate_undo",
+                 "Undo what a classify job applied", bare=False),
 }
+# fmt: on
 
 S = Job.State
 ACTIVE = (S.QUEUED, S.RUNNING, S.CANCELLING)

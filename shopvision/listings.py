@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from .indexing.photos import limits
 from .indexing.releases import LiveRelease
 from .search import store
 from .search.match import decide
-from .search.present import Query, present
+from .search.present import Query, Reasons, present
 from .search.query import VOTERS, Answer, Found, category_vote, facets, narrow_by_text, nearest
 from .types import EVERYTHING, FULL_FRAME, Filter, Listing, ProductRef, Region
 from .vision.descriptor import colours_in_words
@@ -75,14 +75,14 @@ def search_by_photo(
     query = Query(blocks, tuple(colours), where)
     # what the photo shows, and whether the shop has it, is no matter of what the shopper narrows the answer to
     whole = answer if narrowed == EVERYTHING else nearest(live, vector, context=context, limit=VOTERS)
-    listing, found = _listing(live, answer, query, limit, clock)
+    listing, found, reasons = _listing(live, answer, query, limit, clock)
     match, category = decide(whole.similarities, live.row.background), category_vote(whole.found)
     boxes = [region] if region else boxes or [FULL_FRAME]
     said = {**listing.query, "category": category, "regions": _regions(boxes, category)}
     listing = replace(listing, match=match, query=said)
     if match.level == "none":
         store.record_demand(category["name"] if category else "", colours[0] if colours else "", text)
-    return _keep(live, listing, found, "photo", clock, where)
+    return _keep(live, listing, found, reasons, "photo", clock, where)
 
 
 def similar_products(
@@ -119,8 +119,8 @@ def similar_products(
     answer = nearest(live, unit(vectors.mean(0)[None])[0], where=where, context=context)
     clock.lap("index")
     query = Query(store.descriptors_of_entry(live, entry.pk), store.colours_of_entry(entry.pk), where)
-    listing, found = _listing(live, answer, query, limit, clock)
-    return _keep(live, listing, found, "similar", clock, where) if keep else listing
+    listing, found, reasons = _listing(live, answer, query, limit, clock, later=keep)
+    return _keep(live, listing, found, reasons, "similar", clock, where) if keep else listing
 
 
 def stored_page(search_id: str, *, offset: int, limit: int, context: Any = None) -> Listing:
@@ -153,10 +153,10 @@ def forget(search_id: str) -> None:
 
 
 def _listing(
-    live: LiveRelease, answer: Answer, query: Query, limit: int, clock: _Clock
-) -> tuple[Listing, tuple[Found, ...]]:
-    """A first page with everything that is said about the whole answer, and the whole answer."""
-    hits, found = present(live, answer.found, query, limit)
+    live: LiveRelease, answer: Answer, query: Query, limit: int, clock: _Clock, *, later: bool = True
+) -> tuple[Listing, tuple[Found, ...], Mapping[ProductRef, Reasons]]:
+    """A first page with everything that is said about the whole answer, the whole answer, and its reasons."""
+    hits, found, why = present(live, answer.found, query, limit, later=later)
     clock.lap("facts")
     as_of = live.index.as_of()
     listing = Listing(
@@ -169,15 +169,21 @@ def _listing(
         index={"as_of": as_of.isoformat(timespec="seconds") if as_of else None, "size": live.index.count()},
     )
     clock.lap("facets")
-    return listing, found
+    return listing, found, why
 
 
 def _keep(
-    live: LiveRelease, listing: Listing, found: Sequence[Found], kind: str, clock: _Clock, where: Filter
+    live: LiveRelease,
+    listing: Listing,
+    found: Sequence[Found],
+    why: Mapping[ProductRef, Reasons],
+    kind: str,
+    clock: _Clock,
+    where: Filter,
 ) -> Listing:
     """Store what further pages need, tell the listeners, and note the time."""
     quantiles = live.row.background.get("quantiles") or []
-    stored = store.write(listing, found, quantiles, kind, clock.laps, clock.total(), where)
+    stored = store.write(listing, found, quantiles, kind, clock.laps, clock.total(), where, why)
     clock.lap("store")
     count = listing.count if stored else len(listing.hits)
     listing = replace(listing, took_ms=clock.total(), timings=clock.laps, count=count)

@@ -4,7 +4,7 @@ from .catalogue.models import CatalogueEntry, CatalogueImage, Outbox, Overview
 from .classification.models import ClassifierRelease, DatasetSnapshot, Decision, Prediction
 from .index.models import Artefact, Descriptor, Embedding, EncoderRelease
 from .jobs import Job, JobError, Worker
-from .search.models import Demand, StoredSearch
+from .search.models import Demand, Reading, StoredSearch
 
 __all__ = [
     "Artefact",
@@ -22,6 +22,7 @@ __all__ = [
     "Outbox",
     "Overview",
     "Prediction",
+    "Reading",
     "StoredSearch",
     "Worker",
 ]

@@ -76,6 +76,7 @@ class Filter:
         price_min, price_max: inclusive, in the shop's currency; a product without a price never passes.
         in_stock: only in stock (True) or only out of stock (False).
         sources: any of these source labels.
+        values: by a filter's name (``Catalogue.filters``), any of these values; each name must pass.
         products: only these catalogue entries (primary keys).
         exclude: none of these catalogue entries.
     """
@@ -85,6 +86,7 @@ class Filter:
     price_max: Decimal | None = None
     in_stock: bool | None = None
     sources: frozenset[str] | None = None
+    values: tuple[tuple[str, frozenset[str]], ...] = ()
     products: frozenset[int] | None = None
     exclude: frozenset[int] = frozenset()
 
@@ -103,7 +105,8 @@ class Hit:
     Args:
         product: which one.
         similarity: cosine in [-1, 1] between the query and the product's nearest photo.
-        percentile: share (0-100) of unrelated product pairs of this shop that are less alike.
+        percentile: share (0-100) of unrelated product pairs of this shop that are less alike; None while the
+            shop has too few products to say.
         image: name of the product's nearest photo in the shop's storage.
         why: reasons in words, best first ("same shape", "same colour: navy").
         region: where on the product's photo the match lies, if known.
@@ -112,7 +115,7 @@ class Hit:
 
     product: ProductRef
     similarity: float
-    percentile: float
+    percentile: float | None
     image: str
     why: tuple[str, ...] = ()
     region: Region | None = None

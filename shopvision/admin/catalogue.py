@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from .. import telemetry
 from ..catalogue import outbox
-from ..catalogue.adapter import catalogue
+from ..catalogue.adapter import catalogues
 from ..catalogue.models import CatalogueEntry, CatalogueImage, Outbox
-from ..exceptions import ShopvisionError
 from .readonly import Inline, ReadOnlyAdmin
 
 
@@ -54,6 +58,17 @@ class CatalogueEntryAdmin(ReadOnlyAdmin):
         messages.success(request, f"{number} product(s) queued; they are searchable again in seconds.")
 
 
+class PhotoList(ChangeList):
+    """A page of photos with their addresses, asked of the shop once a source and not once a row."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """The page's rows, each with its ``url``."""
+        super().get_results(request)
+        urls = photo_urls(self.result_list)
+        for image in self.result_list:
+            image.url = urls.get(image.pk, "")
+
+
 @admin.register(CatalogueImage)
 class CatalogueImageAdmin(ReadOnlyAdmin):
     """Photos; filter by "rejected" to see what shoppers cannot find, and why."""
@@ -69,10 +84,14 @@ class CatalogueImageAdmin(ReadOnlyAdmin):
     @admin.display(description="photo")
     def photo(self, image: CatalogueImage) -> SafeString | str:
         """A thumbnail from the shop's own storage; its name when that cannot be had."""
-        url = photo_url(image)
+        url = getattr(image, "url", "")
         if not url:
             return image.name
         return format_html('<img src="{}" alt="" height="48" loading="lazy">', url)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """A list that knows its photos' addresses."""
+        return PhotoList
 
     @admin.display(description="product", ordering="entry__title")
     def product(self, image: CatalogueImage) -> str:
@@ -114,13 +133,23 @@ def _queue(entries: QuerySet[CatalogueEntry]) -> int:
     return number
 
 
-def photo_url(image: CatalogueImage) -> str:
-    """Where the shop's storage serves the photo; empty when the product or the storage does not say."""
+def photo_urls(images: Iterable[CatalogueImage]) -> dict[int, str]:
+    """By photo, where the shop's storage serves it; photos of which product or storage do not say are left out."""
+    wanted: dict[str, dict[str, list[CatalogueImage]]] = {}
+    for image in images:
+        wanted.setdefault(image.entry.source, {}).setdefault(image.entry.object_id, []).append(image)
+    found: dict[int, str] = {}
+    for source, by_key in wanted.items():
+        shop = catalogues().get(source)
+        for key, product in (shop.get_many(by_key) if shop else {}).items():
+            found |= _urls(shop, product, by_key[key])
+    return found
+
+
+def _urls(shop: Any, product: Any, images: Iterable[CatalogueImage]) -> dict[int, str]:
     try:
-        adapter = catalogue(image.entry.source)
-        product = adapter.get(image.entry.object_id)
-        if product is None:
-            return ""
-        return next((str(f.url) for f in adapter.image_files(product) if f.name == image.name), "")
-    except (ShopvisionError, OSError, ValueError, LookupError):
-        return ""
+        urls = {file.name: str(file.url) for file in shop.image_files(product)}
+    except Exception as error:  # noqa: BLE001 - the shop's own code may raise anything; the list goes on
+        telemetry.log.warning("photos of %s have no address", shop.ref(product), exc_info=error)
+        return {}
+    return {image.pk: urls[image.name] for image in images if image.name in urls}

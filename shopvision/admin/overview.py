@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from .. import jobs
 from ..catalogue.models import Overview
 from ..classification import status as classification
 from ..search import status
@@ -17,7 +18,7 @@ from .readonly import ReadOnlyAdmin
 
 @admin.register(Overview)
 class OverviewAdmin(ReadOnlyAdmin):
-    """One page of numbers and small plots; ``?fresh=1`` counts the drift anew."""
+    """One page of numbers and small plots; ``?fresh=1`` has a worker count the drift anew."""
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -25,7 +26,10 @@ class OverviewAdmin(ReadOnlyAdmin):
         """The page itself, in place of a list of rows."""
         if not self.has_view_permission(request):
             return self.admin_site.login(request)
-        numbers = status.overview(fresh=request.GET.get("fresh") == "1")
+        if request.GET.get("fresh") == "1" and request.user.has_perm("shopvision.change_job"):
+            jobs.start("reconcile", {}, request.user)
+            messages.info(request, "The drift is being counted; reload this page in a moment.")
+        numbers = status.overview()
         context = {
             **self.admin_site.each_context(request),
             "title": "Overview",

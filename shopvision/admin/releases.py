@@ -16,6 +16,8 @@ from ..index.models import EncoderRelease
 from ..search import switch
 from .readonly import ReadOnlyAdmin
 
+QUEUED = "A worker embeds the photos and switches then; the list of jobs shows how far it is."
+
 
 @admin.register(EncoderRelease)
 class EncoderReleaseAdmin(ReadOnlyAdmin):
@@ -49,21 +51,22 @@ class EncoderReleaseAdmin(ReadOnlyAdmin):
             messages.error(request, "Choose exactly one release to promote.")
             return
         try:
-            switch.promote(chosen[0])
+            job = switch.promote_or_queue(chosen[0], request.user)
         except ShopvisionError as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, f"{chosen[0]} is live.")
+            messages.success(request, QUEUED if job else f"{chosen[0]} is live.")
 
     @admin.action(description="Roll back to the release before the live one", permissions=["act"])
     def roll_back(self, request: HttpRequest, queryset: QuerySet[EncoderRelease]) -> None:
         """Undo the last promotion."""
         try:
-            live = switch.rollback()
+            before = switch.predecessor()
+            job = switch.promote_or_queue(before, request.user)
         except ShopvisionError as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, f"{live} is live again.")
+            messages.success(request, QUEUED if job else f"{before} is live again.")
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

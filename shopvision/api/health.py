@@ -19,6 +19,9 @@ def gauges() -> str:
         "ready": int(serving["ok"]),
         "index_photos": serving.get("count", 0),
     }
+    drift = status.drift_known()["total"]
+    if drift is not None:
+        single["drift"] = drift
     for name, value in single.items():
         lines += [f"# TYPE shopvision_{name} gauge", f"shopvision_{name} {value}"]
     return "\n".join(lines) + "\n"

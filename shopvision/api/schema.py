@@ -16,7 +16,7 @@ from drf_spectacular.settings import patched_settings
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 
 from .. import __version__
-from .serializers import MOST_CATEGORIES, MOST_REF, MOST_RESULTS, ErrorAnswer
+from .serializers import MOST_CATEGORIES, MOST_FILTERS, MOST_REF, MOST_RESULTS, ErrorAnswer
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 _lock = threading.Lock()  # drf-spectacular's settings are one object for the whole process
@@ -47,6 +47,18 @@ _FIELDS: dict[str, Any] = {
     "in_stock": {"type": "boolean"},
     "limit": {"type": "integer", "minimum": 1, "maximum": MOST_RESULTS, "default": 24},
 }
+_PAIR = {"type": "string", "pattern": r"^\w+=.+$", "maxLength": MOST_REF, "example": "brand=Acme"}
+_FILTERS: dict[str, Any] = {
+    "type": "array",
+    "items": _PAIR,
+    "maxItems": MOST_FILTERS,
+    "description": "name=value of the shop's own filters; any value of a name, and every name",
+}
+_FILTERS_BY_NAME: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": {"type": "array", "items": {"type": "string"}},
+    "description": "the same by name",
+}
 _SESSION = {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "the shop's own sign-in"}
 _CROP = "x0,y0,x1,y1 in [0, 1] on the upright photo"
 _CROP_TEXT = {"type": "string", "description": _CROP, "example": "0.1,0.1,0.9,0.8"}
@@ -64,12 +76,17 @@ SEARCH_BODY: dict[str, Any] = {
     "multipart/form-data": {
         "type": "object",
         "oneOf": _SUBJECT,
-        "properties": {"image": _FILE, "crop": _CROP_TEXT, **_FIELDS},
+        "properties": {"image": _FILE, "crop": _CROP_TEXT, "filters": _FILTERS, **_FIELDS},
     },
     "application/json": {
         "type": "object",
         "oneOf": _SUBJECT,
-        "properties": {"image": _BASE64, "crop": {"oneOf": [_CROP_LIST, _CROP_TEXT]}, **_FIELDS},
+        "properties": {
+            "image": _BASE64,
+            "crop": {"oneOf": [_CROP_LIST, _CROP_TEXT]},
+            "filters": {"oneOf": [_FILTERS, _FILTERS_BY_NAME]},
+            **_FIELDS,
+        },
     },
 }
 

@@ -8,12 +8,14 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from .. import conf
+from ..catalogue.adapter import catalogues
 from ..types import Filter, ProductRef, Region
 from .uploads import photo_bytes
 
 MOST_RESULTS = 100  # of one page
 DEFAULT_RESULTS = 24
 MOST_CATEGORIES = 50
+MOST_FILTERS = 50
 MOST_REF = 360  # characters: a source label and a key as CatalogueEntry keeps them
 BOX = {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}, "minItems": 4, "maxItems": 4}
 
@@ -70,11 +72,39 @@ class CategoriesField(serializers.ListField):
         return super().to_internal_value([data] if isinstance(data, str) else data)
 
 
+class FiltersField(serializers.ListField):
+    """``name=value`` texts, or (JSON) an object of names and values; any value of a name passes, all names must."""
+
+    child = serializers.CharField(max_length=MOST_REF)
+
+    def to_internal_value(self, data: Any) -> list[tuple[str, frozenset[str]]]:
+        """Names with their values; a name that no catalogue has is an error, not an empty answer."""
+        if isinstance(data, dict):
+            data = [
+                f"{n}={v}" for n, held in data.items() for v in (held if isinstance(held, list) else [held])
+            ]
+        wanted: dict[str, set[str]] = {}
+        for text in super().to_internal_value([data] if isinstance(data, str) else data):
+            name, _, value = text.partition("=")
+            wanted.setdefault(name, set()).add(value)
+        known = {name for shop in catalogues().values() for name in shop.filter_names()}
+        for name in wanted:
+            if name not in known or "" in wanted[name]:
+                there = ", ".join(sorted(known)) or "the adapters name none"
+                raise serializers.ValidationError(f"{name!r} is no filter: it takes name=value with {there}")
+        return sorted((name, frozenset(values)) for name, values in wanted.items())
+
+
 class Narrowed(serializers.Serializer):  # type: ignore[type-arg]
     """What narrows any listing, and its length."""
 
     category = CategoriesField(
         required=False, max_length=MOST_CATEGORIES, help_text="any of these category ids"
+    )
+    filters = FiltersField(
+        required=False,
+        max_length=MOST_FILTERS,
+        help_text="name=value of the shop's own filters; any value of a name, and every name",
     )
     price_min = serializers.DecimalField(14, 2, required=False, min_value=0, help_text="inclusive")
     price_max = serializers.DecimalField(14, 2, required=False, min_value=0, help_text="inclusive")
@@ -103,6 +133,7 @@ class Narrowed(serializers.Serializer):  # type: ignore[type-arg]
             price_min=given.get("price_min"),
             price_max=given.get("price_max"),
             in_stock=given["in_stock"],
+            values=tuple(given.get("filters", ())),
         )
 
 
@@ -185,24 +216,19 @@ class ResultAnswer(serializers.Serializer):  # type: ignore[type-arg]
     percentile = serializers.FloatField(
         min_value=0,
         max_value=100,
-        help_text="share of unrelated product pairs of this shop that are less alike",
+        allow_null=True,
+        help_text="share of unrelated product pairs of this shop that are less alike; null with under 5 products",
     )
     why = serializers.ListField(child=serializers.CharField())
     region = BoxAnswer(allow_null=True, help_text="where on the product's photo the match lies")
 
 
 class FacetAnswer(serializers.Serializer):  # type: ignore[type-arg]
-    """A category with the number of results in it."""
+    """A category, or a value of a filter, with the number of results that have it."""
 
     id = serializers.CharField()
     name = serializers.CharField(allow_blank=True)
     count = serializers.IntegerField()
-
-
-class FacetsAnswer(serializers.Serializer):  # type: ignore[type-arg]
-    """How the results divide."""
-
-    category = FacetAnswer(many=True, required=False)
 
 
 class IndexAnswer(serializers.Serializer):  # type: ignore[type-arg]
@@ -225,7 +251,9 @@ class ListingAnswer(serializers.Serializer):  # type: ignore[type-arg]
     next = serializers.CharField(allow_null=True, help_text="path of the next page")
     previous = serializers.CharField(allow_null=True)
     results = ResultAnswer(many=True)
-    facets = FacetsAnswer()
+    facets = serializers.DictField(
+        child=FacetAnswer(many=True), help_text="how the results divide: by `category` and by each filter"
+    )
 
 
 class ErrorAnswer(serializers.Serializer):  # type: ignore[type-arg]

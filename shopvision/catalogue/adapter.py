@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as column
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
@@ -22,6 +23,11 @@ from .labels import label_field
 from .paths import accessor_of, follow, model_of, relation_of, why_unresolved
 
 TAGS = re.compile(r"<[^>]+>")
+MOST_VALUE = 255  # characters of a filter's value
+NAMING = (
+    "images", "title", "description", "category", "price", "stock", "group", "views", "filters",
+)  # fmt: skip
+"""Options of an adapter that name fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,7 @@ class ProductFacts:
         price: None when it has none.
         in_stock: can be bought now.
         group: variants with one group fold onto one card; the product's own reference when it has no parent.
+        filters: by name, the values of the adapter's ``filters`` as text.
     """
 
     title: str
@@ -43,6 +50,7 @@ class ProductFacts:
     price: Decimal | None
     in_stock: bool
     group: str
+    filters: Mapping[str, tuple[str, ...]] = column(default_factory=dict)
 
 
 class Catalogue:
@@ -89,6 +97,7 @@ class Catalogue:
             self.category,
             self.price,
             self.stock,
+            *self.filters,
         ]:
             step = relation_of(self.model, name)
             if step and step[1] == many:
@@ -151,7 +160,8 @@ class Catalogue:
         title = self.title_of(product)
         categories = tuple(self.categories(product))
         words = [title, _plain(self._one(product, self.description)), *(one.name for one in categories)]
-        words += [_plain(value) for name in self.filters for value in self._values(product, name)]
+        values = {name: self.filter_values(product, name) for name in self.filters}
+        words += [value for held in values.values() for value in held]
         return ProductFacts(
             title=title,
             text=" ".join(words).lower(),
@@ -159,7 +169,17 @@ class Catalogue:
             price=self.price_of(product),
             in_stock=self.in_stock(product),
             group=self.group_of(product),
+            filters={name: values[name] for name in self.filter_names()},
         )
+
+    def filter_names(self) -> list[str]:
+        """Names a search can be filtered by, value for value; category, price and stock have their own ways."""
+        return [name for name in self.filters if name not in (self.category, self.price, self.stock)]
+
+    def filter_values(self, product: Any, name: str) -> tuple[str, ...]:
+        """A filter's values as text, each once; empty ones are left out."""
+        found = (_plain(value)[:MOST_VALUE] for value in self._values(product, name))
+        return tuple(dict.fromkeys(value for value in found if value))
 
     def title_of(self, product: Any) -> str:
         """The title without tags; the product's own text when it has none."""
@@ -277,7 +297,7 @@ class Catalogue:
     def problems(self) -> list[str]:
         """What is wrong with the adapter's names, in words; empty when all resolve."""
         found = []
-        for option in ("images", "title", "description", "category", "price", "stock", "group", "views"):
+        for option in NAMING:
             value = getattr(self, option)
             for name in value if isinstance(value, list) else [value]:
                 problem = why_unresolved(self.model, name) if name else None

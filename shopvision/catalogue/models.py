@@ -27,6 +27,7 @@ class CatalogueEntry(models.Model):
     title = models.CharField(max_length=500, blank=True)
     text = models.TextField(blank=True, help_text="lower-case words a text search looks in")
     categories = models.JSONField(default=list, help_text="[{id, name, ancestors}]")
+    filters = models.JSONField(default=dict, help_text="{name: [value, ...]} of the adapter's filters")
     price = models.DecimalField(max_digits=14, decimal_places=2, null=True, blank=True)
     in_stock = models.BooleanField(default=True)
     fingerprint = models.CharField(

@@ -23,6 +23,7 @@ PROJECTED = [
     "title",
     "text",
     "categories",
+    "filters",
     "price",
     "in_stock",
     "fingerprint",
@@ -128,6 +129,7 @@ def _columns(facts: ProductFacts) -> dict[str, Any]:
         "title": facts.title[:500],
         "text": facts.text,
         "categories": [{**asdict(one), "ancestors": list(one.ancestors)} for one in facts.categories],
+        "filters": {name: list(values) for name, values in facts.filters.items()},
         "price": None if facts.price is None else facts.price.quantize(CENT),
         "in_stock": facts.in_stock,
     }

@@ -25,6 +25,7 @@ class IndexRow:
         price: in the shop's currency; None when it has none.
         in_stock: can be bought now.
         source: the catalogue's source label.
+        values: what else can be filtered on, as ``token`` writes it.
     """
 
     id: int
@@ -34,6 +35,12 @@ class IndexRow:
     price: float | None = None
     in_stock: bool = True
     source: str = ""
+    values: tuple[str, ...] = ()
+
+
+def token(name: str, value: str) -> str:
+    """A filter's name and one of its values as a row keeps them; a name never holds an equals sign."""
+    return f"{name}={value}"
 
 
 @dataclass(frozen=True, slots=True)

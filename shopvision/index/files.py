@@ -23,13 +23,13 @@ import numpy as np
 
 from ..exceptions import IndexUnavailable
 
-FORMAT = 1
+FORMAT = 2  # 1 had no values to filter on
 LOCK_SECONDS = 30.0  # a snapshot of ten million rows is written in less
 RECORD = struct.Struct("<4sIIQ")  # magic, crc32 of the rest, length of the body, sequence
 MAGIC = b"svi1"
 COLUMNS: dict[str, str] = {
     "vectors": "<f2", "codes": "<u8", "ids": "<i8", "products": "<i8", "categories": "<i4",
-    "prices": "<f4", "stock": "|b1", "sources": "<i4", "by_id": "<i8",
+    "prices": "<f4", "stock": "|b1", "sources": "<i4", "values": "<i4", "by_id": "<i8",
 }  # fmt: skip
 
 
@@ -51,6 +51,7 @@ class Manifest:
         mean: vector the codes are centred on.
         category_sets: category ids of each code of the column ``categories``.
         source_names: label of each code of the column ``sources``.
+        value_sets: values of each code of the column ``values``.
     """
 
     version: int
@@ -63,6 +64,7 @@ class Manifest:
     mean: list[float]
     category_sets: list[list[str]]
     source_names: list[str]
+    value_sets: list[list[str]]
 
     @property
     def folder(self) -> str:
@@ -76,7 +78,7 @@ class Manifest:
 
 
 def read_manifest(location: Path) -> Manifest | None:
-    """The manifest, or None for an index never written to.
+    """The manifest; None for an index never written to, or by an older version: it is filled anew.
 
     Raises:
         IndexUnavailable: it cannot be understood.
@@ -88,8 +90,11 @@ def read_manifest(location: Path) -> Manifest | None:
     try:
         fields = json.loads(text)
         checksum = fields.pop("checksum")
-        if fields.pop("format") != FORMAT or checksum != _checksum(fields):
+        written_as = fields.pop("format")
+        if written_as not in range(1, FORMAT + 1) or checksum != _checksum(fields):
             raise ValueError("checksum or format is wrong")
+        if written_as != FORMAT:
+            return None
         return Manifest(**fields)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IndexUnavailable(f"the index's manifest in {location.name} is corrupt: {error}") from error

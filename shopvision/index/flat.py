@@ -276,7 +276,9 @@ def _search(view: _View, query: np.ndarray, k: int, where: Filter) -> tuple[np.n
 
 def _encode_change(upserts: Sequence[IndexRow], deletes: Sequence[int], as_of: float) -> bytes:
     """One change as bytes: a length, JSON, float32 vectors."""
-    rows = [[r.id, r.product, list(r.categories), r.price, r.in_stock, r.source] for r in upserts]
+    rows = [
+        [r.id, r.product, list(r.categories), r.price, r.in_stock, r.source, list(r.values)] for r in upserts
+    ]
     head = json.dumps({"rows": rows, "deletes": [int(i) for i in deletes], "as_of": as_of}).encode()
     vectors = b"".join(np.ascontiguousarray(r.vector, "<f4").tobytes() for r in upserts)
     return struct.pack("<I", len(head)) + head + vectors
@@ -287,7 +289,9 @@ def _decode_change(body: bytes, dim: int) -> tuple[list[IndexRow], list[int], fl
     head = json.loads(body[4 : 4 + length])
     vectors = np.frombuffer(body, "<f4", offset=4 + length).reshape(-1, dim)
     rows = [
-        IndexRow(i, product, vector, tuple(categories), price, stock, source)
-        for (i, product, categories, price, stock, source), vector in zip(head["rows"], vectors, strict=True)
+        IndexRow(i, product, vector, tuple(categories), price, stock, source, tuple(values))
+        for (i, product, categories, price, stock, source, values), vector in zip(
+            head["rows"], vectors, strict=True
+        )
     ]
     return rows, head["deletes"], head["as_of"]

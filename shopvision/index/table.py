@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
 from ..types import Filter
 from . import scan
-from .base import IndexRow
+from .base import IndexRow, token
 from .files import Manifest
 
+Meaning = TypeVar("Meaning", str, tuple[str, ...])
 SMALL = 20_000  # rows up to which a float32 copy of the vectors is kept (20 MB at 256 dimensions)
 
 
@@ -23,9 +25,9 @@ class Table:
     Args:
         vectors: float16 or float32 (N, D).
         ids, products: int64 (N,).
-        categories, sources: int32 (N,), codes into the two lists below.
+        categories, sources, values: int32 (N,), codes into the three lists below.
         prices: float32 (N,), nan for none. stock: bool (N,).
-        category_sets, source_names: what the codes mean.
+        category_sets, source_names, value_sets: what the codes mean.
         codes: uint64 (words, N) sign codes; empty until a snapshot is made.
         mean: float32 (D,), what the codes are centred on.
         by_id: int64 (N,), rows in the order of their ids; empty until a snapshot is made.
@@ -38,8 +40,10 @@ class Table:
     prices: np.ndarray
     stock: np.ndarray
     sources: np.ndarray
+    values: np.ndarray
     category_sets: tuple[tuple[str, ...], ...]
     source_names: tuple[str, ...]
+    value_sets: tuple[tuple[str, ...], ...]
     codes: np.ndarray
     mean: np.ndarray
     by_id: np.ndarray
@@ -52,6 +56,15 @@ class Table:
         """float32 vectors of a small table, converted once; of a large one the stored vectors."""
         small = len(self) <= SMALL
         return np.asarray(self.vectors, np.float32) if small else self.vectors
+
+    @cached_property
+    def codes_of_value(self) -> dict[str, list[int]]:
+        """By value, the codes of the sets that hold it; a shop may have as many sets as products."""
+        found: dict[str, list[int]] = {}
+        for code, held in enumerate(self.value_sets):
+            for value in held:
+                found.setdefault(value, []).append(code)
+        return found
 
     def find(self, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Which of the ids are here (their places in ``ids``), and in which rows."""
@@ -67,8 +80,8 @@ class Table:
         """Some of the rows, without codes."""
         return Table(
             self.vectors[rows], self.ids[rows], self.products[rows], self.categories[rows],
-            self.prices[rows], self.stock[rows], self.sources[rows], self.category_sets, self.source_names,
-            _NO_CODES, self.mean, _NO_ROWS,
+            self.prices[rows], self.stock[rows], self.sources[rows], self.values[rows],
+            self.category_sets, self.source_names, self.value_sets, _NO_CODES, self.mean, _NO_ROWS,
         )  # fmt: skip
 
     def passing(self, where: Filter) -> np.ndarray:
@@ -99,6 +112,8 @@ class Table:
         if where.sources is not None:
             known = np.array([name in where.sources for name in self.source_names] + [False])
             ok &= known[self.sources[rows]]
+        for name, wanted in where.values:
+            ok &= self._holding(name, wanted)[self.values[rows]]
         if where.price_min is not None:
             ok &= self.prices[rows] >= np.float32(where.price_min)
         if where.price_max is not None:
@@ -108,6 +123,13 @@ class Table:
         if where.exclude:
             ok &= ~np.isin(self.products[rows], np.array(sorted(where.exclude), np.int64))
         return ok
+
+    def _holding(self, name: str, wanted: Iterable[str]) -> np.ndarray:
+        """Bool by code of ``values``: which sets hold one of the filter's wanted values."""
+        known = np.zeros(len(self.value_sets) + 1, bool)
+        for value in wanted:
+            known[self.codes_of_value.get(token(name, value), [])] = True
+        return known
 
     def to_columns(
         self, digest: str, version: int, sequence: int, as_of: float
@@ -125,12 +147,14 @@ class Table:
         columns = {
             "vectors": vectors, "codes": codes, "ids": ids, "products": self.products[order],
             "categories": self.categories[order], "prices": self.prices[order], "stock": self.stock[order],
-            "sources": self.sources[order], "by_id": np.argsort(ids, kind="stable"),
+            "sources": self.sources[order], "values": self.values[order],
+            "by_id": np.argsort(ids, kind="stable"),
         }  # fmt: skip
-        sets = [list(one) for one in self.category_sets]
         manifest = Manifest(
-            version, digest, dim, sequence, as_of, len(ids), {}, mean.tolist(), sets, list(self.source_names)
-        )
+            version, digest, dim, sequence, as_of, len(ids), {}, mean.tolist(),
+            [list(one) for one in self.category_sets], list(self.source_names),
+            [list(one) for one in self.value_sets],
+        )  # fmt: skip
         return manifest, columns
 
     @classmethod
@@ -140,6 +164,7 @@ class Table:
             **columns,
             category_sets=tuple(tuple(one) for one in manifest.category_sets),
             source_names=tuple(manifest.source_names),
+            value_sets=tuple(tuple(one) for one in manifest.value_sets),
             mean=np.asarray(manifest.mean, np.float32),
         )
 
@@ -169,10 +194,9 @@ def table_of(rows: Iterable[IndexRow], dim: int, size: int = 4096) -> Table:
 
 
 def _chunk(rows: Sequence[IndexRow], dim: int) -> Table:
-    sets = {row.categories: 0 for row in rows}
-    names = {row.source: 0 for row in rows}
-    sets.update({key: code for code, key in enumerate(sets)})
-    names.update({key: code for code, key in enumerate(names)})
+    sets = _numbered(row.categories for row in rows)
+    names = _numbered(row.source for row in rows)
+    values = _numbered(row.values for row in rows)
     vectors = np.stack([row.vector for row in rows]) if rows else np.empty((0, dim))
     prices = [np.nan if row.price is None else row.price for row in rows]
     return Table(
@@ -183,38 +207,54 @@ def _chunk(rows: Sequence[IndexRow], dim: int) -> Table:
         np.array(prices, np.float32),
         np.array([row.in_stock for row in rows], bool),
         np.array([names[row.source] for row in rows], np.int32),
+        np.array([values[row.values] for row in rows], np.int32),
         tuple(sets),
         tuple(names),
+        tuple(values),
         _NO_CODES,
         np.zeros(dim, np.float32),
         _NO_ROWS,
     )
 
 
+def _numbered(found: Iterable[Meaning]) -> dict[Meaning, int]:
+    """Each once, with its code, in the order they come."""
+    return {key: code for code, key in enumerate(dict.fromkeys(found))}
+
+
 def join(tables: Sequence[Table]) -> Table:
-    """Tables one after the other, their codes of categories and sources brought together."""
+    """Tables one after the other, their codes of categories, sources and values brought together."""
     if len(tables) == 1:
         return tables[0]
-    sets: dict[tuple[str, ...], int] = {}
-    names: dict[str, int] = {}
-    categories, sources = [], []
-    for one in tables:
-        new_sets = [sets.setdefault(key, len(sets)) for key in one.category_sets]
-        new_names = [names.setdefault(key, len(names)) for key in one.source_names]
-        categories.append(np.array(new_sets, np.int32)[one.categories] if len(one) else one.categories)
-        sources.append(np.array(new_names, np.int32)[one.sources] if len(one) else one.sources)
+    sets, categories = _recoded([(one.category_sets, one.categories) for one in tables])
+    names, sources = _recoded([(one.source_names, one.sources) for one in tables])
+    held, values = _recoded([(one.value_sets, one.values) for one in tables])
     kept = [one for one in tables if len(one)] or [tables[0]]
     return Table(
         np.concatenate([one.vectors for one in kept]),
         np.concatenate([one.ids for one in tables]),
         np.concatenate([one.products for one in tables]),
-        np.concatenate(categories),
+        categories,
         np.concatenate([one.prices for one in tables]),
         np.concatenate([one.stock for one in tables]),
-        np.concatenate(sources),
-        tuple(sets),
-        tuple(names),
+        sources,
+        values,
+        sets,
+        names,
+        held,
         _NO_CODES,
         tables[0].mean,
         _NO_ROWS,
     )
+
+
+def _recoded(
+    parts: Sequence[tuple[tuple[Meaning, ...], np.ndarray]],
+) -> tuple[tuple[Meaning, ...], np.ndarray]:
+    """Codes of several tables under one list of meanings, and that list."""
+    known: dict[Meaning, int] = {}
+    columns = []
+    for meanings, codes in parts:
+        new = np.array([known.setdefault(key, len(known)) for key in meanings], np.int32)
+        columns.append(new[codes] if len(codes) else codes)
+    return tuple(known), np.concatenate(columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -115,7 +115,12 @@ def _write(release: EncoderRelease, rows: Sequence[Embedding], sequence: int) ->
 
 
 def build_release(row: EncoderRelease) -> int:
-    """Embed every stored descriptor under a release, a few hundred products at a time; products embedded.
+    """Embed every stored descriptor under a release; products embedded. See ``build_steps``."""
+    return sum(build_steps(row))
+
+
+def build_steps(row: EncoderRelease) -> Iterator[int]:
+    """The same a few hundred products at a time: how many each step embedded.
 
     Two releases live side by side: each step holds the release's lock for a moment only, and a change that
     comes while we build is written to both by the workers. Doing it again (after a crash, or before a
@@ -128,7 +133,7 @@ def build_release(row: EncoderRelease) -> int:
         raise Misconfigured(f"release {row} has no projection: make one with shopvision_tune")
     projection = Projection.from_bytes(bytes(row.projection.data))
     found = CatalogueImage.objects.filter(descriptors__backbone_digest=row.backbone_digest)
-    last = count = 0
+    last = 0
     while True:
         keys = (
             found.filter(entry_id__gt=last).order_by("entry_id").values_list("entry_id", flat=True).distinct()
@@ -136,11 +141,11 @@ def build_release(row: EncoderRelease) -> int:
         entries = list(keys[:PRODUCTS_PER_STEP])
         if not entries:
             break
-        last, count = entries[-1], count + len(entries)
+        last = entries[-1]
         with transaction.atomic():
             embed_products(row, projection, entries, lock([row.pk])[row.pk])
+        yield len(entries)
     sweep(row)
-    return count
 
 
 def sweep(row: EncoderRelease) -> int:

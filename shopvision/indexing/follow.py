@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef
 
 from .. import telemetry
 from ..catalogue.models import CatalogueEntry, CatalogueImage
-from ..index.base import IndexRow
+from ..index.base import IndexRow, token
 from ..index.models import Descriptor, Embedding, EncoderRelease
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _all_rows(release_id: int) -> Iterator[IndexRow]:
 
 def index_rows(embeddings: Sequence[Embedding]) -> list[IndexRow]:
     """Embeddings with the facts that filters need; one whose product is gone is left out."""
-    entries = CatalogueEntry.objects.only("categories", "price", "in_stock", "source").in_bulk(
+    entries = CatalogueEntry.objects.only("categories", "filters", "price", "in_stock", "source").in_bulk(
         {row.entry_id for row in embeddings}
     )
     return [_index_row(row, entries[row.entry_id]) for row in embeddings if row.entry_id in entries]
@@ -103,6 +103,7 @@ def _index_row(row: Embedding, entry: CatalogueEntry) -> IndexRow:
         price=None if entry.price is None else float(entry.price),
         in_stock=entry.in_stock,
         source=entry.source,
+        values=tuple(token(name, one) for name, held in entry.filters.items() for one in held),
     )
 
 

@@ -153,6 +153,7 @@ def open_release(row: EncoderRelease) -> LiveRelease:
         known = _open.get(row.digest)
         if known is not None and known.index.location.parent == _index_folder():
             known.row.sequence, known.row.state = row.sequence, row.state
+            known.row.background = row.background  # measured anew while the shop grows
             _open[row.digest] = _open.pop(row.digest)  # the latest used is the last to be let go
             return known
         if row.projection_id is None:

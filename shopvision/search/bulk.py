@@ -25,6 +25,8 @@ from ..indexing.report import IndexReport
 from ..indexing.write import drain_outbox, ensure_live, index_products
 from ..types import ProductRef, Step
 from .duplicates import find_duplicates
+from .status import count_drift, keep_drift
+from .tuning import measure_generic
 from .tuning import tune as fit_and_promote
 
 SAMPLE_PHOTOS = 16  # looked at to measure this machine; half a second
@@ -61,6 +63,7 @@ def index_all(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[
         yield _index_step(refs, place, total)
         drain_outbox(conf.BATCH_SIZE)
     yield from reconcile({}, {})
+    measure_generic()
 
 
 def _index_step(refs: Sequence[ProductRef], place: Mapping[str, Any], total: IndexReport) -> Step:
@@ -144,6 +147,9 @@ def reconcile(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[
     yield Step(message="reconciling", result=result)
     while conf.ENGINE != "celery" and drain_outbox(conf.BATCH_SIZE):
         yield Step(message=f"{outbox.pending()} changes to go")
+    if conf.ENGINE != "celery" and any(result.values()):
+        yield Step(message="looking again")
+        count_drift()
 
 
 def queue_differences() -> dict[str, int]:
@@ -153,6 +159,7 @@ def queue_differences() -> dict[str, int]:
     died on them outside the outbox), and embeddings without a product, which are buried at once.
     """
     found = queue_drift()
+    keep_drift(found)
     answer = {"missing": len(found.missing), "stale": len(found.stale), "extra": len(found.extra)}
     try:
         row = releases.live().row

@@ -13,6 +13,8 @@ LEVELS = (*range(0, 99), *(99 + step / 20 for step in range(21)))
 """Percentiles kept: whole numbers to 98, then every twentieth, where nearly all answers lie."""
 NEIGHBOURS = 5  # similarities of the nearest products that the decision looks at
 STRONG, WEAK = 0.75, 0.4  # probability that the shop sells it, from which a match is called so
+SELDOM = 0.69  # ln 2: products expected to come as near by chance, for even odds that not one does
+TAUGHT_BY = 500  # examples: a threshold learnt from fewer, of a few dozen products, is not relied on alone
 RIDGE = 10.0  # pull of the weights to zero, in examples: the catalogue's photos are not shoppers' photos
 NEWTON_STEPS = 25
 DEFAULT = {"mean": [0.4, 0.1], "scale": [0.15, 0.08], "weights": [0.0, 1.5, 0.5]}
@@ -35,10 +37,10 @@ def background(vectors: np.ndarray, products: np.ndarray, *, limit: int = 2000) 
     return [round(float(q), 5) for q in np.percentile(pairs, LEVELS)] if len(pairs) else []
 
 
-def percentiles(similarities: Sequence[float], quantiles: Sequence[float]) -> list[float]:
-    """Share (0-100) of unrelated pairs that are less alike than each; 0.0 without a background."""
+def percentiles(similarities: Sequence[float], quantiles: Sequence[float]) -> list[float | None]:
+    """Share (0-100) of unrelated pairs that are less alike than each; None without a background."""
     if not quantiles:
-        return [0.0] * len(similarities)
+        return [None] * len(similarities)
     return list(np.interp(similarities, quantiles, LEVELS).tolist())
 
 
@@ -88,17 +90,29 @@ def _probability(logit: np.ndarray) -> np.ndarray:
     return np.asarray(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
 
 
+def _by_chance(best: float, record: Mapping[str, Any]) -> float:
+    """How many products as near as the best would be expected if none of them had to do with the photo."""
+    (share,) = percentiles([best], record.get("quantiles") or [])
+    return np.inf if share is None else (100 - share) / 100 * record.get("products", np.inf)
+
+
 def decide(similarities: np.ndarray, record: Mapping[str, Any]) -> Match:
     """Strong, weak or no match, with the probability that the shop sells it; nothing found is no match.
 
+    Until the shop has taught the decision, with examples enough, it is on the safe side: where a stranger would
+    not come so near by chance, the match is weak at least.
+
     Args:
         similarities: of the nearest products, best first.
-        record: ``EncoderRelease.background``: ``quantiles`` and ``no_match``.
+        record: ``EncoderRelease.background``: ``quantiles``, ``no_match`` and ``products``.
     """
     if not len(similarities):
         return Match("none", 0.0)
     fitted = record.get("no_match") or DEFAULT
     row = (features(similarities) - fitted["mean"]) / fitted["scale"]
     probability = float(_probability(np.array(fitted["weights"][0] + row @ fitted["weights"][1:])))
+    untaught = fitted == DEFAULT or record.get("examples", TAUGHT_BY) < TAUGHT_BY
+    if untaught and _by_chance(similarities[0], record) < SELDOM:
+        probability = WEAK + (1 - WEAK) * probability
     level = "strong" if probability >= STRONG else "weak" if probability >= WEAK else "none"
     return Match(level, probability)

@@ -24,6 +24,17 @@ class StoredSearch(models.Model):
         return str(self.id)
 
 
+class Reading(models.Model):
+    """A number that takes too long to count in a request: a worker counts it, pages show it with its time."""
+
+    name = models.CharField(primary_key=True, max_length=32)
+    value = models.JSONField()
+    taken_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.taken_at:%Y-%m-%d %H:%M}"
+
+
 class Demand(models.Model):
     """A shopper looked for something we do not sell: what it looked like in words; no photo, no person."""
 

@@ -9,12 +9,14 @@ from typing import Any
 from ..catalogue.models import CatalogueImage
 from ..index.models import Descriptor
 from ..indexing.releases import LiveRelease
-from ..types import EVERYTHING, Filter, Hit
+from ..types import EVERYTHING, Filter, Hit, ProductRef
 from ..vision.base import Descriptors
 from ..vision.descriptor import unpack
 from .match import percentiles
 from .query import Found, facts_now, passes_now
 from .why import alike, reasons
+
+Reasons = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +29,27 @@ class Query:
 
 
 def present(
-    live: LiveRelease, found: Sequence[Found], query: Query, limit: int
-) -> tuple[tuple[Hit, ...], tuple[Found, ...]]:
-    """The first ``limit`` hits, and all that was found less what the shop's price and stock of now rule out.
+    live: LiveRelease, found: Sequence[Found], query: Query, limit: int, *, later: bool = True
+) -> tuple[tuple[Hit, ...], tuple[Found, ...], dict[ProductRef, Reasons]]:
+    """The first ``limit`` hits; all that was found less what the shop's price and stock of now rule out; reasons.
 
     Only as many products are loaded as it takes to fill the page.
+
+    Args:
+        later: reasons of the later pages too, said while the query is at hand: nothing of the photo is kept.
     """
     hits: list[Hit] = []
     kept: list[Found] = []
+    photos = _photos(live, found, query) if later else {}
+    quantiles = live.row.background.get("quantiles") or []
     place = 0
     while len(hits) < limit and place < len(found):
         part = found[place : place + limit - len(hits)]
         place += len(part)
         facts = facts_now([one.ref for one in part])
         passing = [one for one in part if one.ref in facts and passes_now(query.where, facts[one.ref])]
-        photos = _photos(live, passing, query)
-        quantiles = live.row.background.get("quantiles") or []
+        if not later:
+            photos |= _photos(live, passing, query)
         shares = percentiles([one.similarity for one in passing], quantiles)
         hits += [
             Hit(
@@ -55,7 +62,8 @@ def present(
             for one, share in zip(passing, shares, strict=True)
         ]
         kept += passing
-    return tuple(hits), (*kept, *found[place:])
+    kept += found[place:]
+    return tuple(hits), tuple(kept), {one.ref: photos.get(one.image_id, ("", ()))[1] for one in kept}
 
 
 def result(hit: Hit) -> dict[str, Any]:
@@ -69,7 +77,7 @@ def result(hit: Hit) -> dict[str, Any]:
         "price": None if price is None else str(price),
         "in_stock": bool(hit.facts.get("in_stock", True)),
         "similarity": round(hit.similarity, 4),
-        "percentile": round(hit.percentile, 1),
+        "percentile": None if hit.percentile is None else round(hit.percentile, 1),
         "why": list(hit.why),
         "region": list(hit.region.box()) if hit.region else None,
     }

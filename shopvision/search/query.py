@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -25,13 +26,15 @@ from ..types import EVERYTHING, Filter, ProductRef
 OVER_FETCH = 1.25  # products asked of the index beyond what can be shown: hidden ones and variants fall out
 DEEPEST = 4  # times the first depth, before a search gives up filling its pages
 VOTERS = 10  # nearest products that vote on the photo's category
+MOST_CATEGORIES = 20
+MOST_VALUES = 50  # of one filter in the facets
 KEYS = "{keys}"  # where a prepared statement takes primary keys
 TEXT_LIMIT = 50_000  # products a text may narrow to before it is taken for no help
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A product found: entry, reference, nearest photo, similarity, group of variants, categories."""
+    """A product found: entry, reference, nearest photo, similarity, group of variants, categories, values."""
 
     entry_id: int
     ref: ProductRef
@@ -39,6 +42,7 @@ class Found:
     similarity: float
     group: str
     categories: tuple[tuple[str, str], ...] = ()  # (id, name)
+    values: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (filter's name, its values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +96,10 @@ def _entries(hits: Any) -> list[Found]:
         hits.ids.tolist(), hits.products.tolist(), hits.similarities.tolist(), strict=True
     ):
         if product in known:
-            source, object_id, group, categories = known[product]
+            source, object_id, group, categories, values = known[product]
             ref = ProductRef(source, object_id)
-            found.append(Found(product, ref, image, similarity, group, _named(categories)))
+            named = _named(categories), _values(values)
+            found.append(Found(product, ref, image, similarity, group, *named))
     return found
 
 
@@ -102,14 +107,19 @@ def _entries(hits: Any) -> list[Found]:
 def _entries_statement(alias: str) -> str:
     """Looks up entries by ``KEYS``; built once, since Django builds it in thrice the time the database takes."""
     rows = CatalogueEntry.objects.filter(pk__in=RawSQL(KEYS, ()))  # noqa: S611 - our own whole numbers
-    as_text = Cast("categories", TextField())  # many products share few sets: each is parsed once
-    fields = rows.values_list("pk", "source", "object_id", "group", as_text)
+    texts = [Cast(name, TextField()) for name in ("categories", "filters")]  # few sets: each is parsed once
+    fields = rows.values_list("pk", "source", "object_id", "group", *texts)
     return str(fields.query.get_compiler(alias).as_sql()[0])
 
 
 @lru_cache(maxsize=4096)
 def _named(categories: str) -> tuple[tuple[str, str], ...]:
     return tuple((one["id"], one["name"]) for one in json.loads(categories))
+
+
+@lru_cache(maxsize=4096)
+def _values(filters: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((name, tuple(values)) for name, values in json.loads(filters).items())
 
 
 def _visible(found: Sequence[Found], context: Any) -> list[Found]:
@@ -174,15 +184,7 @@ def narrow_by_text(text: str, where: Filter) -> Filter:
         condition &= Q(text__contains=word)
     keys = frozenset(CatalogueEntry.objects.filter(condition).values_list("pk", flat=True)[:TEXT_LIMIT])
     products = keys if where.products is None else keys & where.products
-    return Filter(
-        categories=where.categories,
-        price_min=where.price_min,
-        price_max=where.price_max,
-        in_stock=where.in_stock,
-        sources=where.sources,
-        products=products,
-        exclude=where.exclude,
-    )
+    return replace(where, products=products)
 
 
 def passes_now(where: Filter, facts: Mapping[str, Any]) -> bool:
@@ -246,11 +248,22 @@ def category_vote(found: Sequence[Found]) -> dict[str, Any] | None:
 
 
 def facets(found: Sequence[Found]) -> dict[str, Any]:
-    """How many of the products found are in each category; that of the nearest product first."""
+    """How many of the products found have each category and each value of the shop's filters.
+
+    Categories come in the order of the nearest product, values the commonest first.
+    """
     counts: dict[str, int] = {}
     names: dict[str, str] = {}
+    values: dict[str, Counter[str]] = {}
     for one in found:
         for key, name in one.categories:
             counts[key] = counts.get(key, 0) + 1
             names[key] = name
-    return {"category": [{"id": key, "name": names[key], "count": counts[key]} for key in list(counts)[:20]]}
+        for name, held in one.values:
+            values.setdefault(name, Counter()).update(held)
+    out: dict[str, Any] = {
+        name: [{"id": value, "name": value, "count": n} for value, n in held.most_common(MOST_VALUES)]
+        for name, held in values.items()
+    }
+    keys = list(counts)[:MOST_CATEGORIES]
+    return {**out, "category": [{"id": key, "name": names[key], "count": counts[key]} for key in keys]}

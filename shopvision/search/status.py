@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.cache import cache
 from django.db.models import Count, Min, Sum
 from django.utils import timezone
 
-from .. import conf
 from ..catalogue.models import CatalogueEntry, CatalogueImage, Outbox
-from ..catalogue.reconcile import drift
+from ..catalogue.reconcile import Drift, drift
 from ..exceptions import ShopvisionError
 from ..indexing import releases
 from ..indexing.write import verify
+from ..jobs import Job
 from ..telemetry import quantile
-from .models import Demand, StoredSearch
+from .models import Demand, Reading, StoredSearch
 
 SAMPLE = 500  # latest rows that percentiles are taken over
-DRIFT_KEY = "shopvision:drift"
+DRIFT = "drift"  # name of the reading
 
 
 def counts() -> dict[str, Any]:
@@ -43,15 +42,22 @@ def _by_state(model: type[CatalogueEntry] | type[CatalogueImage]) -> dict[str, i
     return {state: found.get(state, 0) for state in model.State.values}
 
 
-def drift_now(*, fresh: bool = False) -> dict[str, Any]:
-    """How far the shop's tables, ours and the index are apart; all zero when all is well.
+def drift_known() -> dict[str, Any]:
+    """How far the shop's tables, ours and the index were apart when a worker last looked; all zero when well.
 
-    Counting walks the whole catalogue, so the answer is kept for RECONCILE_SECONDS unless ``fresh``.
+    ``total`` and ``checked_at`` are None until one has looked: counting walks the whole catalogue.
     """
-    known = None if fresh else cache.get(DRIFT_KEY)
-    if known is not None:
-        return dict(known)
-    catalogue = drift()
+    row = Reading.objects.filter(pk=DRIFT).first()
+    return dict(row.value) if row else {"total": None, "checked_at": None}
+
+
+def count_drift() -> dict[str, Any]:
+    """Look now and keep the answer for the pages; a worker's business."""
+    return keep_drift(drift())
+
+
+def keep_drift(catalogue: Drift) -> dict[str, Any]:
+    """Keep what a walk over the catalogue found, with the index's own drift beside it."""
     answer: dict[str, Any] = {
         "missing": len(catalogue.missing),
         "stale": len(catalogue.stale),
@@ -64,14 +70,17 @@ def drift_now(*, fresh: bool = False) -> dict[str, Any]:
     except ShopvisionError as error:
         answer["problem"] = str(error)
     answer["total"] = answer["missing"] + answer["stale"] + answer["extra"] + answer["index"]
-    cache.set(DRIFT_KEY, answer, conf.RECONCILE_SECONDS)
+    Reading.objects.update_or_create(pk=DRIFT, defaults={"value": answer, "taken_at": timezone.now()})
     return answer
 
 
 def freshness() -> dict[str, Any]:
-    """Seconds from the shop's save to searchable, over the latest changes of the last week."""
-    since = timezone.now() - timedelta(days=7)
-    rows = CatalogueEntry.objects.filter(indexed_at__gte=since).order_by("-indexed_at")
+    """Seconds from the shop's save to searchable, over the latest changes of the last week.
+
+    Changes older than the end of the first indexing are left out: they waited for it, and not for a worker.
+    """
+    since = max([timezone.now() - timedelta(days=7), *_first_indexed()])
+    rows = CatalogueEntry.objects.filter(indexed_at__gte=since, changed_at__gte=since).order_by("-indexed_at")
     pairs = rows.values_list("changed_at", "indexed_at")[:SAMPLE]
     seconds = [max(0.0, (indexed - changed).total_seconds()) for changed, indexed in pairs if indexed]
     return {
@@ -79,6 +88,13 @@ def freshness() -> dict[str, Any]:
         "p95_seconds": round(quantile(seconds, 0.95), 2),
         "changes": len(seconds),
     }
+
+
+def _first_indexed() -> list[datetime]:
+    """When the first whole indexing ended; empty where there was none."""
+    done = Job.objects.filter(kind="index_all", state=Job.State.DONE, finished_at__isnull=False)
+    first = done.order_by("finished_at").values_list("finished_at", flat=True).first()
+    return [first] if first else []
 
 
 def latency() -> dict[str, Any]:
@@ -124,11 +140,11 @@ def serving() -> dict[str, Any]:
     }
 
 
-def overview(*, fresh: bool = False) -> dict[str, Any]:
+def overview() -> dict[str, Any]:
     """All of it."""
     return {
         "counts": counts(),
-        "drift": drift_now(fresh=fresh),
+        "drift": drift_known(),
         "freshness": freshness(),
         "latency": latency(),
         "demand": demand(),

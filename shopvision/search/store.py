@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from django.db import DatabaseError, transaction
@@ -33,12 +34,19 @@ def write(
     laps: Mapping[str, float],
     took_ms: float,
     where: Filter = EVERYTHING,
+    why: Mapping[ProductRef, Sequence[str]] = MappingProxyType({}),
 ) -> bool:
     """Keep a search; False when the database would not take it now, and the answer has no further pages."""
     shares = percentiles([one.similarity for one in shown], quantiles)
     payload = {
         "hits": [
-            [str(one.ref), one.image_id, round(one.similarity, 4), round(share, 2)]
+            [
+                str(one.ref),
+                one.image_id,
+                round(one.similarity, 4),
+                share and round(share, 2),
+                list(why.get(one.ref, ())),
+            ]
             for one, share in zip(shown, shares, strict=True)
         ],
         "match": [found.match.level, found.match.probability] if found.match else None,
@@ -95,8 +103,8 @@ def page(
     images = CatalogueImage.objects.filter(pk__in=[row[1] for row in part])
     names = dict(images.values_list("pk", "name"))
     hits = tuple(
-        Hit(ref, similarity, share, names.get(image, ""), facts=facts[ref])
-        for ref, image, similarity, share in part
+        Hit(ref, similarity, share, names.get(image, ""), tuple(why), facts=facts[ref])
+        for ref, image, similarity, share, why in part
         if ref in facts and passes_now(where, facts[ref])
     )
     return hits, [row[0] for row in rows]

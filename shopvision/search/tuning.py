@@ -19,7 +19,7 @@ from ..indexing.releases import LiveRelease
 from ..indexing.sample import read_photo
 from ..indexing.write import index_products
 from ..types import ProductRef
-from ..vision.base import Encoder
+from ..vision.base import Descriptors, Encoder
 from ..vision.descriptor import unpack
 from ..vision.projection import (
     MAX_FIT_PHOTOS,
@@ -35,6 +35,9 @@ from .match import background, fit_no_match
 from .why import family_background
 
 MIN_PHOTOS = 20  # fewer photos teach a projection nothing that holds
+MIN_PRODUCTS = 5  # ten pairs: fewer say nothing of what is usual
+BACKGROUND_PHOTOS = 2000  # looked at to measure it
+REMEASURE_AT = 1.5  # times as many photos as last time, or as few
 AUGMENTED_PHOTOS = 300  # photos that augmented views are made of; four views each
 CHUNK = 16  # photos whose views are encoded together
 Progress = Callable[[str], None]
@@ -167,14 +170,21 @@ def load_sample(live: LiveRelease) -> Sample:
     Raises:
         InvalidRequest: fewer than MIN_PHOTOS photos are described.
     """
-    rows = Descriptor.objects.filter(backbone_digest=live.row.backbone_digest).exclude(
-        image__state=CatalogueImage.State.REJECTED
-    )
+    count = usable_descriptors(live.row).count()
+    if count < MIN_PHOTOS:
+        raise InvalidRequest(f"{count} photos are described; tuning takes {MIN_PHOTOS} or more")
+    blocks, products, images = _stored(live.row, MAX_FIT_PHOTOS)
+    augmented, of = _augmented(live.encoder, images)
+    training = TrainingSet(blocks, products, _firsts(products), augmented, of)
+    return Sample(training, _category_numbers(products))
+
+
+def _stored(row: EncoderRelease, most: int) -> tuple[Descriptors, np.ndarray, list[int]]:
+    """Stored descriptors of whole products, spread evenly: blocks, entry and photo keys, in their order."""
+    rows = usable_descriptors(row)
     keys = list(rows.order_by("image__entry_id", "image__position").values_list("pk", "image__entry_id"))
-    if len(keys) < MIN_PHOTOS:
-        raise InvalidRequest(f"{len(keys)} photos are described; tuning takes {MIN_PHOTOS} or more")
-    step = -(-len(keys) // MAX_FIT_PHOTOS)
-    picked = [pk for place, (pk, entry) in enumerate(keys) if step == 1 or entry % step == 0]
+    step = -(-len(keys) // most)
+    picked = [pk for pk, entry in keys if step == 1 or entry % step == 0]
     data: list[bytes] = []
     images: list[int] = []
     entries: list[int] = []
@@ -184,11 +194,18 @@ def load_sample(live: LiveRelease) -> Sample:
             data.append(bytes(blob))
             images.append(image)
             entries.append(entry)
-    products = np.array(entries)
-    is_catalogue = np.concatenate([[True], products[1:] != products[:-1]])
-    augmented, of = _augmented(live.encoder, images)
-    training = TrainingSet(unpack(data), products, is_catalogue, augmented, of)
-    return Sample(training, _category_numbers(products))
+    return unpack(data), np.array(entries), images
+
+
+def _firsts(products: np.ndarray) -> np.ndarray:
+    """Which rows are their product's first, and so its catalogue image."""
+    return np.concatenate([[True], products[1:] != products[:-1]])
+
+
+def usable_descriptors(row: EncoderRelease) -> Any:
+    """Descriptors (queryset) under a release's encoder, without those of photos set aside."""
+    rows = Descriptor.objects.filter(backbone_digest=row.backbone_digest)
+    return rows.exclude(image__state=CatalogueImage.State.REJECTED)
 
 
 def _augmented(encoder: Encoder, images: list[int]) -> tuple[dict[str, np.ndarray] | None, np.ndarray | None]:
@@ -230,16 +247,48 @@ def _category_numbers(products: np.ndarray) -> np.ndarray:
     return np.array([numbers[names[int(p)]] if int(p) in names else -1 for p in products])
 
 
+def measure_generic() -> bool:
+    """Measure the background of a live release that nothing was fitted for, where the shop has outgrown the last.
+
+    A small shop never tunes, and still says how unusual a likeness is. What no match means stays the default.
+    Costs two counts when nothing is due, and a second at most when it is.
+
+    Returns:
+        whether the background was measured anew.
+    """
+    live = releases.live()
+    photos, known = usable_descriptors(live.row).count(), live.row.background.get("photos", 0)
+    settled = known / REMEASURE_AT < photos < known * REMEASURE_AT
+    if settled or photos < MIN_PRODUCTS or not releases.is_generic(live.row):
+        return False
+    blocks, products, _ = _stored(live.row, BACKGROUND_PHOTOS)
+    if len(np.unique(products)) < MIN_PRODUCTS:
+        return False
+    training = TrainingSet(blocks, products, _firsts(products))
+    found = {**_likeness(training, live.projection), "photos": photos}
+    EncoderRelease.objects.filter(pk=live.row.pk).update(background=found)
+    live.row.background = found
+    return True
+
+
+def _likeness(training: TrainingSet, projection: Projection) -> dict[str, Any]:
+    """What is usual between different products: quantiles for percentiles, limits for reasons."""
+    vectors = gallery(projection.embed(training.descriptors), training.products, training.is_catalogue)
+    return {
+        "quantiles": background(vectors, training.products),
+        "families": family_background(training.descriptors, training.products),
+        "products": len(np.unique(training.products)),
+    }
+
+
 def measure(sample: Sample, projection: Projection, progress: Progress = _silent) -> dict[str, Any]:
     """A release's background: quantiles for percentiles, weights for no-match, limits for reasons."""
     progress("measuring the shop's background")
     training = sample.training
-    vectors = gallery(projection.embed(training.descriptors), training.products, training.is_catalogue)
-    quantiles = background(vectors, training.products)
     rows, sold = no_match_examples(training, sample.categories, dim=projection.dim)
     return {
-        "quantiles": quantiles,
+        **_likeness(training, projection),
         "no_match": fit_no_match(rows, sold),
-        "families": family_background(training.descriptors, training.products),
+        "examples": len(rows),
         "diverse_products": len(diverse_products(training)),
     }

@@ -18,6 +18,8 @@ from ..indexing.follow import follow
 from ..indexing.write import drain_outbox
 from ..search.bulk import queue_differences, tune_due
 from ..search.models import Demand, StoredSearch
+from ..search.status import count_drift
+from ..search.tuning import measure_generic
 
 HEARTBEAT_SECONDS = 5.0
 PURGE_SECONDS = 3600.0
@@ -61,11 +63,15 @@ def turn(clock: Clock, kind: str, stop: Callable[[], bool], start_jobs: Callable
     if clock.due("heartbeat", HEARTBEAT_SECONDS):
         jobs.here_i_am(kind)
     done = drain(stop)
+    if done and not stop():
+        measure()
     if jobs.waiting().exists():
         start_jobs()
     if clock.due("reconcile", conf.RECONCILE_SECONDS) and not stop():
-        reconcile()
+        differed = reconcile()
         done += drain(stop)
+        if differed and not stop():
+            count_drift()
     if clock.due("purge", PURGE_SECONDS):
         purge()
     follow_index()
@@ -99,9 +105,18 @@ def run_jobs(stop: Callable[[], bool] = lambda: False, queue: str = "") -> int:
 def reconcile() -> int:
     """Queue the difference between the shop and us, bury orphans, tune and train if due; products that differed."""
     found = queue_differences()
+    measure()
     tune_if_due()
     retrain.start_due()
     return sum(found.values())
+
+
+def measure() -> bool:
+    """Keep what is usual in a shop that has not tuned up to date; whether it was measured anew."""
+    try:
+        return measure_generic()
+    except TemporaryFailure:  # nothing is indexed yet
+        return False
 
 
 def tune_if_due(*, wake: bool = True) -> None:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from shopvision import jobs
@@ -36,7 +39,13 @@ def test_every_page_opens_before_anything_is_indexed(boss: Client, data_dir: Any
 
 def test_the_overview_counts_and_says_drift_is_zero(boss: Client, indexed_shop: list[Any]) -> None:
     Demand.objects.create(day="2026-11-01", category="Hats", colour="red", count=3)
-    page = boss.get(reverse("admin:shopvision_overview_changelist") + "?fresh=1").content.decode()
+    url = reverse("admin:shopvision_overview_changelist")
+    page = boss.get(url).content.decode()
+    assert "No worker has counted it yet." in page
+    with patch("shopvision.search.status.drift", side_effect=AssertionError("counted in a request")):
+        assert "is being counted" in boss.get(url + "?fresh=1").content.decode()
+    jobs.run_waiting()
+    page = boss.get(url).content.decode()
     assert "Shop, database and index agree." in page
     assert str(releases.live().row) in page
 
@@ -87,6 +96,18 @@ def test_rolling_back_without_a_former_release_says_so(boss: Client, live_releas
     url = reverse("admin:shopvision_encoderrelease_changelist")
     answer = boss.post(url, {"action": "roll_back", "_selected_action": [live_release.row.pk]}, follow=True)
     assert "no release before the live one" in answer.content.decode()
+
+
+def test_the_photo_list_asks_the_shop_once_not_once_a_row(boss: Client, indexed_shop: list[Any]) -> None:
+    url = reverse("admin:shopvision_catalogueimage_changelist")
+    with CaptureQueriesContext(connection) as many:
+        page = boss.get(url).content.decode()
+    for product in indexed_shop:
+        assert product.image.url in page
+    CatalogueImage.objects.exclude(entry__object_id=str(indexed_shop[0].pk)).delete()
+    with CaptureQueriesContext(connection) as one:
+        boss.get(url)
+    assert len(many) == len(one)
 
 
 def test_a_missing_photo_does_not_break_the_list(boss: Client, indexed_shop: list[Any]) -> None:

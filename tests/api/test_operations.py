@@ -23,6 +23,7 @@ def numbers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     }
     monkeypatch.setattr(status, "serving", lambda: serving)
     monkeypatch.setattr(status, "counts", lambda: counts)
+    monkeypatch.setattr(status, "drift_known", lambda: {"total": 2})
     monkeypatch.setattr(status, "overview", lambda: {"counts": counts, "serving": serving})
     return serving
 
@@ -87,6 +88,7 @@ def test_metrics_are_prometheus_text(db: None, numbers: dict[str, Any]) -> None:
         "shopvision_changes_waiting 3",
         "shopvision_oldest_change_seconds 1.5",
         "shopvision_ready 1",
+        "shopvision_drift 2",
         "shopvision_index_photos 12",
     ):
         assert line in lines

@@ -1,9 +1,13 @@
+import re
+from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from shopvision.api.views import storefront
 from shopvision.types import Filter, ProductRef
 
 from .conftest import SEARCH, Backend
@@ -40,6 +44,47 @@ def test_following_previous_leads_back_to_the_first_page(client: Client, backend
     back = client.get(second["previous"]).json()
     assert products(back) == products(begin)
     assert back["previous"] is None
+
+
+PAGE = "/vision/photo/"
+
+
+def test_the_page_without_javascript_narrows_and_turns_pages(client: Client, backend: Backend) -> None:
+    form = {
+        "category": "12",
+        "price_min": "",
+        "price_max": "20",
+        "in_stock": "true",
+        "filters": "",
+        "text": "navy",
+    }
+    page = client.post(PAGE, {"image": SimpleUploadedFile("p.jpg", b"x"), **form}).content.decode()
+    (call,) = backend.calls
+    assert call["where"] == Filter(categories=frozenset({"12"}), price_max=Decimal(20), in_stock=True)
+    assert call["text"] == "navy"
+    assert '<option value="12" selected>Shoes (10)</option>' in page
+    assert 'value="20"' in page
+
+
+def test_the_page_of_a_product_narrows_without_its_photo(client: Client, backend: Backend) -> None:
+    page = client.get(PAGE, {"product": "shop.product:1", "category": "", "price_max": "9"}).content.decode()
+    assert backend.calls[0]["where"] == Filter(price_max=Decimal(9))
+    assert '<input type="hidden" name="product" value="shop.product:1">' in page
+
+
+def test_next_and_previous_lead_through_the_pages(
+    client: Client, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storefront, "LIMIT", 4)
+    page = client.post(PAGE, {"image": SimpleUploadedFile("p.jpg", b"x")}).content.decode()
+    assert 'rel="prev"' not in page
+    for shown in (range(4, 8), range(8, 10)):
+        (link,) = re.findall(r'href="([^"]+)" rel="next"', page)
+        page = client.get(PAGE + unescape(link)).content.decode()
+        assert [f"Shoe {n}" in page for n in range(10)] == [n in shown for n in range(10)]
+    assert 'rel="next"' not in page
+    assert 'rel="prev"' in page
+    assert client.get(PAGE, {"search": "s_x"}).status_code == 404
 
 
 def test_a_search_can_be_asked_for_again_and_forgotten(client: Client, backend: Backend) -> None:

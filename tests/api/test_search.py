@@ -105,6 +105,25 @@ def test_all_fields_of_json_reach_the_search(client: Client, backend: Backend) -
     assert call["where"] == Filter(categories=frozenset({"12"}), in_stock=False)
 
 
+def test_the_shops_filters_reach_the_search_in_every_spelling(client: Client, backend: Backend) -> None:
+    wanted = Filter(values=(("colour", frozenset({"navy", "red"})), ("maker", frozenset({"a=b"}))))
+    texts = ["colour=navy", "colour=red", "maker=a=b"]
+    encoded = base64.b64encode(PHOTO).decode()
+    client.post(SEARCH, {"image": photo(), "filters": texts})
+    post_json(client, {"image": encoded, "filters": texts})
+    post_json(client, {"image": encoded, "filters": {"colour": ["navy", "red"], "maker": "a=b"}})
+    client.get("/vision/api/v1/products/shop.product:1/similar/", {"filters": texts})
+    assert [call["where"] for call in backend.calls] == [wanted] * 4
+
+
+def test_a_filter_that_no_catalogue_names_is_said_to_be_none(client: Client, backend: Backend) -> None:
+    for wrong in (["size=4"], ["colour"], {"size": ["4"]}, 4):
+        answer = post_json(client, {"product": "shop.product:4", "filters": wrong})
+        assert answer.status_code == 400, wrong
+        assert answer.json()["code"] == "invalid"
+    assert backend.calls == []
+
+
 def test_nothing_asked_for_filters_nothing(client: Client, backend: Backend) -> None:
     """A missing box of a form is no "out of stock only"."""
     client.post(SEARCH, {"image": photo()})

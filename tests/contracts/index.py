@@ -87,8 +87,26 @@ class IndexContract:
 
     def test_filters_are_exact_before_nearest(self, index: VectorIndex) -> None:
         rows = [
-            row(1, 1, E[0], categories=("a", "root"), price=10.0, in_stock=True, source="s"),
-            row(2, 2, [9, 1, 0, 0], categories=("b", "root"), price=19.99, in_stock=False, source="s"),
+            row(
+                1,
+                1,
+                E[0],
+                categories=("a", "root"),
+                price=10.0,
+                in_stock=True,
+                source="s",
+                values=("brand=A", "size=1"),
+            ),
+            row(
+                2,
+                2,
+                [9, 1, 0, 0],
+                categories=("b", "root"),
+                price=19.99,
+                in_stock=False,
+                source="s",
+                values=("brand=B", "size=1"),
+            ),
             row(3, 3, [8, 2, 0, 0], categories=(), price=None, in_stock=True, source="t"),
         ]
         index.apply(rows, [], sequence=1, digest=DIGEST)
@@ -102,6 +120,10 @@ class IndexContract:
             (Filter(in_stock=True), [1, 3]),
             (Filter(in_stock=False), [2]),
             (Filter(sources=frozenset({"t"})), [3]),
+            (Filter(values=(("size", frozenset({"1"})),)), [1, 2]),
+            (Filter(values=(("brand", frozenset({"A", "B"})), ("size", frozenset({"1"})))), [1, 2]),
+            (Filter(values=(("brand", frozenset({"B", "C"})),)), [2]),
+            (Filter(values=(("brand", frozenset({"1"})),)), []),
             (Filter(products=frozenset({2, 3, 99})), [2, 3]),
             (Filter(products=frozenset()), []),
             (Filter(exclude=frozenset({1})), [2, 3]),

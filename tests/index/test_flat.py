@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
+import zlib
 from decimal import Decimal
 from pathlib import Path
 
@@ -246,6 +248,33 @@ def test_a_second_writer_waits_for_the_lock_and_then_says_so(
         files.writer_lock(tmp_path, seconds=0.05),
     ):
         pass
+
+
+def test_an_index_of_an_older_version_is_empty_and_can_be_filled(tmp_path: Path) -> None:
+    index = FlatIndex(tmp_path, digest=DIGEST, dim=DIM)
+    index.apply([row(1, 10, E[0])], [], sequence=5, digest=DIGEST)
+    fields = json.loads((tmp_path / "MANIFEST").read_text())
+    del fields["value_sets"], fields["checksum"], fields["format"]
+    old = {**fields, "format": 1, "checksum": zlib.crc32(json.dumps(fields, sort_keys=True).encode())}
+    (tmp_path / "MANIFEST").write_text(json.dumps(old))
+    later = FlatIndex(tmp_path, digest=DIGEST, dim=DIM)
+    assert (later.count(), later.sequence()) == (0, 0)
+    later.rebuild([row(1, 10, E[0])], sequence=5, digest=DIGEST)
+    assert FlatIndex(tmp_path, digest=DIGEST, dim=DIM).count() == 1
+
+
+def test_values_outlive_log_and_snapshot(tmp_path: Path) -> None:
+    index = FlatIndex(tmp_path, digest=DIGEST, dim=DIM)
+    blue = Filter(values=(("colour", frozenset({"blue"})),))
+    index.apply([row(1, 10, E[0], values=("colour=blue",))], [], sequence=1, digest=DIGEST)
+    index.snapshot()
+    changes = [row(2, 20, E[0], values=("colour=blue",)), row(3, 30, E[0], values=("colour=red",))]
+    index.apply(changes, [], sequence=2, digest=DIGEST)
+    for reader in (index, FlatIndex(tmp_path, digest=DIGEST, dim=DIM)):
+        assert reader.query(E[0], 5, where=blue, digest=DIGEST).products.tolist() == [10, 20]
+    index.apply([row(1, 10, E[0], values=("colour=red",))], [], sequence=3, digest=DIGEST)
+    index.snapshot()
+    assert index.query(E[0], 5, where=blue, digest=DIGEST).products.tolist() == [20]
 
 
 def test_the_log_is_folded_before_it_grows_long(tmp_path: Path) -> None:

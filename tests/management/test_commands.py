@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.migrations.recorder import MigrationRecorder
 
 from demo_shop.models import Product
 from shopvision.catalogue.adapter import Catalogue, catalogue
@@ -93,3 +97,27 @@ def test_the_written_adapter_works_unchanged_and_is_short(data_dir: Any, label: 
 
 def test_without_a_name_the_product_model_is_found() -> None:
     assert guess().model in (Product, Article)
+
+
+def test_a_command_before_migrate_says_what_to_do(live_release: Any) -> None:
+    rows = MigrationRecorder.Migration.objects.filter(app="shopvision")
+    rows.order_by("-pk")[0].delete()
+    for name in ("shopvision_index", "shopvision_worker", "shopvision_tune", "shopvision_models"):
+        with pytest.raises(
+            CommandError, match=r"1 migrations are not applied .* run python manage.py migrate"
+        ):
+            run(name)
+
+
+def test_a_command_on_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
+    code = "import sys; from django.core.management import execute_from_command_line as run; run(sys.argv)"
+    place = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "SHOPVISION_TEST_DB": str(tmp_path / "x"),
+    }
+    command = [sys.executable, "-c", code, "shopvision_index"]
+    ended = subprocess.run(command, env=place, capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 1
+    assert "run python manage.py migrate" in ended.stderr
+    assert "Traceback" not in ended.stderr

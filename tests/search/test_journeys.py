@@ -103,6 +103,23 @@ def test_category_filters_lose_nothing_and_a_parent_covers_its_children(live_rel
     assert facets == [{"id": str(below.pk), "name": "Below", "count": 3}]
 
 
+def test_the_shops_own_filters_lose_nothing_and_are_counted(live_release: Any) -> None:
+    inside = [ArticleFactory(views=1, maker="Acme") for _ in range(3)]
+    [ArticleFactory(views=1, maker="Bolt") for _ in range(5)]
+    bare = ArticleFactory(views=1)
+    drain_outbox()
+    acme = Filter(values=(("maker", frozenset({"Acme"})),))
+    assert set(titles(listings.search_by_photo(jpeg(999), where=acme))) == {one.headline for one in inside}
+    either = Filter(values=(("maker", frozenset({"Acme", "Bolt"})),))
+    assert listings.search_by_photo(jpeg(999), where=either).count == 8
+    facets = listings.search_by_photo(jpeg(999)).facets["maker"]
+    assert [(one["id"], one["count"]) for one in facets] == [("Bolt", 5), ("Acme", 3)]
+    bare.maker = "Acme"
+    bare.save()
+    drain_outbox()
+    assert bare.headline in titles(listings.search_by_photo(jpeg(999), where=acme))
+
+
 def test_words_narrow_the_search(live_release: Any) -> None:
     blue = DemoProductFactory(title="Blue mug", description="for tea")
     DemoProductFactory(title="Red mug")

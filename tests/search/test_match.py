@@ -19,7 +19,7 @@ def test_a_percentile_is_read_off_the_quantiles() -> None:
     quantiles = [level / 100 for level in LEVELS]
     assert percentiles([0.5, 2.0, -1.0], quantiles) == pytest.approx([50, 100, 0])
     assert percentiles([], quantiles) == []
-    assert percentiles([0.5], []) == [0.0]
+    assert percentiles([0.5], []) == [None]
 
 
 def test_features_are_the_best_and_its_lead() -> None:
@@ -37,6 +37,18 @@ def test_what_is_sold_gets_the_higher_probability() -> None:
     none = decide(np.array([0.3, 0.29, 0.28, 0.28, 0.27]), record)
     assert (strong.level, none.level) == ("strong", "none")
     assert 0.0 < none.probability < 0.1 < 0.9 < strong.probability < 1.0
+
+
+def test_an_untaught_decision_never_denies_what_hardly_comes_by_chance() -> None:
+    """0.2 of 60 products would be as near as 99.7 % by chance; 3 as near as 95 %, and it says nothing then."""
+    record = {"quantiles": [level / 100 for level in LEVELS], "products": 60}
+    record["quantiles"] = [0.3 * q for q in record["quantiles"]]
+    near, far = (np.array([0.3 * share / 100] * 5) for share in (99.7, 95))
+    assert (decide(near, record).level, decide(far, record).level) == ("weak", "none")
+    assert decide(near, record).probability >= 0.4 > decide(far, record).probability
+    taught = {**record, "no_match": {"mean": [0.5, 0.1], "scale": [0.1, 0.1], "weights": [0.0, 2.0, 0.0]}}
+    assert decide(near, taught).level == "none"
+    assert decide(near, {**taught, "examples": 100}).level == "weak"
 
 
 def test_no_hits_are_no_match_and_one_kind_alone_teaches_nothing() -> None:

@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from shopvision import jobs
 from shopvision.exceptions import EncoderUnavailable, Misconfigured
 from shopvision.index.models import EncoderRelease
 from shopvision.indexing import releases
@@ -96,6 +97,44 @@ def test_promoting_the_live_release_changes_nothing(photographed: EncoderRelease
     assert switch.promote(photographed).state == "live"
     with pytest.raises(Misconfigured):
         switch.rollback()
+
+
+def test_a_large_shop_switches_in_a_job_with_progress(
+    photographed: EncoderRelease, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned = tune(force=True)
+    monkeypatch.setattr(switch, "INSTANT_PHOTOS", 10)
+    assert "list of jobs" in promote_in_admin(client, photographed)
+    assert releases.live().row.pk == tuned.pk
+    job = jobs.Job.objects.get(kind="promote")
+    assert jobs.run(job)
+    assert (job.state, job.total, job.done) == ("done", 14, 14)
+    assert releases.live().row.pk == photographed.pk
+    assert verify(releases.live()).total == 0
+
+
+def test_a_cancelled_promotion_leaves_the_release_as_it_was(photographed: EncoderRelease) -> None:
+    tuned = tune(force=True)
+    job = jobs.start("promote", {"release": photographed.pk}, wake=False)
+    jobs.run(job, watch=jobs.cancel)
+    photographed.refresh_from_db()
+    assert (job.state, photographed.state) == ("cancelled", "retired")
+    assert releases.live().row.pk == tuned.pk
+
+
+def test_a_complete_candidate_goes_live_at_once(
+    photographed: EncoderRelease, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate = tune(dry_run=True)
+    switch.promote(candidate)
+    switch.rollback()
+    EncoderRelease.objects.filter(pk=candidate.pk).update(state="candidate")
+    ArticleFactory(views=2)
+    drain_outbox()
+    monkeypatch.setattr(switch, "INSTANT_PHOTOS", 10)
+    monkeypatch.setattr(switch, "build_steps", lambda row: pytest.fail("it was built already"))
+    assert "is live." in promote_in_admin(client, candidate)
+    assert verify(releases.live()).total == 0
 
 
 def test_the_command_goes_back_too(photographed: EncoderRelease) -> None:

@@ -11,6 +11,7 @@ from shopvision import jobs
 from shopvision.catalogue.models import CatalogueEntry, Outbox
 from shopvision.indexing.releases import LiveRelease
 from shopvision.indexing.write import drain_outbox
+from shopvision.search import status
 from shopvision.search.models import Demand, StoredSearch
 from shopvision.tasks import duties
 from tests.factories import DemoProductFactory
@@ -47,6 +48,29 @@ def test_a_change_that_sent_no_signal_is_found_by_the_reconciler(live_release: L
     drain_outbox()
     assert CatalogueEntry.objects.filter(title="renamed behind our back").exists()
     assert duties.reconcile() == 0
+
+
+def test_the_drift_is_counted_by_the_worker_and_again_after_its_repair(live_release: LiveRelease) -> None:
+    assert status.drift_known()["total"] is None
+    DemoProductFactory.create_batch(3)
+    drain_outbox()
+    Product.objects.filter(pk=Product.objects.first().pk).update(title="renamed behind our back")  # type: ignore[union-attr]
+    duties.reconcile()
+    assert (status.drift_known()["stale"], status.drift_known()["total"]) == (1, 1)
+    duties.turn(duties.Clock(), "command", never, duties.run_jobs)
+    assert status.drift_known()["total"] == 0
+
+
+def test_freshness_leaves_out_what_waited_for_the_first_indexing(live_release: LiveRelease) -> None:
+    DemoProductFactory.create_batch(3)
+    hour = timedelta(hours=1)
+    Outbox.objects.update(created_at=timezone.now() - hour)
+    jobs.run(jobs.start("index_all", wake=False))
+    assert status.freshness()["changes"] == 0
+    DemoProductFactory()
+    drain_outbox()
+    assert status.freshness()["changes"] == 1
+    assert status.freshness()["p95_seconds"] < 60
 
 
 def test_a_product_nobody_finished_is_queued_once(live_release: LiveRelease) -> None:

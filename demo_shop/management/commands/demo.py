@@ -85,7 +85,11 @@ class Command(BaseCommand):
         self._say(f"\nA photo of “{title}” ({path.name}) finds, in {found.took_ms:.0f} ms:")
         for hit in found.hits:
             reasons = f" ({', '.join(hit.why)})" if hit.why else ""
-            alike = f", more alike than {hit.percentile:.1f} % of unrelated pairs" if hit.percentile else ""
+            alike = (
+                f", more alike than {hit.percentile:.1f} % of unrelated pairs"
+                if hit.percentile is not None
+                else ""
+            )
             self._say(f"  {hit.facts['title']:32} similarity {hit.similarity:.2f}{alike}{reasons}")
         if found.match:
             self._say(f"  match: {found.match.level}")

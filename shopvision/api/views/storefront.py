@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.http import QueryDict
+from django.utils.http import urlencode
 from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
@@ -15,13 +17,15 @@ from ...exceptions import InvalidRequest
 from ...types import Listing
 from ..answers import answer
 from ..errors import answer_error
-from ..serializers import SearchRequest
+from ..links import cursor, public_id, read_cursor, search_id
+from ..serializers import SearchRequest, SimilarRequest
 from ..throttles import SearchThrottle, search_slot
 from .base import PublicView, checked
 from .search import product_ref
 
 TEMPLATE = "shopvision/results.html"
 LIMIT = 24
+MOST_CHOICES = 20  # values of a filter that a shopper can look over
 
 
 class PhotoPage(PublicView):
@@ -37,27 +41,79 @@ class PhotoPage(PublicView):
         return _on_the_page
 
     def get(self, request: Request) -> Response:
-        """The empty form; or with ``?product=`` what looks like that product."""
-        if "product" not in request.query_params:
+        """The empty form; with ``?product=`` what looks like it; with ``?search=`` and ``?cursor=`` a further page."""
+        given = request.query_params
+        if "search" in given:
+            return self._further(request, given["search"], given.get("cursor", ""))
+        if "product" not in given:
             return Response({}, template_name=TEMPLATE)
-        ref = product_ref(request.query_params["product"])
-        return _page(listings.similar_products(ref, limit=LIMIT, context=request._request))
+        asked = checked(SimilarRequest, _filled(given))
+        ref = product_ref(given["product"])
+        found = listings.similar_products(ref, where=asked.where(), limit=LIMIT, context=request._request)
+        return _page(found, given, 0, LIMIT)
 
     def post(self, request: Request) -> Response:
         """What looks like the photo."""
-        given = checked(SearchRequest, request.data).validated_data
+        asked = checked(SearchRequest, _filled(request.data))
+        given = asked.validated_data
         if "image" not in given:
             raise InvalidRequest("choose a photo first", code="empty")
         with search_slot():
             found = listings.search_by_photo(
-                given["image"], text=given["text"], limit=LIMIT, context=request._request
+                given["image"],
+                text=given["text"],
+                where=asked.where(),
+                limit=LIMIT,
+                context=request._request,
             )
-        return _page(found)
+        return _page(found, request.data, 0, LIMIT)
+
+    def _further(self, request: Request, public: str, place: str) -> Response:
+        search = search_id(public)
+        offset, limit = read_cursor(search, place)
+        found = listings.stored_page(search, offset=offset, limit=limit, context=request._request)
+        return _page(found, {}, offset, limit)
 
 
-def _page(found: Listing) -> Response:
-    context = {"listing": answer(found, limit=LIMIT), "searched": True}
+def _filled(given: Any) -> Any:
+    """A form's fields without those left empty: to a form, empty means "do not care"."""
+    kept = QueryDict(mutable=True)
+    for name, values in given.lists():
+        if filled := [value for value in values if value != ""]:
+            kept.setlist(name, filled)
+    return kept
+
+
+def _page(found: Listing, given: Any, offset: int, limit: int) -> Response:
+    listing = answer(found, offset=offset, limit=limit)
+    context = {
+        "listing": listing,
+        "searched": True,
+        "given": given,
+        "choices": _choices(listing["facets"], given),
+        "next": _link(found.id, offset + limit, limit) if listing["next"] else "",
+        "previous": _link(found.id, max(0, offset - limit), limit) if listing["previous"] else "",
+    }
     return Response(context, template_name=TEMPLATE, headers={"Cache-Control": "no-store"})
+
+
+def _link(search: str, offset: int, limit: int) -> str:
+    """A page of the search, as a page."""
+    return f"?{urlencode({'search': public_id(search), 'cursor': cursor(search, offset, limit)})}"
+
+
+def _choices(facets: Mapping[str, Any], given: Any) -> list[dict[str, Any]]:
+    """What the answer can be narrowed to: a select of the form for the category and for each short filter."""
+    chosen = {*given.getlist("category"), *given.getlist("filters")} if given else set()
+    found = []
+    for name, rows in facets.items():
+        if not 1 <= len(rows) <= MOST_CHOICES:
+            continue
+        field, prefix = ("category", "") if name == "category" else ("filters", f"{name}=")
+        options = [{"value": prefix + row["id"], "words": f"{row['name']} ({row['count']})"} for row in rows]
+        marked = [{**one, "chosen": one["value"] in chosen} for one in options]
+        found.append({"field": field, "words": name.replace("__", " ").replace("_", " "), "options": marked})
+    return found
 
 
 def _on_the_page(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -6,7 +6,7 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ... import jobs
 from ...classification.bulk import pairs
@@ -15,12 +15,13 @@ from ...classification.release import live
 from ...exceptions import ShopvisionError
 from ...jobs import Job
 from ..foreground import run_here
+from ..ready import ReadyCommand
 
 STOPPED = (Job.State.CANCELLED, Job.State.FAILED)
 SHOWN_ERRORS = 20
 
 
-class Command(BaseCommand):
+class Command(ReadyCommand):
     """Works on a whole catalogue or on some products; interrupted, the same command goes on."""
 
     help = "Suggest labels for products; people accept, correct or reject them in the admin."

@@ -6,13 +6,14 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ...exceptions import ShopvisionError
 from ...search.duplicates import MIN_SIMILARITY, find_duplicates
+from ..ready import ReadyCommand
 
 
-class Command(BaseCommand):
+class Command(ReadyCommand):
     """Same file, same picture, same look; variants of one product are not counted."""
 
     help = "Find products that share a photo, or nearly."

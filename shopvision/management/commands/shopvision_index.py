@@ -6,7 +6,7 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ... import jobs
 from ...catalogue.adapter import catalogues
@@ -15,11 +15,12 @@ from ...indexing.follow import verify
 from ...jobs import Job
 from ...search.bulk import tune_due
 from ..foreground import run_here
+from ..ready import ReadyCommand
 
 STOPPED = (Job.State.CANCELLED, Job.State.FAILED)
 
 
-class Command(BaseCommand):
+class Command(ReadyCommand):
     """Looks at every product, indexes what changed, drops what is gone; run again, it goes on."""
 
     help = "Index the catalogue: every product, one source, or the photos that were set aside."

@@ -6,16 +6,17 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ...classification import release
 from ...classification.models import ClassifierRelease
 from ...exceptions import ShopvisionError
 from ...index.models import EncoderRelease
 from ...search import switch
+from ..ready import ReadyCommand
 
 
-class Command(BaseCommand):
+class Command(ReadyCommand):
     """Without an option: every encoder release and every classifier, newest first."""
 
     help = "List releases, make one live, or go back to the one before."

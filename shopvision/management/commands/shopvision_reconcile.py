@@ -6,16 +6,15 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from ... import conf
 from ...catalogue.reconcile import drift
 from ...indexing.write import drain_outbox
 from ...search.bulk import queue_differences
 from ...tasks import engine
+from ..ready import ReadyCommand
 
 
-class Command(BaseCommand):
+class Command(ReadyCommand):
     """Finds what sent no signal: ``QuerySet.update()``, bulk imports, raw SQL, a restored backup."""
 
     help = "Find products that differ between the shop and the index, and index them."

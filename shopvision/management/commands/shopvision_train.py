@@ -6,7 +6,7 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ... import jobs
 from ...classification.models import ClassifierRelease
@@ -14,9 +14,10 @@ from ...classification.training import KINDS
 from ...exceptions import ShopvisionError
 from ...jobs import Job
 from ..foreground import run_here
+from ..ready import ReadyCommand
 
 
-class Command(BaseCommand):
+class Command(ReadyCommand):
     """Trains, judges on products held out, and lets the gate decide; the release before stays for rolling back."""
 
     help = "Train a classifier of every catalogue's categories and attributes, or of one."

@@ -6,13 +6,14 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from ...exceptions import ShopvisionError
 from ...search.tuning import tune
+from ..ready import ReadyCommand
 
 
-class Command(BaseCommand):
+class Command(ReadyCommand):
     """Fit, judge on photos held out, promote if better; the release before stays for rolling back."""
 
     help = "Tune the encoder to the catalogue's own photos; goes live only if it finds more."

@@ -9,12 +9,11 @@ from argparse import ArgumentParser
 from types import FrameType
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from ...tasks.engine import run_worker
+from ..ready import ReadyCommand
 
 
-class Command(BaseCommand):
+class Command(ReadyCommand):
     """Works until it is told to stop (SIGTERM, SIGINT); finishes the batch in hand first.
 
     With it running, the web processes leave the work to it. Any number may run, on any number of hosts.

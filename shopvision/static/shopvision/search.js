@@ -4,6 +4,7 @@ import { CropBox } from "./crop.js";
 
 const MAX_SIDE = 1024; // pixels sent: the encoder looks at 224
 const QUALITY = 0.88;
+const MOST_CHIPS = 20; // values of a filter that can be looked over
 const WAIT_MS = 350; // after the last move of the crop box
 
 /** An element with properties and children; text children are never markup. */
@@ -20,6 +21,7 @@ export function make(tag, properties = {}, ...children) {
 class ShopvisionSearch extends HTMLElement {
   connectedCallback() {
     if (this.dialog || !window.HTMLDialogElement || !window.createImageBitmap) return;
+    this.chosen = {}; // what the chips narrow to: a value by the facet's name
     this.text = (key) => this.dataset["t" + key[0].toUpperCase() + key.slice(1)] || "";
     this.querySelector("form")?.remove();
     this.append(
@@ -54,7 +56,9 @@ class ShopvisionSearch extends HTMLElement {
       make("p", { class: "sv-note" }, this.text("private")),
     );
     this.status = make("p", { class: "sv-status", role: "status", "aria-live": "polite" });
-    this.chips = make("div", { class: "sv-chips", role: "group", hidden: true });
+    this.chips = make("div", { hidden: true });
+    this.words = make("input", { type: "search", maxlength: 200, oninput: () => this.later() });
+    this.wordsField = make("label", { class: "sv-words", hidden: true }, this.text("words"), this.words);
     this.results = make("ul", { class: "sv-grid" });
     this.more = make("button", { type: "button", class: "sv-button sv-more", hidden: true, onclick: () => this.next() }, this.text("more"));
     this.another = make("button", { type: "button", class: "sv-button", hidden: true, onclick: () => this.reset() }, this.text("another"));
@@ -64,7 +68,7 @@ class ShopvisionSearch extends HTMLElement {
       "dialog",
       { class: "sv-dialog", "aria-labelledby": "sv-title" },
       make("div", { class: "sv-head" }, title, this.another, close),
-      make("div", { class: "sv-body" }, make("div", { class: "sv-side" }, this.drop, this.figure), make("div", { class: "sv-main" }, this.status, this.chips, this.results, this.more)),
+      make("div", { class: "sv-body" }, make("div", { class: "sv-side" }, this.drop, this.figure), make("div", { class: "sv-main" }, this.status, this.wordsField, this.chips, this.results, this.more)),
     );
     this.listen();
     return this.dialog;
@@ -114,8 +118,9 @@ class ShopvisionSearch extends HTMLElement {
       return;
     }
     this.drop.hidden = true;
-    this.figure.hidden = this.another.hidden = false;
-    this.category = "";
+    this.figure.hidden = this.another.hidden = this.wordsField.hidden = false;
+    this.chosen = {};
+    this.words.value = "";
     this.chips.hidden = true;
     this.crop.reset();
     this.search();
@@ -125,7 +130,7 @@ class ShopvisionSearch extends HTMLElement {
     this.request?.abort();
     this.photo = null;
     this.drop.hidden = false;
-    this.figure.hidden = this.another.hidden = this.chips.hidden = this.more.hidden = true;
+    this.figure.hidden = this.another.hidden = this.chips.hidden = this.more.hidden = this.wordsField.hidden = true;
     this.results.replaceChildren();
     this.status.textContent = "";
     this.drop.querySelector("input").focus();
@@ -141,13 +146,17 @@ class ShopvisionSearch extends HTMLElement {
     const body = new FormData();
     body.append("image", this.photo, "photo.jpg");
     if (!this.crop.isWhole()) body.append("crop", this.crop.box().map((x) => x.toFixed(4)).join(","));
-    if (this.category) body.append("category", this.category);
+    for (const [name, value] of Object.entries(this.chosen)) {
+      if (name === "category") body.append("category", value);
+      else body.append("filters", `${name}=${value}`);
+    }
+    if (this.words.value.trim()) body.append("text", this.words.value.trim());
     this.ask(this.dataset.search, { method: "POST", body });
   }
 
   similar(product) {
-    this.figure.hidden = true;
-    this.category = "";
+    this.figure.hidden = this.wordsField.hidden = true;
+    this.chosen = {};
     this.ask(this.dataset.similar.replace("REF", encodeURIComponent(product)));
     this.another.hidden = false;
     this.drop.hidden = true;
@@ -191,22 +200,33 @@ class ShopvisionSearch extends HTMLElement {
     else this.results.replaceChildren(...cards);
     this.nextPage = found.next;
     this.more.hidden = !found.next;
-    if (!append && !this.category) this.showChips(found.facets?.category ?? []);
+    const narrowed = Object.keys(this.chosen).length || this.words.value.trim();
+    if (!append && !narrowed) this.showChips(found.facets ?? {});
   }
 
-  showChips(categories) {
-    const chip = (id, name) => {
-      const button = make("button", { type: "button", class: "sv-chip", "aria-pressed": String(id === this.category) }, name);
+  /** A row of chips for the category and for each filter that has few values here; one choice in a row. */
+  showChips(facets) {
+    const { category = [], ...others } = facets;
+    const rows = [["category", category.slice(0, 8)], ...Object.entries(others).filter(([, values]) => values.length <= MOST_CHIPS)];
+    const useful = this.photo && !this.figure.hidden ? rows.filter(([, values]) => values.length > 1) : [];
+    this.chips.hidden = !useful.length;
+    this.chips.replaceChildren(...useful.map(([name, values]) => this.chipRow(name, values)));
+  }
+
+  chipRow(name, values) {
+    const row = make("div", { class: "sv-chips", role: "group", "aria-label": name.replaceAll("_", " ") });
+    const chip = (id, words) => {
+      const button = make("button", { type: "button", class: "sv-chip", "aria-pressed": String(id === "") }, words);
       button.addEventListener("click", () => {
-        this.category = id;
-        for (const one of this.chips.children) one.setAttribute("aria-pressed", String(one === button));
+        if (id) this.chosen[name] = id;
+        else delete this.chosen[name];
+        for (const one of row.children) one.setAttribute("aria-pressed", String(one === button));
         this.search();
       });
       return button;
     };
-    const useful = categories.length > 1 && this.photo && !this.figure.hidden;
-    this.chips.hidden = !useful;
-    this.chips.replaceChildren(...(useful ? [chip("", this.text("all")), ...categories.slice(0, 8).map((one) => chip(one.id, `${one.name} (${one.count})`))] : []));
+    row.append(chip("", this.text("all")), ...values.map((one) => chip(one.id, `${one.name} (${one.count})`)));
+    return row;
   }
 
   card(one) {

@@ -1,0 +1,33 @@
+"""Commands that need our tables say so where they are missing, in place of a traceback."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connections, router
+from django.db.migrations.executor import MigrationExecutor
+
+from ..catalogue.models import CatalogueEntry
+
+
+class ReadyCommand(BaseCommand):
+    """A command that runs only once the database is up to our migrations."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Check, then run.
+
+        Raises:
+            CommandError: what to do first.
+        """
+        alias = router.db_for_write(CatalogueEntry)
+        try:
+            executor = MigrationExecutor(connections[alias])
+            lacking = executor.migration_plan(executor.loader.graph.leaf_nodes("shopvision"))
+        except DatabaseError as error:
+            raise CommandError(f"the database {alias!r} does not answer: {error}") from error
+        if lacking:
+            raise CommandError(
+                f"{len(lacking)} migrations are not applied to the database {alias!r}: run python manage.py migrate"
+            )
+        return super().execute(*args, **options)
