@@ -47,7 +47,8 @@ class Command(ReadyCommand):
         if job.state != Job.State.DONE:
             raise CommandError(f"{job.state}: {job.message or 'run the command again'}")
         if answer["failed"] and not answer["releases"]:
-            raise CommandError("nothing could be trained")
+            why = "; ".join(f"{name}: {words}" for name, words in answer["failed"].items())
+            raise CommandError(f"nothing could be trained: {why}")
 
 
 def _answer(job: Job) -> dict[str, Any]:
