@@ -31,7 +31,17 @@ def test_the_database_suites_pass_on_postgresql() -> None:
     if reason := server.why_not():
         pytest.skip(reason)
     with server.running() as socket:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not s3 and not torch", *SUITES]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-m",
+            "not s3 and not torch",
+            *SUITES,
+        ]
         environment = {**os.environ, "SHOPVISION_TEST_POSTGRES": str(socket)}
         environment.pop("SHOPVISION_TEST_DB", None)
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=800)
