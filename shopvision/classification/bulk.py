@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -13,11 +14,12 @@ from ..exceptions import InvalidRequest, ShopvisionError, TemporaryFailure
 from ..index.models import Descriptor, EncoderRelease
 from ..types import Step
 from .apply import apply, undo_page, waiting_to_be_undone
+from .looks import Opinion, opinion
 from .measures import ERRORS
 from .models import ClassifierRelease, Decision
-from .predict import predict_products, threshold_of, write
+from .predict import Looked, Predicted, look, suggestions, threshold_of, write
 from .release import OpenRelease, live, open_live
-from .selection import selected
+from .selection import Page, Selection, selected
 from .training import training
 
 PRODUCTS_PER_SECOND = 2000.0  # with descriptors, labels and rows in SQLite; two busy cores
@@ -123,20 +125,36 @@ def classify(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[S
     threshold = _threshold(params, release)
     job, total = cursor.get("job"), dict(cursor.get("sums") or {})
     yield Step(total=selection.count(), message=f"classifying with {release.row}")
-    for page in selection.pages(cursor):
-        yield _classified(page.keys, page.cursor, release, threshold, job, total)
+    for page, looked, judged in _ahead(selection, cursor, release):
+        predicted = suggestions(looked, judged, release.row.target, release)
+        yield _classified(predicted, page, release, threshold, job, total)
+
+
+def _ahead(
+    selection: Selection, cursor: Mapping[str, Any], release: OpenRelease
+) -> Iterator[tuple[Page, Looked, Opinion]]:
+    """Pages with what the classifier says: a thread judges the next one while the last one is written."""
+    waiting: tuple[Page, Looked, Future[Opinion]] | None = None
+    with ThreadPoolExecutor(1, thread_name_prefix="shopvision-judge") as pool:
+        for page in selection.pages(cursor):
+            looked = look(page.keys, release)
+            judging = pool.submit(opinion, release.classifier, looked.material)
+            if waiting is not None:
+                yield waiting[0], waiting[1], waiting[2].result()
+            waiting = page, looked, judging
+        if waiting is not None:
+            yield waiting[0], waiting[1], waiting[2].result()
 
 
 def _classified(
-    keys: list[str],
-    place: dict[str, Any],
+    predicted: Predicted,
+    page: Page,
     release: OpenRelease,
     threshold: float | None,
     job: Any,
     sums: dict[str, int],
 ) -> Step:
-    source, target = release.row.source, release.row.target
-    predicted = predict_products(keys, target, release)
+    source = release.row.source
     rows = write(predicted.rows, source, job)
     found = {"suggested": len(rows), "decided": len(predicted.rows) - len(rows)}
     problems = dict(predicted.problems)
@@ -147,10 +165,10 @@ def _classified(
     for name, number in found.items():
         sums[name] = sums.get(name, 0) + number
     return Step(
-        done=len(keys),
+        done=len(page.keys),
         failed=len(problems),
         errors=problems,
-        cursor={**place, "sums": dict(sums)},
+        cursor={**page.cursor, "sums": dict(sums)},
         result={**sums, "release": release.row.pk, "threshold": threshold},
         message=f"classifying with {release.row}",
     )

@@ -39,15 +39,32 @@ class Opinion:
     seen: np.ndarray
 
 
-def opinion(
+@dataclass(frozen=True)
+class Material:
+    """What a classifier needs of some products, fetched; judging it asks no database.
+
+    Args:
+        count: of the products.
+        packed: number of the product and descriptor of every usable photo.
+        files: number of the product and file of every photo, for a classifier that looks at pixels.
+        words: of each product, for one that reads.
+    """
+
+    count: int
+    packed: Sequence[tuple[int, bytes]] = ()
+    files: Sequence[tuple[int, Any]] = ()
+    words: Sequence[str] | None = None
+
+
+def gather(
     classifier: Classifier,
     backbone_digest: str,
     entries: Sequence[int],
     *,
     words: Sequence[str] | None = None,
     shop: tuple[Catalogue, Mapping[int, Any]] | None = None,
-) -> Opinion:
-    """Let a classifier judge products by what is stored of them.
+) -> Material:
+    """Fetch what is stored of some products.
 
     Args:
         classifier: any kind.
@@ -57,60 +74,52 @@ def opinion(
         shop: the adapter and the products by entry, for one that looks at pixels.
     """
     place = {entry: row for row, entry in enumerate(entries)}
+    if "images" in classifier.needs and shop is not None:
+        adapter, products = shop
+        files = [(place[e], file) for e, one in products.items() for file in adapter.image_files(one)]
+        return Material(len(entries), files=files)
+    with telemetry.timed("classify_read"):
+        packed = [(place[entry], data) for entry, data in packed_photos(backbone_digest, entries)]
+    return Material(len(entries), packed, words=words if "texts" in classifier.needs else None)
+
+
+def opinion(classifier: Classifier, material: Material) -> Opinion:
+    """Let a classifier judge products by what was fetched of them; arithmetic only, for any thread."""
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    for rows, examples in _examples(classifier, backbone_digest, place, words, shop):
+    for rows, examples in _examples(material):
         with telemetry.timed("classify_predict"):
             parts.append((rows, *classifier.judge(examples)))
-    rows = np.concatenate([part[0] for part in parts]) if parts else np.empty(0, int)
-    count = len(entries)
+    count = material.count
     if not parts:
         return Opinion(np.zeros((count, len(classifier.labels))), np.zeros(count), np.zeros(count, bool))
+    rows = np.concatenate([part[0] for part in parts])
     probabilities = by_item(np.concatenate([part[1] for part in parts]), rows, count)
     known = by_item(np.concatenate([part[2] for part in parts]), rows, count)
     return Opinion(probabilities, known, np.bincount(rows, minlength=count) > 0)
 
 
-def _examples(
-    classifier: Classifier,
-    backbone_digest: str,
-    place: Mapping[int, int],
-    words: Sequence[str] | None,
-    shop: tuple[Catalogue, Mapping[int, Any]] | None,
-) -> Iterator[tuple[np.ndarray, Examples]]:
+def _examples(material: Material) -> Iterator[tuple[np.ndarray, Examples]]:
     """Photos in parts, each with the number of the product it shows."""
-    if "images" in classifier.needs and shop is not None:
-        yield from _pixels(place, *shop)
-        return
-    with telemetry.timed("classify_read"):
-        found = packed_photos(backbone_digest, place)
-    for start in range(0, len(found), PHOTOS_AT_ONCE):
-        part = found[start : start + PHOTOS_AT_ONCE]
-        rows = np.array([place[entry] for entry, _ in part], int)
+    if material.files:
+        yield from _pixels(material.files)
+    words = material.words
+    for start in range(0, len(material.packed), PHOTOS_AT_ONCE):
+        part = material.packed[start : start + PHOTOS_AT_ONCE]
+        rows = np.array([row for row, _ in part], int)
         with telemetry.timed("classify_unpack"):
             blocks = unpack([data for _, data in part])
-        texts = [words[row] for row in rows] if "texts" in classifier.needs and words is not None else None
-        yield rows, Examples(blocks, texts)
+        yield rows, Examples(blocks, None if words is None else [words[row] for row in rows])
 
 
-def packed_photos(
-    backbone_digest: str, entries: Mapping[int, int] | Sequence[int]
-) -> list[tuple[int, bytes]]:
+def packed_photos(backbone_digest: str, entries: Sequence[int]) -> list[tuple[int, bytes]]:
     """Entry and packed descriptor of every usable photo of some products."""
     rows = Descriptor.objects.filter(backbone_digest=backbone_digest, image__entry_id__in=list(entries))
     usable = rows.exclude(image__state=CatalogueImage.State.REJECTED)
     return [(entry, bytes(data)) for entry, data in usable.values_list("image__entry_id", "data")]
 
 
-def _pixels(
-    place: Mapping[int, int], adapter: Catalogue, products: Mapping[int, Any]
-) -> Iterator[tuple[np.ndarray, Examples]]:
+def _pixels(files: Sequence[tuple[int, Any]]) -> Iterator[tuple[np.ndarray, Examples]]:
     """Decoded photos; one that cannot be read or decoded is left out."""
-    files = [
-        (place[entry], file)
-        for entry, product in products.items()
-        if entry in place
-        for file in adapter.image_files(product)
-    ]
     with ThreadPoolExecutor(THREADS, thread_name_prefix="shopvision-pixels") as pool:
         for start in range(0, len(files), PIXELS_AT_ONCE):
             part = files[start : start + PIXELS_AT_ONCE]

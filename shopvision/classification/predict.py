@@ -25,7 +25,7 @@ from ..vision.classifier import Examples
 from .dataset import Dataset
 from .held_out import Answer
 from .labels import decided_keys
-from .looks import Opinion, opinion
+from .looks import Material, Opinion, gather, opinion
 from .measures import ABSTENTION, LEAST_KNOWN
 from .models import ClassifierRelease, Prediction
 from .release import OpenRelease, open_live
@@ -80,6 +80,21 @@ class Predicted:
     problems: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Looked:
+    """Some products, fetched and ready to be judged.
+
+    Args:
+        keys: that were asked for.
+        found: entry, key and the shop's product of each that can be judged.
+        material: of those.
+    """
+
+    keys: Sequence[str]
+    found: Sequence[tuple[int, str, Any]]
+    material: Material
+
+
 def predict_products(keys: Sequence[str], target: str, release: OpenRelease) -> Predicted:
     """Judge products by their stored descriptors; those without any are described first.
 
@@ -91,27 +106,37 @@ def predict_products(keys: Sequence[str], target: str, release: OpenRelease) -> 
     Raises:
         TemporaryFailure: the encoder or the whole storage is down.
     """
+    looked = look(keys, release)
+    return suggestions(looked, opinion(release.classifier, looked.material), target, release)
+
+
+def look(keys: Sequence[str], release: OpenRelease) -> Looked:
+    """The first third of ``predict_products``: all that asks the database or the shop."""
     adapter = catalogue(release.row.source)
     with telemetry.timed("classify_shop"):
         products = adapter.get_many(keys)
     entries = _entries(adapter.source, list(products), release.row.backbone_digest)
     found = [(entries[key], key, product) for key, product in products.items() if key in entries]
-    words = None
-    if "texts" in release.classifier.needs:
-        words = [adapter.words_of(product) for _, _, product in found]
-    judged = opinion(
+    reads = "texts" in release.classifier.needs
+    material = gather(
         release.classifier,
         release.row.backbone_digest,
         [entry for entry, *_ in found],
-        words=words,
+        words=[adapter.words_of(product) for *_, product in found] if reads else None,
         shop=(adapter, {entry: product for entry, _, product in found}),
     )
+    return Looked(keys, found, material)
+
+
+def suggestions(looked: Looked, judged: Opinion, target: str, release: OpenRelease) -> Predicted:
+    """The last third of ``predict_products``: rows to write, and why a product has none."""
+    adapter = catalogue(release.row.source)
     with telemetry.timed("classify_rows"):
-        rows = _rows(found, adapter, target, release, judged)
-    problems = {str(ProductRef(adapter.source, key)): GONE for key in keys if key not in products}
-    without = [key for (_, key, _), seen in zip(found, judged.seen, strict=True) if not seen]
-    without += [key for key in products if key not in entries]
-    problems |= {str(ProductRef(adapter.source, key)): NO_PHOTO for key in without}
+        rows = _rows(looked.found, adapter, target, release, judged)
+    seen = {key for (_, key, _), seen in zip(looked.found, judged.seen, strict=True) if seen}
+    unseen = [key for key in looked.keys if key not in seen]
+    there = set(adapter.existing(unseen)) if unseen else set()
+    problems = {str(ProductRef(adapter.source, key)): NO_PHOTO if key in there else GONE for key in unseen}
     return Predicted(rows, problems)
 
 
@@ -298,13 +323,14 @@ def answers_of(release: OpenRelease, dataset: Dataset, rows: Sequence[int]) -> d
     if "images" in release.classifier.needs:
         by_key = adapter.get_many([one.key for one in items])
         products = {one.entry: by_key[one.key] for one in items if one.key in by_key}
-    judged = opinion(
+    material = gather(
         release.classifier,
         release.row.backbone_digest,
         [one.entry for one in items],
         words=[one.words for one in items],
         shop=(adapter, products),
     )
+    judged = opinion(release.classifier, material)
     best = judged.probabilities.argmax(axis=1)
     return {
         one.key: Answer(release.classifier.labels[best[n]], float(judged.probabilities[n, best[n]]))
