@@ -153,7 +153,7 @@ def forget(search_id: str) -> None:
 
 
 def _listing(
-    live: LiveRelease, answer: Answer, query: Query, limit: int, clock: _Clock, *, later: bool = True
+    live: LiveRelease, answer: Answer, query: Query, limit: int, clock: _Clock, *, later: bool = False
 ) -> tuple[Listing, tuple[Found, ...], Mapping[ProductRef, Reasons]]:
     """A first page with everything that is said about the whole answer, the whole answer, and its reasons."""
     hits, found, why = present(live, answer.found, query, limit, later=later)

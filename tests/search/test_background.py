@@ -13,7 +13,7 @@ from shopvision.indexing.write import drain_outbox
 from shopvision.search.tuning import measure_generic
 from shopvision.tasks import duties
 from tests.drawing import photo_file
-from tests.factories import DemoProductFactory
+from tests.factories import DemoProductFactory, demo_ref
 
 pytestmark = pytest.mark.django_db
 
@@ -23,15 +23,15 @@ def own_bytes(product: Any) -> bytes:
         return bytes(file.read())
 
 
-def test_a_later_page_says_why_too(indexed_shop: list[Any]) -> None:
+def test_a_later_page_of_similar_products_says_why_too(indexed_shop: list[Any]) -> None:
     twin = DemoProductFactory(image=photo_file(5))
     DemoProductFactory(image=photo_file(5, view=1))
     drain_outbox()
     measure_generic()
-    whole = listings.search_by_photo(own_bytes(twin), limit=14)
+    whole = listings.similar_products(demo_ref(twin), limit=13)
     assert any(hit.why for hit in whole.hits[1:])
-    first = listings.search_by_photo(own_bytes(twin), limit=1)
-    later = listings.stored_page(first.id, offset=1, limit=13)
+    first = listings.similar_products(demo_ref(twin), limit=1)
+    later = listings.stored_page(first.id, offset=1, limit=12)
     assert [hit.why for hit in later.hits] == [hit.why for hit in whole.hits[1:]]
 
 
