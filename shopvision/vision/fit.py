@@ -11,6 +11,7 @@ import numpy as np
 
 from .candidates import Candidate, Single, fuse_best, photo_side, text_side
 from .classifier import Classifier, softmax
+from .copies import join_copies
 from .labelled import LabelledSet, stratified_folds
 from .open_set import fit_open_set
 from .voices import cross_validate
@@ -54,7 +55,7 @@ def fit_head(
         training: with descriptors, texts or both.
         kind: one of ``KINDS``, or ``auto``: the one with the least log-loss out of fold among those that the
             examples allow. Where labels have a few photos each that is mostly ``prototypes``.
-        folds: of the cross-validation; fewer where the smallest label has fewer products.
+        folds: of the cross-validation; fewer where no label has as many products.
         seed: of the folds.
         balance: 0 weighs examples alike, 1 labels alike; between, labels weigh by a root of their numbers.
 
@@ -64,7 +65,11 @@ def fit_head(
     """
     start = time.perf_counter()
     wanted = _possible(training, kind)
-    fold_of = stratified_folds(training.targets, training.groups, _usable(training, folds), seed=seed)
+    _check(training)
+    groups = training.groups
+    if training.examples.descriptors:
+        groups = join_copies(training.examples.descriptors, training.targets, groups)
+    fold_of = stratified_folds(training.targets, groups, _usable(training.targets, groups, folds), seed=seed)
     tried = _try_all(training, wanted, fold_of, balance)
     best = min((tried[one] for one in wanted), key=lambda one: one.loss)
     looks, heard = best.looks()
@@ -129,13 +134,19 @@ def _possible(training: LabelledSet, kind: str) -> list[str]:
     return [kind]
 
 
-def _usable(training: LabelledSet, folds: int) -> int:
-    """Folds that leave every label a product to train on."""
+def _check(training: LabelledSet) -> None:
     if len(training.labels) < 2:
         raise ValueError(f"a head tells two labels or more apart, not {len(training.labels)}")
     for number, name in enumerate(training.labels):
         products = len(np.unique(training.groups[training.targets == number]))
         if products < 2:
             raise ValueError(f"label {name!r} has {products} labelled products; two are needed")
-        folds = min(folds, products)
-    return max(2, folds)
+
+
+def _usable(targets: np.ndarray, groups: np.ndarray, folds: int) -> int:
+    """Folds: as many as asked for, or as the label of most groups has.
+
+    A label of two groups is in two folds; every label keeps a group to train on in each.
+    """
+    most = max(len(np.unique(groups[targets == label])) for label in np.unique(targets))
+    return max(2, min(folds, most))
