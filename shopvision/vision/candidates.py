@@ -20,8 +20,7 @@ from .reduction import Reduction, compact, fit_reduction
 from .text_head import TextHead, Vocabulary, fit_vocabulary
 from .voices import Table, Trained, Unheard, Voice, leave_labels_out, train
 
-MOST_ROW = 1024  # dimensions heads on texts are trained in
-MOST_PHOTO_ROW = 512  # and on photos: 1,024 were no better, and take six times as long
+MOST_ROW = 1024  # dimensions heads are trained in
 FUSION_STEPS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)  # weights tried for each modality's scores
 
 
@@ -95,7 +94,7 @@ def photo_side(training: LabelledSet, folds: np.ndarray, balance: float) -> Phot
     descriptors = training.examples.descriptors or {}
     reduction = fit_reduction(descriptors)
     rows = reduction.rows(descriptors)
-    turn = principal(rows, min(MOST_PHOTO_ROW, *rows.shape))
+    turn = principal(rows, min(MOST_ROW, *rows.shape))
     return PhotoSide(training.labels, _table(training, rows @ turn, folds, balance, True), turn, reduction)
 
 
