@@ -22,6 +22,7 @@ from ..indexing.photos import limits
 from ..indexing.write import index_products
 from ..types import ProductRef
 from ..vision.classifier import Examples
+from ..vision.glances import describe_averaged
 from .dataset import Dataset
 from .held_out import Answer
 from .labels import decided_keys
@@ -305,7 +306,7 @@ def _examples_of(image: Any, release: OpenRelease) -> Examples:
     needs = release.classifier.needs
     if "images" in needs:
         return Examples(images=[image])
-    blocks = encoders.live().query_encoder.describe([image])
+    blocks = describe_averaged(encoders.live().query_encoder, [image])
     return Examples(blocks, [""] if "texts" in needs else None)
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,49 +21,37 @@ from ..evaluation.classification import (
     top_k,
 )
 from ..evaluation.retrieval import auroc
-from ..exceptions import InvalidRequest
 from ..images.decode import decode
 from ..indexing import releases
 from ..indexing.photos import limits
 from ..vision.backbones import graph_for
 from ..vision.base import Descriptors, Encoder
-from ..vision.classifier import Classifier, Examples
+from ..vision.classifier import Examples
 from ..vision.descriptor import pack, unpack
-from ..vision.fit import Report, fit_head
-from ..vision.labelled import LabelledSet, stratified_folds
+from ..vision.fit import fit_head
+from ..vision.glances import describe_averaged
+from ..vision.labelled import LabelledSet
+from ..vision.learning import parts
 from ..vision.quantise import CALIBRATION_PHOTOS, MIN_CALIBRATION_PHOTOS, quantise
 from ..vision.voices import label_groups
 from . import labelled_folder
+from .contenders import HEADS, NETWORKS, Contender, best_of, need_torch, train_head, train_networks
 from .labelled_folder import Folder
 
-KINDS = ("prototypes", "linear")
-NETWORKS = ("finetuned", "cnn")  # of vision.train, where torch is installed
 ACCEPTED_ERROR = 0.05
-SHARES = (0.25, 0.5, 1.0)  # of the training examples, for the learning curve
+SHARES = (0.25, 0.5)  # of the training photos, for the learning curve; all of them are the model itself
 MORE_LABELS = 100
 BATCH = 32  # photos decoded at a time
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One model: trained on the training photos, not yet judged.
-
-    Args:
-        head: the classifier.
-        report: what cross-validation said.
-        loss: log-loss out of fold, by which the one to release is chosen.
-    """
-
-    head: Classifier
-    report: Report
-    loss: float
 
 
 def evaluate(
     folder: Path, *, folds: int, shots: int, target: str, finetune: bool, seed: int, say: Say
 ) -> dict[str, Any]:
     """Train on the training photos, choose by cross-validation there, judge once on the others.
+
+    The others are judged as photos shown to the API; under ``stored`` as a bulk job judges products, by the
+    descriptors of the photos as they are.
 
     Args:
         folder: with labels.csv; or a catalogue folder, of which ``shots`` photos a label are taken.
@@ -79,46 +64,52 @@ def evaluate(
     Raises:
         InvalidRequest: the folder is neither, or the networks are asked for and torch is missing.
     """
+    if finetune:
+        need_torch()
     data = labelled_folder.read(folder, shots=shots, target=target)
-    if finetune and find_spec("torch") is None:
-        raise InvalidRequest("--finetune needs torch: pip install shopvision[torch]")
     say(f"describing {len(data.train) + len(data.validation)} photos")
     encoder = make_encoder(data)
     started = time.perf_counter()
-    train = labelled_set(data, describe(encoder, data.train), finetune)
-    test = Examples(describe(encoder, data.validation), images=_pictures(data.validation, finetune))
+    train = LabelledSet(
+        Examples(describe(encoder, data.train)), data.labels, data.train_targets, data.train_groups
+    )
+    stored = Examples(describe(encoder, data.validation))
     described = time.perf_counter() - started
-    models: dict[str, Judged] = {}
-    for kind in (*KINDS, *(NETWORKS if finetune else ())):
-        say(f"training: {kind}")
-        models[kind] = _trained(train, kind, folds, seed, encoder)
-    best = min(models, key=lambda one: models[one].loss)
+    shown = Examples(look_closely(encoder, data.validation))
+    models = {kind: train_head(train, kind, folds=folds, seed=seed, say=say) for kind in HEADS}
+    seconds = sum(one.report.seconds for one in models.values())
+    if finetune:
+        models.update(train_networks(data, seed=seed, say=say))
+        pictures = _read(data.validation)
+        shown, stored = (Examples(one.descriptors, images=pictures) for one in (shown, stored))
+    best = best_of(models)
     released = models[best]
-    say("leaving labels out")
-    answer: dict[str, Any] = {
-        **_measures(released, test, data.validation_targets, groups=data.validation_groups),
-        "open_set_auroc": _open_set(train, test, data.validation_targets, released.head.kind, folds, seed),
-        "train_seconds": round(sum(one.report.seconds for one in models.values()), 1),
+    say("leaving labels out; learning curve")
+    return {
+        **_measures(released, shown, data.validation_targets, groups=data.validation_groups),
+        "open_set_auroc": _open_set(train, shown, data.validation_targets, released, folds, seed),
+        "train_seconds": round(seconds, 1),  # of the heads; a network's are its own
         "describe_seconds": round(described, 1),
         "labels": len(data.labels),
         "train_photos": len(train),
-        "validation_photos": len(test),
+        "validation_photos": len(shown),
         "precision": encoder.spec.precision,
         "released": best,
         "chosen": dict(released.report.chosen),
-        "cross_validated": _cross_validated(released.report, train),
+        "cross_validated": _cross_validated(released, train),
+        "stored": _measures(released, stored, data.validation_targets),
+        "models": {kind: _model(one, shown, data.validation_targets) for kind, one in models.items()},
+        "learning_curve": _learning_curve(train, models[best if best in HEADS else "linear"], folds, seed),
     }
-    answer["models"] = {
-        kind: {
-            **_measures(one, test, data.validation_targets),
-            "seconds": one.report.seconds,
-            "log_loss_cv": round(one.loss, 4),
-        }
-        for kind, one in models.items()
+
+
+def _model(model: Contender, test: Examples, targets: np.ndarray) -> dict[str, Any]:
+    return {
+        **_measures(model, test, targets),
+        "seconds": model.report.seconds,
+        "log_loss_cv": round(model.loss(model.rows), 4),
+        "judged_on": len(model.rows),
     }
-    say("learning curve")
-    answer["learning_curve"] = _learning_curve(train, best, folds, seed)
-    return answer
 
 
 def make_encoder(data: Folder) -> Encoder:
@@ -140,35 +131,22 @@ def describe(encoder: Encoder, paths: Sequence[Path]) -> Descriptors:
     return unpack(packed)
 
 
+def look_closely(encoder: Encoder, paths: Sequence[Path]) -> Descriptors:
+    """Blocks of photos as the API makes them of a photo it is shown: three glances averaged."""
+    parts = [
+        describe_averaged(encoder, _read(paths[start : start + BATCH]))
+        for start in range(0, len(paths), BATCH)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
 def _read(paths: Sequence[Path]) -> list[Image]:
     bounds = limits()
     return [decode(path.read_bytes(), bounds) for path in paths]
 
 
-def _pictures(paths: Sequence[Path], wanted: bool) -> list[Image] | None:
-    return _read(paths) if wanted else None
-
-
-def labelled_set(data: Folder, descriptors: Descriptors, pictures: bool) -> LabelledSet:
-    """The training photos."""
-    examples = Examples(descriptors, images=_pictures(data.train, pictures))
-    return LabelledSet(examples, data.labels, data.train_targets, data.train_groups)
-
-
-def _trained(train: LabelledSet, kind: str, folds: int, seed: int, encoder: Encoder) -> Judged:
-    """One model; networks come from ``vision.train`` by its name, so that torch is loaded only here."""
-    if kind in NETWORKS:
-        fit_network: Callable[..., tuple[Classifier, Report]] = import_module(
-            "shopvision.vision.train"
-        ).fit_network
-        head, report = fit_network(train, kind=kind, backbone=encoder.spec.name, seed=seed)
-    else:
-        head, report = fit_head(train, kind=kind, folds=folds, seed=seed)
-    return Judged(head, report, report.compared[kind])
-
-
 def _measures(
-    model: Judged, test: Examples, targets: np.ndarray, groups: np.ndarray | None = None
+    model: Contender, test: Examples, targets: np.ndarray, groups: np.ndarray | None = None
 ) -> dict[str, Any]:
     """On the validation photos; the threshold is the one that cross-validation chose."""
     probabilities = model.head.probabilities(test)
@@ -197,54 +175,66 @@ def _interval(right: np.ndarray, groups: np.ndarray) -> list[float]:
     return [round(low, 4), round(high, 4)]
 
 
-def _cross_validated(report: Report, train: LabelledSet) -> dict[str, Any]:
-    """The training photos out of fold."""
-    predicted = report.probabilities.argmax(axis=1)
+def _cross_validated(model: Contender, train: LabelledSet) -> dict[str, Any]:
+    """The training photos that it had not seen."""
+    report = model.report
+    right = report.probabilities.argmax(axis=1)
     return {
-        "accuracy": round(accuracy(predicted, train.targets), 4),
-        "accuracy_interval": _interval(predicted == train.targets, train.groups),
-        "macro_f1": round(macro_f1(predicted, train.targets, len(train.labels)), 4),
-        "calibration_error": round(calibration_error(report.probabilities, train.targets), 4),
-        "open_set_auroc": round(auroc(report.known.tolist(), report.unknown.tolist()), 4),
+        "photos": len(model.rows),
+        "accuracy": round(accuracy(right, report.targets), 4),
+        "accuracy_interval": _interval(right == report.targets, train.groups[model.rows]),
+        "macro_f1": round(macro_f1(right, report.targets, len(train.labels)), 4),
+        "calibration_error": round(calibration_error(report.probabilities, report.targets), 4),
+        "open_set_auroc": _auroc(report.known, report.unknown),
     }
 
 
+def _auroc(known: np.ndarray, unknown: np.ndarray) -> float | None:
+    found = auroc(known.tolist(), unknown.tolist())
+    return round(found, 4) if np.isfinite(found) else None
+
+
 def _open_set(
-    train: LabelledSet, test: Examples, targets: np.ndarray, kind: str, folds: int, seed: int
+    train: LabelledSet, test: Examples, targets: np.ndarray, model: Contender, folds: int, seed: int
 ) -> float | None:
     """Labels left out of the training in turn: are their validation photos told from the others'.
 
-    Mean over the groups of labels left out of the AUROC of ``known``; None with two labels.
+    Mean over the groups of labels left out of the AUROC of ``known``; None with two labels. A network is not
+    trained so often: it is judged on the photos held out, as if their own label were none of the network's.
     """
     groups = label_groups(len(train.labels))
-    if not len(groups) or kind in NETWORKS:
-        return None
+    if model.head.kind in NETWORKS:
+        return _auroc(model.report.known, model.report.unknown)
     found = []
-    for group in range(int(groups.max()) + 1):
+    for group in np.unique(groups):
         kept = np.flatnonzero(groups != group)
-        head, _ = fit_head(train.with_labels(kept), kind=kind, folds=folds, seed=seed)
+        head, _ = fit_head(train.with_labels(kept), kind=model.head.kind, folds=folds, seed=seed)
         known = head.known(test)
         inside = np.isin(targets, kept)
         found.append(auroc(known[inside].tolist(), known[~inside].tolist()))
-    return round(float(np.nanmean(found)), 4)
+    return round(float(np.nanmean(found)), 4) if found else None
 
 
-def _learning_curve(train: LabelledSet, kind: str, folds: int, seed: int) -> dict[str, Any]:
+def _learning_curve(train: LabelledSet, model: Contender, folds: int, seed: int) -> dict[str, Any]:
     """Accuracy out of fold at shares of the training photos, and what more labels would buy.
 
-    Never looks at the validation photos: the curve is what a shop would see before labelling more.
+    Each share is the mean of several parts. Never looks at the validation photos: the curve is what a shop
+    would see before labelling more.
     """
-    kind = kind if kind in KINDS else "linear"
-    share_of = stratified_folds(train.targets, train.groups, round(1 / SHARES[0]), seed=seed)
     points = []
     for share in SHARES:
-        part = train.take(np.flatnonzero(share_of < share / SHARES[0]))
-        try:
-            _, report = fit_head(part, kind=kind, folds=folds, seed=seed)
-        except ValueError:
-            continue
-        rate = float((report.probabilities.argmax(axis=1) == part.targets).mean())
-        points.append({"labels": len(part), "accuracy": round(rate, 4)})
+        rates = []
+        for rows in parts(train.targets, train.groups, share, seed=seed):
+            part = train.take(rows)
+            try:
+                _, report = fit_head(part, kind=model.head.kind, folds=folds, seed=seed)
+            except ValueError:  # too few of some label in so small a part
+                continue
+            rates.append(float((report.probabilities.argmax(axis=1) == part.targets).mean()))
+        if rates:
+            points.append({"labels": round(share * len(train)), "accuracy": round(float(np.mean(rates)), 4)})
+    own = model.report.probabilities.argmax(axis=1)
+    points.append({"labels": len(train), "accuracy": round(accuracy(own, model.report.targets), 4)})
     law = fit_power_law([p["labels"] for p in points], [1 - p["accuracy"] for p in points])
     gain = law.error(len(train)) - law.error(len(train) + MORE_LABELS)
     return {"points": points, f"next_{MORE_LABELS}": round(gain, 4)}

@@ -11,6 +11,7 @@ import numpy as np
 
 from .candidates import Candidate, Single, fuse_best, photo_side, text_side
 from .classifier import Classifier, softmax
+from .copies import join_copies
 from .labelled import LabelledSet, folds_of
 from .open_set import fit_open_set
 from .voices import cross_validate
@@ -54,7 +55,7 @@ def fit_head(
         training: with descriptors, texts or both.
         kind: one of ``KINDS``, or ``auto``: the one with the least log-loss out of fold among those that the
             examples allow. Where labels have a few photos each that is mostly ``prototypes``.
-        folds: of the cross-validation; fewer where a label would be missing from one.
+        folds: of the cross-validation; fewer where no label has as many products.
         seed: of the folds.
         balance: 0 weighs examples alike, 1 labels alike; between, labels weigh by a root of their numbers.
 
@@ -65,7 +66,10 @@ def fit_head(
     start = time.perf_counter()
     wanted = _possible(training, kind)
     _check(training)
-    fold_of = folds_of(training.targets, training.groups, folds, seed=seed)
+    groups = training.groups
+    if training.examples.descriptors:
+        groups = join_copies(training.examples.descriptors, training.targets, groups)
+    fold_of = folds_of(training.targets, groups, folds, seed=seed)
     tried = _try_all(training, wanted, fold_of, balance)
     best = min((tried[one] for one in wanted), key=lambda one: one.loss)
     looks, heard = best.looks()
