@@ -95,13 +95,13 @@ class Recipe:
     backbone: str = lite.SPEC.name
     freeze: bool = True
     enlarge: float = 9 / 7
-    rate: float = 5e-4
+    rate: float = 1e-3
     head_rate: float = 5e-3
     layer_decay: float = 0.8
     weight_decay: float = 0.02
     dropout: float = 0.3
-    views: int = 5
-    schedule: Schedule = field(default_factory=lambda: Schedule(epochs=10))
+    views: int = 8
+    schedule: Schedule = field(default_factory=lambda: Schedule(epochs=24, patience=8))
     baseline: Schedule | None = field(default_factory=lambda: Schedule(epochs=12, mixup=0.0))
     augmentation: Augmentation = field(default_factory=Augmentation)
     held_share: float = 0.15
