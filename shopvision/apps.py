@@ -19,4 +19,5 @@ class ShopvisionConfig(AppConfig):
 
         adapter.on_register.append(receivers.connect)
         adapter.autodiscover()
+        receivers.connect_people()
         engine.connect()

@@ -19,3 +19,12 @@ duplicates_found = Signal()
 
 release_activated = Signal()
 """An encoder release went live. ``release`` (index.models.EncoderRelease), ``previous`` (or None)."""
+
+event_recorded = Signal()
+"""An event row was written. ``event`` (events.models.Event, saved). Sent by the writer, after the commit."""
+
+consent_changed = Signal()
+"""A visitor decided. ``subject`` (pseudonym, "" for nobody), ``before``, ``after`` (sets of purposes)."""
+
+subject_erased = Signal()
+"""What was kept of a subject is gone. ``pseudonyms`` (all it had), ``receipt`` (privacy.erase.Receipt)."""

@@ -18,6 +18,7 @@ class VisitorThrottle(SimpleRateThrottle):
     """Counts per signed-in user, else per address (DRF's ``NUM_PROXIES`` says which address to believe)."""
 
     setting = ""
+    scope_name = ""  # set where two kinds of request share a setting and not a budget
 
     def get_rate(self) -> str:
         """The shop's setting, read at each request."""
@@ -27,7 +28,7 @@ class VisitorThrottle(SimpleRateThrottle):
         """One key for each visitor and kind of request."""
         user = request.user
         known = user.pk if user and user.is_authenticated else None
-        return f"shopvision:{self.setting}:{known or self.get_ident(request)}"
+        return f"shopvision:{self.scope_name or self.setting}:{known or self.get_ident(request)}"
 
 
 class SearchThrottle(VisitorThrottle):
@@ -40,6 +41,13 @@ class BrowseThrottle(VisitorThrottle):
     """Everything else that anyone may ask."""
 
     setting = "BROWSE_RATE"
+
+
+class EventThrottle(VisitorThrottle):
+    """The beacon's batches, beside what the visitor asks for."""
+
+    setting = "BROWSE_RATE"
+    scope_name = "events"
 
 
 _lock = threading.Lock()

@@ -15,7 +15,7 @@ from django.utils.module_loading import autodiscover_modules
 
 from ..exceptions import InvalidRequest, Misconfigured
 from ..types import Category, ProductRef
-from . import labels
+from . import labels, ordered
 from .labels import label_field
 from .paths import accessor_of, follow, model_of, relation_of, why_unresolved
 
@@ -63,6 +63,7 @@ class Catalogue:
     group: ClassVar[str] = ""
     attributes: ClassVar[dict[str, str]] = {}  # what else can be recognised: {"pattern": "pattern"}
     views: ClassVar[str] = ""  # how often a product is looked at; orders the review queue
+    signals: ClassVar[dict[str, str]] = {}  # the shop's, by kind of event: {"purchase": "shop.signals.paid"}
 
     def __init__(self, model: type[models.Model]) -> None:
         self.model = model
@@ -245,6 +246,16 @@ class Catalogue:
         value = self._one(product, self.views)
         return float(value) if isinstance(value, (int, float, Decimal)) and value > 0 else 0.0
 
+    def acted_on(self, kind: str, told: Mapping[str, Any]) -> list[tuple[Any, float | None]]:
+        """Products that a signal of ``signals`` speaks of, each with its number of pieces if known.
+
+        Args:
+            kind: of event.
+            told: the signal's keyword arguments: ``product``, ``products``, or an ``order`` or ``basket``
+                with ``lines`` that have a ``product`` and perhaps a ``quantity``; else override this.
+        """
+        return ordered.products_in(told)
+
     def url(self, product: Any) -> str:
         """The product's page; empty when the model has no ``get_absolute_url``."""
         get_url = getattr(product, "get_absolute_url", None)
@@ -279,6 +290,11 @@ class Catalogue:
                 problem = why_unresolved(self.model, name) if name else None
                 if problem:
                     found.append(f"{type(self).__name__}.{option} = {name!r}: {problem}")
+        found += [
+            f"{type(self).__name__}.signals[{kind!r}] = {path!r}: {problem}"
+            for kind, path in self.signals.items()
+            if (problem := ordered.why_no_signal(path))
+        ]
         for attribute, name in self.attributes.items():
             problem = why_unresolved(self.model, name)
             if problem:
