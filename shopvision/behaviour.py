@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from rest_framework.request import Request
 
 from . import telemetry
 from .catalogue.adapter import catalogues
@@ -59,7 +61,7 @@ def ref_of(product: Any) -> ProductRef | None:
 
 
 def record(
-    request: HttpRequest | None,
+    request: HttpRequest | Request | None,
     kind: str,
     product: Any = None,
     *,
@@ -75,6 +77,7 @@ def record(
         more: of ``NewEvent``: ``listing``, ``position``, ``value``, ``text``, ``key``, ``at``.
     """
     try:
+        more["listing"] = str(more.get("listing") or "").replace("-", "")  # a UUID in either spelling
         event = NewEvent(kind, ref_of(product) if product is not None else None, **more)
     except Exception:  # noqa: BLE001 - a wrong call is logged; the shop's page goes on
         telemetry.count("events_failed")
@@ -84,7 +87,7 @@ def record(
 
 
 def record_listing(
-    request: HttpRequest | None,
+    request: HttpRequest | Request | None,
     products: Iterable[Any],
     *,
     start: int = 0,
@@ -98,7 +101,7 @@ def record_listing(
         listing: id of the listing, if it has one already (a search's).
         propensities: with which probability a ranker put each where it is, if it chose at random.
     """
-    shown = Shown(listing or uuid.uuid4().hex, {})
+    shown = Shown(listing.replace("-", "") or uuid.uuid4().hex, {})
     try:
         refs = [ref for ref in map(ref_of, products) if ref is not None]
         shown = Shown(shown.id, {str(ref): place for place, ref in enumerate(refs, start)})
@@ -120,6 +123,20 @@ def record_listing(
     if request is not None and events:
         record_events(events, request=request)
     return shown
+
+
+def titles(refs: Iterable[ProductRef]) -> dict[str, str]:
+    """Titles as the shop has them now, by reference; products that are gone are left out."""
+    wanted: dict[str, list[str]] = defaultdict(list)
+    for ref in refs:
+        wanted[ref.source].append(ref.object_id)
+    known = catalogues()
+    return {
+        str(ProductRef(source, key)): known[source].title_of(product)
+        for source, keys in wanted.items()
+        if source in known
+        for key, product in known[source].get_many(keys).items()
+    }
 
 
 def impression_key(listing: str, position: int) -> str:

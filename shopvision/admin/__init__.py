@@ -2,8 +2,10 @@
 
 from .catalogue import CatalogueEntryAdmin, CatalogueImageAdmin, OutboxAdmin
 from .demand import DemandAdmin
+from .events import EventAdmin
 from .jobs import JobAdmin
 from .overview import OverviewAdmin
+from .privacy import PrivacyLogAdmin
 from .releases import EncoderReleaseAdmin
 
 __all__ = [
@@ -11,7 +13,9 @@ __all__ = [
     "CatalogueImageAdmin",
     "DemandAdmin",
     "EncoderReleaseAdmin",
+    "EventAdmin",
     "JobAdmin",
     "OutboxAdmin",
     "OverviewAdmin",
+    "PrivacyLogAdmin",
 ]

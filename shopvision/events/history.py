@@ -10,7 +10,6 @@ from typing import Any
 
 from django.db import DatabaseError, router, transaction
 from django.db.models import F, Q, QuerySet
-from django.http import HttpRequest
 from django.utils import timezone
 
 from .. import telemetry
@@ -66,7 +65,7 @@ class ShownListing:
 
 
 def latest(
-    request: HttpRequest | None = None,
+    request: Any = None,
     *,
     subject: Subject | None = None,
     kinds: Collection[str] = KINDS,
@@ -83,6 +82,7 @@ def latest(
         limit: most answers.
     """
     try:
+        request = getattr(request, "_request", request)
         permission = may_record(request, subject)
         visit = Visit(request) if permission.interest else None
     except Exception:  # noqa: BLE001 - plain order is better than no page

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from django.db import models, router, transaction
 from django.db.models import Sum
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from ..privacy.registry import holds_no_person, holds_personal_data
 
@@ -14,16 +15,16 @@ from ..privacy.registry import holds_no_person, holds_personal_data
 class Kind(models.TextChoices):
     """What can happen."""
 
-    IMPRESSION = "impression", "impression"  # shown at a position of a listing
-    VIEW = "view", "view"  # its page was looked at
-    SEARCH = "search", "search"
-    PHOTO_SEARCH = "photo_search", "photo search"
-    CLICK = "click", "click"
-    BASKET_ADD = "basket_add", "added to basket"
-    BASKET_REMOVE = "basket_remove", "removed from basket"
-    PURCHASE = "purchase", "purchase"
-    RATE = "rate", "rating"
-    HIDE = "hide", "hidden"
+    IMPRESSION = "impression", _("impression")  # shown at a position of a listing
+    VIEW = "view", _("view")  # its page was looked at
+    SEARCH = "search", _("search")
+    PHOTO_SEARCH = "photo_search", _("photo search")
+    CLICK = "click", _("click")
+    BASKET_ADD = "basket_add", _("added to basket")
+    BASKET_REMOVE = "basket_remove", _("removed from basket")
+    PURCHASE = "purchase", _("purchase")
+    RATE = "rate", _("rating")
+    HIDE = "hide", _("hidden")
 
 
 class Event(models.Model):

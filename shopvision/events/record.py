@@ -89,18 +89,18 @@ class Recorded:
 
 
 def record_events(
-    events: Iterable[NewEvent], *, request: HttpRequest | None = None, subject: Subject | None = None
+    events: Iterable[NewEvent], *, request: Any = None, subject: Subject | None = None
 ) -> Recorded:
     """Keep of some events what their visitor's choice allows. Waits for no database and never raises.
 
     Args:
         events: of one visitor.
-        request: the visitor's; without one, only what was decided on record for ``subject`` counts.
+        request: the visitor's, Django's or DRF's; without one, only what was decided on record for ``subject`` counts.
         subject: whose act it was, outside a request.
     """
     given = list(events)
     try:
-        return _record(given, request, subject)
+        return _record(given, getattr(request, "_request", request), subject)
     except Exception:  # noqa: BLE001 - the shop's page never breaks because of us
         telemetry.count("events_failed", len(given))
         telemetry.log.exception("%d events could not be recorded", len(given))

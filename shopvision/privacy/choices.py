@@ -58,8 +58,11 @@ def decide(request: HttpRequest, purposes: Iterable[str], *, source: str) -> tup
 def forget(request: HttpRequest, *, source: str) -> tuple[Choice, Receipt]:
     """Erase all that is kept of the visitor and withdraw every consent; what holds now, and the receipt."""
     subject = subject_of(request)
-    choice, receipt = decide(request, (), source=source)
-    return choice, receipt or erase(subject, source="visitor", request=request)
+    if conf.PRIVACY_MODE != "consent":
+        receipt = erase(subject, source="visitor", request=request)
+        return decide(request, (), source=source)[0], receipt
+    choice, withdrawn = decide(request, (), source=source)
+    return choice, withdrawn or erase(subject, source="visitor", request=request)
 
 
 def _record(

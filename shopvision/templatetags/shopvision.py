@@ -34,7 +34,10 @@ def similar_products(
     Says nothing where there is nothing to say: no photo yet, or our part is down. The page goes on.
     """
     heading = title or (_("Available alternatives") if alternatives else _("Looks similar"))
-    return {"title": heading, "results": _similar(context.get("request"), product, limit, alternatives)}
+    request = context.get("request")
+    results = _similar(request, product, limit, alternatives)
+    shown = behaviour.record_listing(request, results)
+    return {"title": heading, "results": results, "shown": shown}
 
 
 def _similar(request: Any, product: Any, limit: int, alternatives: bool) -> list[dict[str, Any]]:

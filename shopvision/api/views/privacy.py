@@ -19,8 +19,9 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ... import conf
+from ... import behaviour, conf
 from ...events.history import latest
+from ...events.models import Kind
 from ...privacy.choices import decide, forget
 from ...privacy.consent import PURPOSES, Choice, choice_of, put_cookies, subject_of
 from ...privacy.erase import Receipt
@@ -132,6 +133,8 @@ def _next(request: HttpRequest) -> str:
 
 
 def _page(request: HttpRequest, receipt: Receipt | None = None) -> HttpResponse:
+    seen = latest(request, limit=SHOWN)
+    titles = behaviour.titles(one.product for one in seen)
     context = {
         "mode": conf.PRIVACY_MODE,
         "choice": choice_of(request),
@@ -139,7 +142,9 @@ def _page(request: HttpRequest, receipt: Receipt | None = None) -> HttpResponse:
         "agreed": agreed_now(request),
         "saved": "saved" in request.GET,
         "receipt": receipt,
-        "latest": latest(request, limit=SHOWN),
+        "latest": [
+            (titles.get(str(one.product)) or one.product, Kind(one.kind).label, one.at) for one in seen
+        ],
     }
     response = render(request, PAGE, context)
     add_never_cache_headers(response)

@@ -10,7 +10,7 @@ from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ... import listings
+from ... import behaviour, listings
 from ...exceptions import InvalidRequest
 from ...types import Listing
 from ..answers import answer
@@ -41,7 +41,7 @@ class PhotoPage(PublicView):
         if "product" not in request.query_params:
             return Response({}, template_name=TEMPLATE)
         ref = product_ref(request.query_params["product"])
-        return _page(listings.similar_products(ref, limit=LIMIT, context=request._request))
+        return _page(request, listings.similar_products(ref, limit=LIMIT, context=request._request))
 
     def post(self, request: Request) -> Response:
         """What looks like the photo."""
@@ -52,11 +52,13 @@ class PhotoPage(PublicView):
             found = listings.search_by_photo(
                 given["image"], text=given["text"], limit=LIMIT, context=request._request
             )
-        return _page(found)
+        behaviour.record(request, "photo_search", listing=found.id, text=given["text"])
+        return _page(request, found)
 
 
-def _page(found: Listing) -> Response:
-    context = {"listing": answer(found, limit=LIMIT), "searched": True}
+def _page(request: Request, found: Listing) -> Response:
+    shown = behaviour.record_listing(request, found.hits, listing=found.id)
+    context = {"listing": answer(found, limit=LIMIT), "searched": True, "shown": shown}
     return Response(context, template_name=TEMPLATE, headers={"Cache-Control": "no-store"})
 
 
