@@ -76,6 +76,10 @@ class CappedJSONParser(BaseParser):
         """Most bytes of a body."""
         return body_limit("json")
 
+    def too_large(self) -> ImageRejected:
+        """What is said of a larger one."""
+        return _too_large()
+
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
@@ -88,7 +92,7 @@ class CappedJSONParser(BaseParser):
         most = self.limit()
         data = stream.read(most + 1)
         if len(data) > most:
-            raise _too_large()
+            raise self.too_large()
         try:
             return json.loads(data.decode("utf-8"), parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
@@ -101,6 +105,10 @@ class SmallJSONParser(CappedJSONParser):
     def limit(self) -> int:
         """Most bytes of a body; a browser's beacon sends at most as many."""
         return FORM_BYTES
+
+    def too_large(self) -> ImageRejected:
+        """What is said of a larger one."""
+        return ImageRejected("too_large", f"the body may have {FORM_BYTES:,} bytes; send less at once")
 
 
 def photo_bytes(value: Any) -> bytes:

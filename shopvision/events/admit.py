@@ -7,8 +7,8 @@ import re
 from django.http import HttpRequest
 
 BOTS = re.compile(
-    r"(?<!cu)bot\b|bot[/;_ -]|crawl|spider|slurp|archiver|facebookexternalhit|whatsapp|preview|lighthouse|"
-    r"pingdom|uptime|monitor|validator|feedfetcher|mediapartners|apis-google|scrapy|phantomjs|headlesschrome/0|"
+    r"(?<!cu)bot(?:\b|_)|crawl|spider|slurp|archiver|facebookexternalhit|whatsapp|preview|lighthouse|"
+    r"pingdom|uptime|monitor|validator|feedfetcher|mediapartners|apis-google|scrapy|phantomjs|"
     r"bingpreview|yandex(?!search|browser)|baiduspider|duckduckgo-favicons|google-read-aloud|gptbot|ccbot|claudebot",
     re.IGNORECASE,
 )

@@ -23,12 +23,22 @@ KINDS = frozenset(
 
 
 class Visit:
-    """The visitor's session, as far as it is ours; without a session, nothing is remembered."""
+    """The visitor's session, as far as it is ours; without a session, nothing is remembered.
+
+    Read when first asked, so that a page that only counts impressions stays free of the session, and of the
+    ``Vary: Cookie`` that comes with it.
+    """
 
     def __init__(self, request: HttpRequest | None) -> None:
         self._session = getattr(request, "session", None)
-        kept = self._session.get(SESSION) if self._session is not None else None
-        self._kept: dict[str, Any] = kept if isinstance(kept, dict) else {}
+        self._read: dict[str, Any] | None = None
+
+    @property
+    def _kept(self) -> dict[str, Any]:
+        if self._read is None:
+            kept = self._session.get(SESSION) if self._session is not None else None
+            self._read = kept if isinstance(kept, dict) else {}
+        return self._read
 
     def name(self) -> str:
         """Random name of this visit; a new one after half an hour of silence."""
@@ -45,7 +55,7 @@ class Visit:
 
     def remember(self, kind: str, product: str, at: datetime, key: str, value: float | None = None) -> None:
         """Add a product; the oldest gives way."""
-        row = [product, kind, int(at.timestamp()), mark(key), value]
+        row = [product, kind, round(at.timestamp(), 6), mark(key), value]
         self._kept["i"] = [*self._kept.get("i", ()), row][-MOST_PRODUCTS:]
         self._changed()
 

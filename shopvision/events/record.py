@@ -117,7 +117,7 @@ def _record(given: Sequence[NewEvent], request: HttpRequest | None, subject: Sub
     visit = Visit(request)
     pending = []
     for one in given:
-        if not visit.knows(one.key):
+        if one.kind not in REMEMBERED or not visit.knows(one.key):
             made = _pending(one, permission, visit, now)
             pending.append(made)
             if permission.interest and one.product and one.kind in REMEMBERED:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import (
-    DatabaseError,
     InterfaceError,
     OperationalError,
     close_old_connections,
@@ -123,7 +122,7 @@ def write_waiting() -> bool:
                 telemetry.log.warning("%d events wait for the database: %s", len(batch), error)
                 buffer.give_back(batch)
                 return False
-            except DatabaseError:
+            except Exception:  # noqa: BLE001 - one of them cannot be written; the others can
                 _write_singly(batch)
     return True
 
@@ -183,7 +182,7 @@ def _write_singly(batch: Sequence[Pending]) -> None:
     for one in batch:
         try:
             write([one])
-        except DatabaseError:
+        except Exception:  # noqa: BLE001 - as above
             telemetry.count("events_dropped")
             telemetry.log.exception("the database refused a %s", (one.row or {}).get("kind", "count"))
 
@@ -198,6 +197,7 @@ def _work(stop: threading.Event, news: threading.Event) -> None:
             if not write_waiting():
                 close_old_connections()
                 stop.wait(RETRY_SECONDS)
+        close_old_connections()
 
 
 def _end() -> None:

@@ -47,7 +47,7 @@ def decide(request: HttpRequest, purposes: Iterable[str], *, source: str) -> tup
         wanted,
         True,
         signal,
-        (before.key or secrets.token_urlsafe(KEY_BYTES)) if wanted else "",
+        (before.key or secrets.token_hex(KEY_BYTES)) if wanted else "",
         (before.since if standing else now) if wanted else None,
     )
     receipt = _record(request, subject, before, choice, source)

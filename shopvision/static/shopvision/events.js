@@ -140,6 +140,7 @@ const observer = new IntersectionObserver(
 function seen(card) {
   observer.unobserve(card);
   pending.delete(card);
+  if (!card.isConnected) return; // the list was filled anew
   report({ kind: "impression", ...place(card) });
 }
 
@@ -167,4 +168,4 @@ document.addEventListener("shopvision:event", (event) => report(event.detail));
 document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && handOver());
 window.addEventListener("pagehide", handOver);
 window.addEventListener("pageshow", (event) => event.persisted && views(true));
-window.addEventListener("online", () => later(0));
+window.addEventListener("online", () => { clearTimeout(timer); timer = undefined; later(0); });
