@@ -177,6 +177,31 @@ SETTINGS: dict[str, Setting] = {
         _whole,
         WHOLE,
     ),
+    "PRIVACY_MODE": Setting(
+        "session",
+        "What may be remembered of a visitor: 'off' (nothing), 'session' (the last products, in the visitor's "
+        "own Django session, and sums that name nobody) or 'consent' (event rows under a pseudonym, for the "
+        "purposes the visitor agreed to).",
+        _one_of("off", "session", "consent"),
+        "'off', 'session' or 'consent'",
+    ),
+    "PSEUDONYM_ROTATION_DAYS": Setting(
+        30,
+        "Days after which a visitor's rows are written under a new pseudonym; only the visitor's own cookie "
+        "links the old one to the new one.",
+        _whole,
+        WHOLE,
+    ),
+    "RETENTION_DAYS": Setting(
+        dict,
+        "Days rows are kept, by table, where the table's own default (docs/how-to/privacy.md) does not suit: "
+        "{'events': 30}.",
+        lambda value: (
+            isinstance(value, dict)
+            and all(isinstance(name, str) and _whole(days) for name, days in value.items())
+        ),
+        "a dict of table names and whole numbers above 0",
+    ),
     "MODEL_STORAGE": Setting(
         "default",
         "Alias in Django's STORAGES where trained classifiers are kept; every worker must reach it, so on "
