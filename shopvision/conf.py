@@ -171,12 +171,6 @@ SETTINGS: dict[str, Setting] = {
     "SEARCH_MAX_IN_FLIGHT": Setting(
         8, "Photo searches one process works on at once; more get 503 queue_full.", _whole, WHOLE
     ),
-    "DEMAND_RETENTION_DAYS": Setting(
-        90,
-        "Days that 'a shopper looked for this and we do not sell it' is kept (no photo is).",
-        _whole,
-        WHOLE,
-    ),
     "PRIVACY_MODE": Setting(
         "session",
         "What may be remembered of a visitor: 'off' (nothing), 'session' (the last products, in the visitor's "
@@ -209,17 +203,16 @@ SETTINGS: dict[str, Setting] = {
         _text,
         "an alias of STORAGES",
     ),
-    "RETRAIN_DAYS": Setting(
-        0,
-        "Train classifiers anew so many days after the last training; 0 leaves it to RETRAIN_DECISIONS.",
-        _count,
-        "a whole number, 0 or more",
-    ),
-    "RETRAIN_DECISIONS": Setting(
-        200,
-        "Train a classifier anew when people have decided so many of its suggestions since; 0 never does.",
-        _count,
-        "a whole number, 0 or more",
+    "RETRAIN_AFTER": Setting(
+        {"decisions": 200, "days": 0},
+        "Train a classifier anew when people have decided so many of its suggestions since the last training, "
+        "or so many days after it; 0, or left out, never does.",
+        lambda value: (
+            isinstance(value, dict)
+            and set(value) <= {"decisions", "days"}
+            and all(map(_count, value.values()))
+        ),
+        "a dict of decisions and days, whole numbers, 0 or more",
     ),
     "QUEUES": Setting(
         {"cpu": "shopvision-cpu", "gpu": "shopvision-gpu"},

@@ -40,9 +40,10 @@ def lineage(subject: Subject, since: datetime, until: datetime | None = None) ->
 
 
 def every(subject: Subject, days: int) -> tuple[str, ...]:
-    """All names a subject can have had within ``days``, whatever the rotation was then."""
+    """All names a subject can have had within ``days``; the oldest key may have begun a rotation before."""
     today = int(timezone.now().timestamp() // DAY_SECONDS)
-    return tuple(_all(subject, range(today, today - days - 1, -1))) if _names(subject) else ()
+    first = today - days - int(conf.PSEUDONYM_ROTATION_DAYS)
+    return tuple(_all(subject, range(today, first - 1, -1))) if _names(subject) else ()
 
 
 def start_of(days: int) -> datetime:

@@ -59,5 +59,7 @@ class Demand(models.Model):
 
 
 holds_no_person(StoredSearch, "references and numbers of one answer, for an hour; no photo, no subject")
-holds_no_person(Demand, "counts words and colours by day; no photo, no subject")
+holds_no_person(
+    Demand, "counts words and colours by day; no photo, no subject", name="demand", days=90, at="day"
+)
 holds_no_person(Reading, "counts of the index and the catalogue")

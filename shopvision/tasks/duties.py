@@ -18,7 +18,7 @@ from ..indexing.follow import follow
 from ..indexing.write import drain_outbox
 from ..privacy import retention
 from ..search.bulk import queue_differences, tune_due
-from ..search.models import Demand, StoredSearch
+from ..search.models import StoredSearch
 from ..search.status import count_drift
 from ..search.tuning import measure_generic
 
@@ -143,9 +143,8 @@ def purge() -> int:
     """Delete what its time has come for: stored searches, demand, old jobs, events, consents; rows deleted."""
     now = timezone.now()
     searches = StoredSearch.objects.filter(created_at__lt=now - timedelta(seconds=conf.SEARCH_TTL_SECONDS))
-    demand = Demand.objects.filter(day__lt=(now - timedelta(days=conf.DEMAND_RETENTION_DAYS)).date())
     old = jobs.Job.objects.filter(finished_at__lt=now - timedelta(days=JOBS_KEPT_DAYS))
-    done = sum(rows.delete()[0] for rows in (searches, demand, old))
+    done = sum(rows.delete()[0] for rows in (searches, old))
     return done + sum(retention.purge().values())
 
 

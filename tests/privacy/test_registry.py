@@ -10,6 +10,7 @@ from shopvision import checks
 from shopvision.events.models import Event, ProductCount
 from shopvision.privacy import registry, retention
 from shopvision.privacy.models import ConsentRecord, ErasedSubject, PrivacyLog
+from shopvision.search.models import Demand
 
 pytestmark = pytest.mark.django_db
 
@@ -72,7 +73,11 @@ def test_each_table_is_kept_its_own_time(settings: Any) -> None:
     past = timezone.now() - timedelta(days=1096)
     ConsentRecord.objects.create(subject="1.a", at=past)
     ErasedSubject.objects.create(digest="x", at=timezone.now() - timedelta(days=2))
-    wanted = {"events": 1, "product_counts": 1, "consents": 1, "privacy_log": 0, "erased_subjects": 1}
+    for age in (91, 89):
+        Demand.objects.create(day=(timezone.now() - timedelta(days=age)).date(), colour="red")
+    wanted = {
+        "events": 1, "product_counts": 1, "consents": 1, "privacy_log": 0, "erased_subjects": 1, "demand": 1,
+    }  # fmt: skip
     assert retention.purge(dry_run=True) == wanted
     assert Event.objects.count() == 2
     assert PrivacyLog.objects.count() == 0
