@@ -115,7 +115,11 @@ if REDIS_URL:
         "unacked_restore_throttle": 1,
     }
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
-SHOPVISION = {"DATA_DIR": DATA / "shopvision", "ENGINE": "celery" if REDIS_URL else "thread"}
+SHOPVISION = {
+    "DATA_DIR": DATA / "shopvision",
+    "ENGINE": "celery" if REDIS_URL else "thread",
+    "PRIVACY_MODE": os.environ.get("PRIVACY_MODE", "session"),
+}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -9,6 +9,8 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
+from shopvision import behaviour
+
 from .models import Category, Product
 
 PER_PAGE = 24
@@ -25,6 +27,7 @@ def home(request: HttpRequest) -> HttpResponse:
     words = request.GET.get("q", "").strip()
     products = Product.objects.filter(active=True)
     if words:
+        behaviour.record(request, "search", text=words)
         products = products.filter(Q(title__icontains=words) | Q(description__icontains=words))
     return _page(request, products, {"words": words})
 
@@ -38,7 +41,7 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _page(request: HttpRequest, products: QuerySet[Product], more: dict[str, Any]) -> HttpResponse:
     page = Paginator(products, PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "demo_shop/listing.html", {"page": page, **more})
+    return render(request, "demo_shop/listing.html", {"page": page, "first": page.start_index() - 1, **more})
 
 
 def product(request: HttpRequest, pk: int) -> HttpResponse:

@@ -24,7 +24,7 @@ def page() -> str:
         "|---|---|---|---|",
     ]
     for key, setting in SETTINGS.items():
-        default = "`BASE_DIR / 'shopvision_data'`" if key == "DATA_DIR" else f"`{setting.default!r}`"
+        default = "`BASE_DIR / 'shopvision_data'`" if key == "DATA_DIR" else f"`{setting.value()!r}`"
         lines.append(f"| `{key}` | {default} | {setting.rule} | {setting.reason} |")
     return "\n".join(lines) + "\n"
 

@@ -21,4 +21,5 @@ class ShopvisionConfig(AppConfig):
             receivers.connect(early)
         adapter.on_register.append(receivers.connect)
         adapter.autodiscover()
+        receivers.connect_people()
         engine.connect()

@@ -17,6 +17,7 @@ from . import conf
 from .catalogue.adapter import catalogues
 from .catalogue.models import Outbox
 from .exceptions import Misconfigured
+from .privacy import registry
 
 VISIBILITY_SECONDS = (60, 3600)  # shorter runs tasks twice, longer leaves a dead worker's message lying
 
@@ -86,6 +87,45 @@ def check_encoder(**_: Any) -> list[CheckMessage]:
             f"SHOPVISION['ENCODER'] {conf.ENCODER!r} needs the package {needed}",
             hint="pip install 'shopvision[torch]'" + (" open_clip_torch" if family == "open_clip" else ""),
             id="shopvision.E005",
+        )
+    ]
+
+
+@register("shopvision")
+def check_privacy(**_: Any) -> list[CheckMessage]:
+    """E007: a table of ours says nothing about personal data; E008: RETENTION_DAYS names no table."""
+    found: list[CheckMessage] = [
+        Error(
+            f"{label} says nothing about personal data",
+            hint='Above the model: @holds_personal_data(...) or @holds_no_person("why"), of privacy.registry.',
+            id="shopvision.E007",
+        )
+        for label in registry.silent_models()
+    ]
+    known = {name for name, store in registry.stores().items() if store.default_days is not None}
+    if not conf.problems() and (strange := set(conf.RETENTION_DAYS) - known):
+        found.append(
+            Error(
+                f"SHOPVISION['RETENTION_DAYS'] names {', '.join(sorted(strange))}, which is not kept",
+                hint=f"It takes {', '.join(sorted(known))}.",
+                id="shopvision.E008",
+            )
+        )
+    return found
+
+
+@register("shopvision")
+def check_sessions(**_: Any) -> list[CheckMessage]:
+    """W005: interest is to be remembered in sessions, and the shop has none."""
+    if conf.problems() or conf.PRIVACY_MODE == "off":
+        return []
+    if any("SessionMiddleware" in name for name in settings.MIDDLEWARE):
+        return []
+    return [
+        Warning(
+            f"SHOPVISION['PRIVACY_MODE'] is {conf.PRIVACY_MODE!r} and there is no session middleware",
+            hint="Add django.contrib.sessions.middleware.SessionMiddleware, or set PRIVACY_MODE to 'off'.",
+            id="shopvision.W005",
         )
     ]
 

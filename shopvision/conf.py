@@ -171,11 +171,30 @@ SETTINGS: dict[str, Setting] = {
     "SEARCH_MAX_IN_FLIGHT": Setting(
         8, "Photo searches one process works on at once; more get 503 queue_full.", _whole, WHOLE
     ),
-    "DEMAND_RETENTION_DAYS": Setting(
-        90,
-        "Days that 'a shopper looked for this and we do not sell it' is kept (no photo is).",
+    "PRIVACY_MODE": Setting(
+        "session",
+        "What may be remembered of a visitor: 'off' (nothing), 'session' (the last products, in the visitor's "
+        "own Django session, and sums that name nobody) or 'consent' (event rows under a pseudonym, for the "
+        "purposes the visitor agreed to).",
+        _one_of("off", "session", "consent"),
+        "'off', 'session' or 'consent'",
+    ),
+    "PSEUDONYM_ROTATION_DAYS": Setting(
+        30,
+        "Days after which a visitor's rows are written under a new pseudonym; only the visitor's own cookie "
+        "links the old one to the new one.",
         _whole,
         WHOLE,
+    ),
+    "RETENTION_DAYS": Setting(
+        dict,
+        "Days rows are kept, by table, where the table's own default (docs/how-to/privacy.md) does not suit: "
+        "{'events': 30}.",
+        lambda value: (
+            isinstance(value, dict)
+            and all(isinstance(name, str) and _whole(days) for name, days in value.items())
+        ),
+        "a dict of table names and whole numbers above 0",
     ),
     "MODEL_STORAGE": Setting(
         "default",
@@ -184,17 +203,16 @@ SETTINGS: dict[str, Setting] = {
         _text,
         "an alias of STORAGES",
     ),
-    "RETRAIN_DAYS": Setting(
-        0,
-        "Train classifiers anew so many days after the last training; 0 leaves it to RETRAIN_DECISIONS.",
-        _count,
-        "a whole number, 0 or more",
-    ),
-    "RETRAIN_DECISIONS": Setting(
-        200,
-        "Train a classifier anew when people have decided so many of its suggestions since; 0 never does.",
-        _count,
-        "a whole number, 0 or more",
+    "RETRAIN_AFTER": Setting(
+        {"decisions": 200, "days": 0},
+        "Train a classifier anew when people have decided so many of its suggestions since the last training, "
+        "or so many days after it; 0, or left out, never does.",
+        lambda value: (
+            isinstance(value, dict)
+            and set(value) <= {"decisions", "days"}
+            and all(map(_count, value.values()))
+        ),
+        "a dict of decisions and days, whole numbers, 0 or more",
     ),
     "QUEUES": Setting(
         {"cpu": "shopvision-cpu", "gpu": "shopvision-gpu"},

@@ -21,6 +21,7 @@ from django.utils.module_loading import import_string
 
 from . import conf, telemetry
 from .exceptions import InvalidRequest, TemporaryFailure
+from .privacy.registry import holds_no_person
 
 WORKER_SEEN_SECONDS = 30.0  # a worker that wrote nothing for longer is taken for dead
 
@@ -96,6 +97,11 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+holds_no_person(Job, "names the member of staff whose work it was; emptied when that user is deleted")
+holds_no_person(JobError, "names an item of the catalogue")
+holds_no_person(Worker, "names a process of the shop's servers")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from .catalogue.models import CatalogueEntry, CatalogueImage, Outbox, Overview
 from .classification.models import ClassifierRelease, DatasetSnapshot, Decision, Prediction
+from .events.models import Event, ProductCount
 from .index.models import Artefact, Descriptor, Embedding, EncoderRelease
 from .jobs import Job, JobError, Worker
+from .privacy.models import ConsentRecord, ErasedSubject, PrivacyLog
 from .search.models import Demand, Reading, StoredSearch
 
 __all__ = [
@@ -11,17 +13,22 @@ __all__ = [
     "CatalogueEntry",
     "CatalogueImage",
     "ClassifierRelease",
+    "ConsentRecord",
     "DatasetSnapshot",
     "Decision",
     "Demand",
     "Descriptor",
     "Embedding",
     "EncoderRelease",
+    "ErasedSubject",
+    "Event",
     "Job",
     "JobError",
     "Outbox",
     "Overview",
     "Prediction",
+    "PrivacyLog",
+    "ProductCount",
     "Reading",
     "StoredSearch",
     "Worker",

@@ -1,19 +1,27 @@
-"""Signals of the shop's models -> outbox rows, in the shop's own transaction."""
+"""Signals of the shop: its models' -> outbox rows, in its own transaction; its visitors' -> events."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
+from django.contrib.auth.signals import user_logged_in
 from django.db import models, router, transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
 
-from . import telemetry
+from . import behaviour, telemetry
 from .catalogue import outbox
 from .catalogue.adapter import Catalogue, catalogues
 from .catalogue.models import Outbox
-from .types import ProductRef
+from .catalogue.ordered import why_no_signal
+from .events.adopt import adopt
+from .privacy.erase import erase
+from .types import ProductRef, Subject
 
 
 def connect(adapter: Catalogue) -> None:
@@ -37,6 +45,53 @@ def connect(adapter: Catalogue) -> None:
             signal.connect(
                 _guarded(adapter, handler), sender=model, weak=False, dispatch_uid=f"{uid}:{label}"
             )
+    for kind, path in adapter.signals.items():
+        if not why_no_signal(path):  # a wrong path is reported by the system check
+            import_string(path).connect(_told(adapter, kind), weak=False, dispatch_uid=f"{uid}:{kind}")
+
+
+def connect_people() -> None:
+    """Deleting a user erases; signing in makes the visitor's own history the user's."""
+    uid = "shopvision:people"
+    post_delete.connect(_user_deleted, sender=settings.AUTH_USER_MODEL, dispatch_uid=uid)
+    user_logged_in.connect(_signed_in, dispatch_uid=uid)
+
+
+def _user_deleted(instance: models.Model, **_: Any) -> None:
+    """In the deletion's own transaction: a user whose events cannot be erased is not deleted either."""
+    erase(Subject(user_id=str(instance.pk)), source="user deleted", log_nothing=False)
+
+
+def _signed_in(request: HttpRequest | None = None, user: Any = None, **_: Any) -> None:
+    if request is not None and user is not None:
+        adopt(request, str(user.pk))
+
+
+def _told(adapter: Catalogue, kind: str) -> Callable[..., None]:
+    """Records what the shop's signal says once its transaction has committed: a failed order is none."""
+
+    def receive(sender: Any = None, **told: Any) -> None:
+        told["sender"] = sender
+        if adapter.source in catalogues():
+            transaction.on_commit(lambda: _record_told(adapter, kind, told), robust=True)
+
+    return receive
+
+
+def _record_told(adapter: Catalogue, kind: str, told: dict[str, Any]) -> None:
+    request = told.get("request")
+    user = told.get("user") or getattr(told.get("order"), "user", None)
+    known = str(getattr(user, "pk", None) or "")
+    subject = Subject(known) if request is None and known else None
+    order = getattr(told.get("order"), "pk", None)
+    text = str(told.get("query") or "")
+    found = adapter.acted_on(kind, told) or ([(None, None)] if text else [])
+    for place, (product, pieces) in enumerate(found):
+        more: dict[str, Any] = {"value": pieces, "text": text}
+        if order is not None:  # the same order told twice is one purchase
+            name = f"{adapter.source} {kind} {order} {place} {getattr(product, 'pk', '')}"
+            more["key"] = f"o:{hashlib.sha256(name.encode()).hexdigest()}"
+        behaviour.record(request, kind, product, subject=subject, **more)
 
 
 def _guarded(adapter: Catalogue, handler: Callable[..., None]) -> Callable[..., None]:

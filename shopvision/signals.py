@@ -26,3 +26,12 @@ product_classified = Signal()
 
 prediction_reviewed = Signal()
 """A person decided. ``product`` (ProductRef), ``target``, ``decision`` (classification.models.Decision)."""
+
+event_recorded = Signal()
+"""An event row was written. ``event`` (events.models.Event, saved). Sent by the writer, after the commit."""
+
+consent_changed = Signal()
+"""A visitor decided. ``subject`` (pseudonym, "" for nobody), ``before``, ``after`` (sets of purposes)."""
+
+subject_erased = Signal()
+"""What was kept of a subject is gone. ``pseudonyms`` (all it had), ``receipt`` (privacy.erase.Receipt)."""

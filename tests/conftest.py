@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shopvision.events import writer
 from shopvision.indexing import releases
 from shopvision.indexing.releases import LiveRelease
 from shopvision.indexing.write import drain_outbox
@@ -42,3 +43,21 @@ def indexed_shop(live_release: LiveRelease) -> list[Any]:
     products = DemoProductFactory.create_batch(12)
     drain_outbox()
     return products
+
+
+@pytest.fixture
+def mode(settings: Any) -> Iterator[Callable[[str], None]]:
+    """Sets PRIVACY_MODE; no event of another test waits to be written."""
+
+    def choose(name: str) -> None:
+        settings.SHOPVISION = {**settings.SHOPVISION, "PRIVACY_MODE": name}
+
+    writer.buffer.clear()
+    yield choose
+    writer.buffer.clear()
+
+
+@pytest.fixture
+def consent_mode(mode: Callable[[str], None]) -> None:
+    """PRIVACY_MODE is consent."""
+    mode("consent")

@@ -37,6 +37,14 @@ DATABASES = {
         },
     }
 }
+if os.environ.get("SHOPVISION_BENCH_POSTGRES"):  # the folder of a server's socket
+    DATABASES["default"] = {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": os.environ["SHOPVISION_BENCH_POSTGRES"],
+        "USER": "postgres",
+        "NAME": "postgres",
+        "CONN_MAX_AGE": None,
+    }
 MEDIA_ROOT = BASE_DIR / "media"
 MEDIA_URL = "/media/"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -46,5 +54,6 @@ SHOPVISION = {
     "SEARCH_RATE": "1000000/s",
     "SEARCH_MAX_IN_FLIGHT": 64,
     "ENGINE": "celery",  # a shop of this size indexes in workers: no work in the web process but searches
+    "PRIVACY_MODE": os.environ.get("SHOPVISION_BENCH_PRIVACY", "session"),
     "INFERENCE_THREADS": int(os.environ.get("SHOPVISION_BENCH_THREADS", "1")),
 }

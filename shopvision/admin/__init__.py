@@ -5,9 +5,11 @@ from .classifiers import ClassifierReleaseAdmin
 from .classify import shopvision_classify
 from .decisions import DecisionAdmin
 from .demand import DemandAdmin
+from .events import EventAdmin
 from .jobs import JobAdmin
 from .overview import OverviewAdmin
 from .predictions import PredictionAdmin
+from .privacy import PrivacyLogAdmin
 from .releases import EncoderReleaseAdmin
 
 __all__ = [
@@ -17,9 +19,11 @@ __all__ = [
     "DecisionAdmin",
     "DemandAdmin",
     "EncoderReleaseAdmin",
+    "EventAdmin",
     "JobAdmin",
     "OutboxAdmin",
     "OverviewAdmin",
     "PredictionAdmin",
+    "PrivacyLogAdmin",
     "shopvision_classify",
 ]

@@ -19,6 +19,7 @@ class VisitorThrottle(SimpleRateThrottle):
     """Counts per signed-in user, else per address (DRF's ``NUM_PROXIES`` says which address to believe)."""
 
     setting = ""
+    scope_name = ""  # set where two kinds of request share a setting and not a budget
 
     def get_rate(self) -> str:
         """The shop's setting, read at each request."""
@@ -28,7 +29,7 @@ class VisitorThrottle(SimpleRateThrottle):
         """One key for each visitor and kind of request."""
         user = request.user
         known = user.pk if user and user.is_authenticated else None
-        return f"shopvision:{self.setting}:{known or self.get_ident(request)}"
+        return f"shopvision:{self.scope_name or self.setting}:{known or self.get_ident(request)}"
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """May it pass; a cache that is down counts nobody, and its shop's searches go on."""
@@ -58,11 +59,14 @@ class StaffThrottle(VisitorThrottle):
     """What people of the shop ask for; per person, beside what they do as visitors."""
 
     setting = "BROWSE_RATE"
-    scope = "staff"
+    scope_name = "staff"
 
-    def get_cache_key(self, request: Request, view: APIView) -> str:
-        """A count of its own."""
-        return f"{super().get_cache_key(request, view)}:staff"
+
+class EventThrottle(VisitorThrottle):
+    """The beacon's batches, beside what the visitor asks for."""
+
+    setting = "BROWSE_RATE"
+    scope_name = "events"
 
 
 _lock = threading.Lock()

@@ -72,6 +72,14 @@ class CappedJSONParser(BaseParser):
 
     media_type = "application/json"
 
+    def limit(self) -> int:
+        """Most bytes of a body."""
+        return body_limit("json")
+
+    def too_large(self) -> ImageRejected:
+        """What is said of a larger one."""
+        return _too_large()
+
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
@@ -81,14 +89,26 @@ class CappedJSONParser(BaseParser):
             ParseError: it is not JSON, or nested deeper than Python recurses.
             ImageRejected: ``too_large``.
         """
-        most = body_limit("json")
+        most = self.limit()
         data = stream.read(most + 1)
         if len(data) > most:
-            raise _too_large()
+            raise self.too_large()
         try:
             return json.loads(data.decode("utf-8"), parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise ParseError(f"the body is not JSON: {error}") from error
+
+
+class SmallJSONParser(CappedJSONParser):
+    """JSON without a photo in it."""
+
+    def limit(self) -> int:
+        """Most bytes of a body; a browser's beacon sends at most as many."""
+        return FORM_BYTES
+
+    def too_large(self) -> ImageRejected:
+        """What is said of a larger one."""
+        return ImageRejected("too_large", f"the body may have {FORM_BYTES:,} bytes; send less at once")
 
 
 def photo_bytes(value: Any) -> bytes:

@@ -4,9 +4,11 @@ from django.urls import path
 
 from .views.classify import ClassifyView
 from .views.duplicates import DuplicatesView
+from .views.events import EventsView
 from .views.jobs import JobCancelView, JobResumeView, JobsView, JobUndoView, JobView
 from .views.operations import LiveView, MetricsView, ReadyView, SchemaView, StatusView
 from .views.predictions import AcceptView, CorrectView, PredictionsView, RejectView
+from .views.privacy import ConsentView, MeView
 from .views.search import SearchView, SimilarView, StoredSearchView
 
 urlpatterns = [
@@ -24,6 +26,9 @@ urlpatterns = [
     path("predictions/<str:id>/reject/", RejectView.as_view(), name="prediction-reject"),
     path("predictions/<str:id>/correct/", CorrectView.as_view(), name="prediction-correct"),
     path("duplicates/", DuplicatesView.as_view(), name="duplicates"),
+    path("events/", EventsView.as_view(), name="events"),
+    path("consent/", ConsentView.as_view(), name="consent"),
+    path("me/", MeView.as_view(), name="me"),
     path("health/live/", LiveView.as_view(), name="live"),
     path("health/ready/", ReadyView.as_view(), name="ready"),
     path("status/", StatusView.as_view(), name="status"),

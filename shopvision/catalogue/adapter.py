@@ -16,11 +16,11 @@ from django.utils.module_loading import autodiscover_modules
 
 from ..exceptions import InvalidRequest, Misconfigured
 from ..types import Category, ProductRef
-from . import labels
+from . import labels, ordered
 from .categories import category_of
 from .keys import with_keys
 from .labels import label_field
-from .paths import accessor_of, follow, model_of, relation_of, why_unresolved
+from .paths import follow, owner_keys, relation_of, why_unresolved
 
 TAGS = re.compile(r"<[^>]+>")
 MOST_VALUE = 255  # characters of a filter's value
@@ -71,6 +71,7 @@ class Catalogue:
     group: ClassVar[str] = ""
     attributes: ClassVar[dict[str, str]] = {}  # what else can be recognised: {"pattern": "pattern"}
     views: ClassVar[str] = ""  # how often a product is looked at; orders the review queue
+    signals: ClassVar[dict[str, str]] = {}  # the shop's, by kind of event: {"purchase": "shop.signals.paid"}
 
     def __init__(self, model: type[models.Model]) -> None:
         self.model = model
@@ -269,6 +270,16 @@ class Catalogue:
         value = self._one(product, self.views)
         return float(value) if isinstance(value, (int, float, Decimal)) and value > 0 else 0.0
 
+    def acted_on(self, kind: str, told: Mapping[str, Any]) -> list[tuple[Any, float | None]]:
+        """Products that a signal of ``signals`` speaks of, each with its number of pieces if known.
+
+        Args:
+            kind: of event.
+            told: the signal's keyword arguments: ``product``, ``products``, or an ``order`` or ``basket``
+                with ``lines`` that have a ``product`` and perhaps a ``quantity``; else override this.
+        """
+        return ordered.products_in(told)
+
     def url(self, product: Any) -> str:
         """The product's page; empty when the model has no ``get_absolute_url``."""
         get_url = getattr(product, "get_absolute_url", None)
@@ -280,19 +291,7 @@ class Catalogue:
         Finds every foreign key of the row that points at the product model, and relations from the product
         to the row; a shop with longer paths overrides this.
         """
-        keys: dict[str, None] = {}
-        for field in instance._meta.get_fields():
-            if field.related_model is None or not issubclass(self.model, model_of(field.related_model)):
-                continue
-            if field.many_to_one or (field.one_to_one and field.concrete):
-                key = getattr(instance, getattr(field, "attname", field.name), None)
-                if key is not None:
-                    keys[str(key)] = None
-            elif instance.pk is not None:
-                manager = getattr(instance, accessor_of(field), None)
-                if manager is not None and hasattr(manager, "values_list"):
-                    keys.update(dict.fromkeys(map(str, manager.values_list("pk", flat=True))))
-        return list(keys)
+        return owner_keys(self.model, instance)
 
     def problems(self) -> list[str]:
         """What is wrong with the adapter's names, in words; empty when all resolve."""
@@ -303,6 +302,11 @@ class Catalogue:
                 problem = why_unresolved(self.model, name) if name else None
                 if problem:
                     found.append(f"{type(self).__name__}.{option} = {name!r}: {problem}")
+        found += [
+            f"{type(self).__name__}.signals[{kind!r}] = {path!r}: {problem}"
+            for kind, path in self.signals.items()
+            if (problem := ordered.why_no_signal(path))
+        ]
         for attribute, name in self.attributes.items():
             problem = why_unresolved(self.model, name)
             if problem:

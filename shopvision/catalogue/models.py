@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+from ..privacy.registry import holds_no_person
 from ..types import ProductRef
 
 
@@ -119,3 +120,8 @@ class Overview(CatalogueEntry):
         proxy = True
         verbose_name = verbose_name_plural = "overview"
         default_permissions = ("view",)
+
+
+holds_no_person(CatalogueEntry, "describes a product of the shop")
+holds_no_person(CatalogueImage, "describes a photo of the shop's own catalogue")
+holds_no_person(Outbox, "references of products that changed")

@@ -43,6 +43,23 @@ def accessor_of(field: Any) -> str:
     return str(field.get_accessor_name()) if hasattr(field, "get_accessor_name") else str(field.name)
 
 
+def owner_keys(model: type[models.Model], instance: models.Model) -> list[str]:
+    """Keys of the model's rows that a related row points at, or that point at it."""
+    keys: dict[str, None] = {}
+    for field in instance._meta.get_fields():
+        if field.related_model is None or not issubclass(model, model_of(field.related_model)):
+            continue
+        if field.many_to_one or (field.one_to_one and field.concrete):
+            key = getattr(instance, getattr(field, "attname", field.name), None)
+            if key is not None:
+                keys[str(key)] = None
+        elif instance.pk is not None:
+            manager = getattr(instance, accessor_of(field), None)
+            if manager is not None and hasattr(manager, "values_list"):
+                keys.update(dict.fromkeys(map(str, manager.values_list("pk", flat=True))))
+    return list(keys)
+
+
 def relation_of(model: type[models.Model], name: str) -> tuple[str, bool] | None:
     """The relation a name starts with, and whether it leads to many."""
     try:

@@ -7,6 +7,7 @@ from django.db import models
 
 from ..catalogue.models import CatalogueEntry
 from ..jobs import Job
+from ..privacy.registry import holds_no_person
 
 
 class DatasetSnapshot(models.Model):
@@ -175,3 +176,11 @@ class Decision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verb} {self.source}:{self.object_id} {self.name}"
+
+
+holds_no_person(DatasetSnapshot, "describes products of the shop")
+holds_no_person(
+    ClassifierRelease, "names the member of staff whose work it was; emptied when that user is deleted"
+)
+holds_no_person(Prediction, "describes a product of the shop")
+holds_no_person(Decision, "names the member of staff whose work it was; emptied when that user is deleted")

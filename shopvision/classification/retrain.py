@@ -53,10 +53,11 @@ def _reason(row: ClassifierRelease) -> str:
     decided = Decision.objects.filter(
         source=row.source, target=row.target, verb__in=BY_PEOPLE, undone_at=None, created_at__gt=since
     )
-    if conf.RETRAIN_DECISIONS and decided.count() >= conf.RETRAIN_DECISIONS:
-        return f"people have decided {conf.RETRAIN_DECISIONS} times since the last training"
-    if conf.RETRAIN_DAYS and timezone.now() - since > timedelta(days=conf.RETRAIN_DAYS):
-        return f"the last training is {conf.RETRAIN_DAYS} days old"
+    decisions, days = (int(conf.RETRAIN_AFTER.get(name, 0)) for name in ("decisions", "days"))
+    if decisions and decided.count() >= decisions:
+        return f"people have decided {decisions} times since the last training"
+    if days and timezone.now() - since > timedelta(days=days):
+        return f"the last training is {days} days old"
     return ""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from ..privacy.registry import holds_no_person
+
 
 class Artefact(models.Model):
     """A model file, kept in the database so that every host can have it; named by its sha256."""
@@ -106,3 +108,9 @@ class Embedding(models.Model):
 
     def __str__(self) -> str:
         return f"embedding of image {self.image_id} @ {self.sequence}"
+
+
+holds_no_person(Artefact, "files of encoders")
+holds_no_person(EncoderRelease, "describes an encoder")
+holds_no_person(Descriptor, "computed from a photo of the shop's own catalogue")
+holds_no_person(Embedding, "computed from a photo of the shop's own catalogue")

@@ -6,6 +6,8 @@ import uuid
 
 from django.db import models
 
+from ..privacy.registry import holds_no_person
+
 
 class StoredSearch(models.Model):
     """The ordered answer of one search, so that its further pages agree; purged after SEARCH_TTL_SECONDS."""
@@ -54,3 +56,10 @@ class Demand(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.colour} {self.category}"
+
+
+holds_no_person(StoredSearch, "references and numbers of one answer, for an hour; no photo, no subject")
+holds_no_person(
+    Demand, "counts words and colours by day; no photo, no subject", name="demand", days=90, at="day"
+)
+holds_no_person(Reading, "counts of the index and the catalogue")

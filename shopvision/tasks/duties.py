@@ -16,8 +16,9 @@ from ..exceptions import TemporaryFailure
 from ..indexing import releases
 from ..indexing.follow import follow
 from ..indexing.write import drain_outbox
+from ..privacy import retention
 from ..search.bulk import queue_differences, tune_due
-from ..search.models import Demand, StoredSearch
+from ..search.models import StoredSearch
 from ..search.status import count_drift
 from ..search.tuning import measure_generic
 
@@ -139,12 +140,12 @@ def follow_index() -> int:
 
 
 def purge() -> int:
-    """Delete what its time has come for: stored searches, demand, old jobs; rows deleted."""
+    """Delete what its time has come for: stored searches, demand, old jobs, events, consents; rows deleted."""
     now = timezone.now()
     searches = StoredSearch.objects.filter(created_at__lt=now - timedelta(seconds=conf.SEARCH_TTL_SECONDS))
-    demand = Demand.objects.filter(day__lt=(now - timedelta(days=conf.DEMAND_RETENTION_DAYS)).date())
     old = jobs.Job.objects.filter(finished_at__lt=now - timedelta(days=JOBS_KEPT_DAYS))
-    return sum(rows.delete()[0] for rows in (searches, demand, old))
+    done = sum(rows.delete()[0] for rows in (searches, old))
+    return done + sum(retention.purge().values())
 
 
 def work_is_waiting() -> list[str]:

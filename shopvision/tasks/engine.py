@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import base64
 import fcntl
-import os
 import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -17,6 +16,7 @@ from django.core.signals import request_started
 from django.db import close_old_connections, connections
 
 from .. import conf, jobs, telemetry
+from ..background import Background
 from ..catalogue import outbox
 from ..exceptions import EncoderUnavailable
 from ..indexing import releases
@@ -25,7 +25,6 @@ from . import duties
 
 COALESCE_SECONDS = 0.1  # a thousand saves within it are one message
 STAND_BACK_SECONDS = 5.0  # how often a thread that leaves the work to others looks whether they live
-STOP_SECONDS = 5.0  # how long the end of the process waits for a batch in hand
 WAKE_EXPIRES_SECONDS = 30  # a wake-up nobody took by then is worthless: workers poll
 BROKER_SECONDS = 2  # a broker that does not answer within it is down, as far as a wake-up goes
 _TIMEOUTS = {
@@ -33,58 +32,6 @@ _TIMEOUTS = {
     "socket_connect_timeout": BROKER_SECONDS,
 }  # Redis; others ignore it
 TASKS = ("shopvision.tasks.cpu", "shopvision.tasks.gpu")
-
-
-class Background:
-    """One daemon thread per process, started when first poked; a forked child starts its own.
-
-    Args:
-        name: of the thread.
-        body: called with (stop, news); returns when ``stop`` is set.
-    """
-
-    def __init__(self, name: str, body: Callable[[threading.Event, threading.Event], None]) -> None:
-        self.name = name
-        self.body = body
-        self._fresh()
-        os.register_at_fork(after_in_child=self._fresh)
-
-    def _fresh(self) -> None:
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self.stop = threading.Event()
-        self.news = threading.Event()
-
-    @property
-    def started(self) -> bool:
-        """This process has the thread."""
-        return self._thread is not None
-
-    def poke(self) -> None:
-        """Say that there is work; starts the thread if this process has none yet. Never blocks."""
-        self.news.set()
-        if self._thread is not None and self._thread.is_alive():
-            return
-        with self._lock:
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-                self._thread.start()
-
-    def _run(self) -> None:
-        try:
-            self.body(self.stop, self.news)
-        except Exception:  # noqa: BLE001 - the next poke starts it again
-            telemetry.log.exception("%s ended; it starts again with the next change", self.name)
-        finally:
-            connections.close_all()
-
-    def end(self) -> None:
-        """Let it finish the batch in hand, but not for long."""
-        self.stop.set()
-        self.news.set()
-        if self._thread is not None and self._thread.is_alive():
-            self._thread.join(timeout=STOP_SECONDS)
-        self._thread, self.stop = None, threading.Event()
 
 
 def connect() -> None:

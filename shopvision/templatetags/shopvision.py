@@ -1,15 +1,18 @@
-"""``{% load shopvision %}``: the photo button, strips of similar products, reasons. Quiet when we are down."""
+"""``{% load shopvision %}``: the photo button, strips, reasons, events, privacy. Quiet when we are down."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from .. import listings, telemetry
+from .. import behaviour, conf, listings, telemetry
 from ..catalogue.adapter import catalogues
 from ..exceptions import InvalidRequest
+from ..privacy.consent import choice_of
 from ..search.present import result
 from ..types import ProductRef
 
@@ -31,7 +34,10 @@ def similar_products(
     Says nothing where there is nothing to say: no photo yet, or our part is down. The page goes on.
     """
     heading = title or (_("Available alternatives") if alternatives else _("Looks similar"))
-    return {"title": heading, "results": _similar(context.get("request"), product, limit, alternatives)}
+    request = context.get("request")
+    results = _similar(request, product, limit, alternatives)
+    shown = behaviour.record_listing(request, results)
+    return {"title": heading, "results": results, "shown": shown}
 
 
 def _similar(request: Any, product: Any, limit: int, alternatives: bool) -> list[dict[str, Any]]:
@@ -55,3 +61,62 @@ def why(found: Any) -> str:
     """The reasons of a result in one line."""
     reasons = found.get("why", ()) if isinstance(found, dict) else getattr(found, "why", ())
     return " · ".join(str(reason) for reason in reasons)
+
+
+@register.simple_tag(takes_context=True)
+def record_view(context: template.Context, product: Any, browser: bool = False) -> SafeString:
+    """This page shows a product: records a view, and lets the beacon's script record what the server cannot see.
+
+    Args:
+        product: the product.
+        browser: leave it to the script alone, on pages that come out of a cache.
+    """
+    ref = behaviour.ref_of(product)
+    if ref is None or conf.PRIVACY_MODE == "off":
+        return SafeString("")
+    if not browser:
+        behaviour.record(context.get("request"), "view", ref)
+    seen = "" if browser else " data-shopvision-recorded"
+    return format_html('<span hidden data-shopvision-view="{}"{}></span>', ref, SafeString(seen))
+
+
+@register.simple_tag(takes_context=True)
+def record_listing(context: template.Context, products: Any, start: int = 0) -> behaviour.Shown:
+    """This page shows these products in this order: records impressions.
+
+    ``{% record_listing page as shown %}``, then ``{{ shown.attributes }}`` in the element around the cards and
+    ``{% shown_item shown product %}`` in each card's own, so that clicks are joined.
+
+    Args:
+        products: in order.
+        start: position of the first, from 0; on the second page of 24, 24.
+    """
+    return behaviour.record_listing(context.get("request"), products, start=start)
+
+
+@register.simple_tag
+def shown_item(shown: behaviour.Shown, product: Any) -> SafeString:
+    """Attributes for a card's own element."""
+    return shown.item(product)
+
+
+@register.inclusion_tag("shopvision/events.html")
+def shopvision_events() -> dict[str, Any]:
+    """The beacon's script; once on a page, anywhere. Nothing where PRIVACY_MODE is off."""
+    return {"mode": conf.PRIVACY_MODE}
+
+
+@register.inclusion_tag("shopvision/privacy_choices.html", takes_context=True)
+def privacy_choices(context: template.Context) -> dict[str, Any]:
+    """A link to the visitor's choices; in mode ``consent``, the question itself until it is answered."""
+    request = context.get("request")
+    ask = False
+    if request is not None and conf.PRIVACY_MODE == "consent":
+        choice = choice_of(request)
+        ask = not choice.decided and not choice.signal
+    return {
+        "mode": conf.PRIVACY_MODE,
+        "ask": ask,
+        "request": request,
+        "csrf_token": context.get("csrf_token"),
+    }

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
@@ -10,31 +11,38 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from shopvision import jobs
-from shopvision.catalogue.models import CatalogueImage, Outbox
+from shopvision.catalogue.models import CatalogueEntry, CatalogueImage, Outbox
+from shopvision.events.models import Event, ProductCount
 from shopvision.indexing import releases
 from shopvision.jobs import Job
+from shopvision.privacy.models import ConsentRecord, PrivacyLog
 from shopvision.search.models import Demand
 from tests.factories import DemoProductFactory
 
 pytestmark = pytest.mark.django_db
 PAGES = (
     "overview", "catalogueentry", "catalogueimage", "outbox", "job", "encoderrelease", "demand",
-    "prediction", "decision", "classifierrelease",
+    "prediction", "decision", "classifierrelease", "event", "event_views", "privacylog",
 )  # fmt: skip
+
+
+def address(page: str) -> str:
+    return reverse(f"admin:shopvision_{page}" + ("" if "_" in page else "_changelist"))
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_with_a_shop_and_without_one(
     boss: Client, indexed_shop: list[Any], page: str
 ) -> None:
-    assert boss.get(reverse(f"admin:shopvision_{page}_changelist")).status_code == 200
+    assert boss.get(address(page)).status_code == 200
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_before_anything_is_indexed(boss: Client, data_dir: Any, page: str) -> None:
-    assert boss.get(reverse(f"admin:shopvision_{page}_changelist")).status_code == 200
+    assert boss.get(address(page)).status_code == 200
 
 
 def test_the_overview_counts_and_says_drift_is_zero(boss: Client, indexed_shop: list[Any]) -> None:
@@ -115,3 +123,41 @@ def test_a_missing_photo_does_not_break_the_list(boss: Client, indexed_shop: lis
     assert product.pk
     CatalogueImage.objects.update(name="gone.jpg")
     assert boss.get(reverse("admin:shopvision_catalogueimage_changelist")).status_code == 200
+
+
+def test_events_and_the_privacy_log_are_looked_at_only_and_name_nobody(boss: Client) -> None:
+    subject = "20760.abcdefghijklmnopqrstuv"
+    Event.objects.create(key="some-key-1", kind="view", subject=subject, purposes=3, at=timezone.now())
+    ConsentRecord.objects.create(subject=subject, purposes=["improvement"])
+    log = PrivacyLog.objects.create(act="erase", source="visitor", counts={"events": 3, "consents": 0})
+    page = boss.get(address("event")).content.decode()
+    assert "abcdef…" in page
+    assert subject not in page
+    page = boss.get(address("privacylog")).content.decode()
+    assert str(log.pk) in page
+    assert "3 events" in page
+    assert "improvement: 1" in page
+    assert subject not in page
+    for name in ("event", "privacylog"):
+        assert boss.get(reverse(f"admin:shopvision_{name}_add")).status_code == 403
+
+
+def test_views_are_shown_and_downloaded_with_noise_by_those_who_may(
+    boss: Client, client: Client, indexed_shop: list[Any]
+) -> None:
+    product = indexed_shop[0]
+    title = "=1+1"
+    CatalogueEntry.objects.filter(object_id=str(product.pk)).update(title=title)
+    day = timezone.now().date() - timedelta(days=1)
+    ref = f"demo_shop.product:{product.pk}"
+    ProductCount.objects.create(day=day, product=ref, kind="view", count=500)
+    page = boss.get(address("event_views") + "?days=7").content.decode()
+    assert ref in page
+    assert "epsilon 1" in page
+    lines = boss.get(address("event_views") + "?days=1&csv=1").content.decode().splitlines()
+    assert len(lines) == 1 + len(indexed_shop)
+    (row,) = (line.split(",") for line in lines if f",{ref}," in line)
+    assert row[2] == "'=1+1"  # no formula for a spreadsheet
+    assert abs(int(row[3]) - 500) < 40
+    client.force_login(get_user_model().objects.create_user("looker", is_staff=True))
+    assert client.get(address("event_views")).status_code == 403

@@ -25,21 +25,21 @@ def set_(settings: Any, **values: Any) -> None:
 def test_nothing_is_due_after_a_training_and_nothing_without_one(
     labelled: list[Product], settings: Any
 ) -> None:
-    set_(settings, RETRAIN_DAYS=1, RETRAIN_DECISIONS=1)
+    set_(settings, RETRAIN_AFTER={"days": 1, "decisions": 1})
     assert retrain.due() == []
 
 
 def test_it_is_due_by_age_and_by_decisions_of_people(trained: ClassifierRelease, settings: Any) -> None:
     assert retrain.due() == []
-    set_(settings, RETRAIN_DECISIONS=2)
+    set_(settings, RETRAIN_AFTER={"decisions": 2})
     for verb in ("accept", "apply", "correct"):
         Decision.objects.create(source=SOURCE, object_id="1", target=TARGET, verb=verb, label="x")
     ((params, reason),) = retrain.due()
     assert params == {"source": SOURCE, "target": TARGET}
     assert "decided 2 times" in reason
-    set_(settings, RETRAIN_DECISIONS=0)
+    set_(settings, RETRAIN_AFTER={"decisions": 0})
     assert retrain.due() == []
-    set_(settings, RETRAIN_DAYS=7)
+    set_(settings, RETRAIN_AFTER={"days": 7})
     ClassifierRelease.objects.update(created_at=timezone.now() - timedelta(days=8))
     assert "7 days old" in retrain.due()[0][1]
 

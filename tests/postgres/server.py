@@ -52,8 +52,12 @@ def _run(*command: str | Path) -> str:
 
 
 @contextmanager
-def running() -> Iterator[Path]:
-    """A fresh server; its socket's folder. The user is ``postgres``, and anyone who sees the folder may in."""
+def running(*, durable: bool = False) -> Iterator[Path]:
+    """A fresh server; its socket's folder. The user is ``postgres``, and anyone who sees the folder may in.
+
+    Args:
+        durable: with fsync, as a real one; for benchmarks.
+    """
     bin_folder = binaries()
     assert bin_folder is not None
     home = Path(tempfile.mkdtemp(prefix="shopvision-pg-", dir="/tmp"))  # a socket's path is short, or refused
@@ -63,8 +67,9 @@ def running() -> Iterator[Path]:
     try:
         data = home / "data"
         _run(bin_folder / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "-N")
-        quick = ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "listen_addresses="]
-        command = [str(bin_folder / "postgres"), "-D", str(data), "-k", str(home), *quick]
+        quick = [] if durable else ["-c", "fsync=off", "-c", "full_page_writes=off"]
+        options = [*quick, "-c", "listen_addresses="]
+        command = [str(bin_folder / "postgres"), "-D", str(data), "-k", str(home), *options]
         with (home / "log").open("wb") as log:
             server = subprocess.Popen(command, user=user, cwd="/", stdout=log, stderr=log)
         _wait(bin_folder, home, server)

@@ -12,6 +12,10 @@ class ArticleCatalogue(Catalogue):
     category, price, stock = "topics", "cost", "units_left"
     filters, group = ["maker"], "master"
     related = ["testshop.Picture"]
+    signals = {
+        "purchase": "tests.testshop.signals.order_paid",
+        "view": "tests.testshop.signals.article_viewed",
+    }
 
     def visible(self, queryset, context):
         country = getattr(context, "country", "")

@@ -6,7 +6,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ... import conf, listings
+from ... import behaviour, conf, listings
 from ...exceptions import InvalidRequest
 from ...types import Listing, ProductRef
 from ..answers import answer, server_timing
@@ -51,6 +51,7 @@ class SearchView(PublicView):
                 limit=limit,
                 context=request._request,
             )
+        behaviour.record(request, "photo_search", listing=found.id, text=given["text"])
         return respond(found, limit)
 
 

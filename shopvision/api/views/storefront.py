@@ -12,7 +12,7 @@ from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ... import listings
+from ... import behaviour, listings
 from ...exceptions import InvalidRequest
 from ...types import Listing
 from ..answers import answer
@@ -50,7 +50,7 @@ class PhotoPage(PublicView):
         asked = checked(SimilarRequest, _filled(given))
         ref = product_ref(given["product"])
         found = listings.similar_products(ref, where=asked.where(), limit=LIMIT, context=request._request)
-        return _page(found, given, 0, LIMIT)
+        return _page(request, found, given, 0, LIMIT)
 
     def post(self, request: Request) -> Response:
         """What looks like the photo."""
@@ -66,13 +66,14 @@ class PhotoPage(PublicView):
                 limit=LIMIT,
                 context=request._request,
             )
-        return _page(found, request.data, 0, LIMIT)
+        behaviour.record(request, "photo_search", listing=found.id, text=given["text"])
+        return _page(request, found, request.data, 0, LIMIT)
 
     def _further(self, request: Request, public: str, place: str) -> Response:
         search = search_id(public)
         offset, limit = read_cursor(search, place)
         found = listings.stored_page(search, offset=offset, limit=limit, context=request._request)
-        return _page(found, {}, offset, limit)
+        return _page(request, found, {}, offset, limit)
 
 
 def _filled(given: Any) -> Any:
@@ -84,11 +85,12 @@ def _filled(given: Any) -> Any:
     return kept
 
 
-def _page(found: Listing, given: Any, offset: int, limit: int) -> Response:
+def _page(request: Request, found: Listing, given: Any, offset: int, limit: int) -> Response:
     listing = answer(found, offset=offset, limit=limit)
     context = {
         "listing": listing,
         "searched": True,
+        "shown": behaviour.record_listing(request, found.hits, start=offset, listing=found.id),
         "given": given,
         "choices": _choices(listing["facets"], given),
         "next": _link(found.id, offset + limit, limit) if listing["next"] else "",

@@ -59,7 +59,7 @@ class ShopvisionSearch extends HTMLElement {
     this.chips = make("div", { hidden: true });
     this.words = make("input", { type: "search", maxlength: 200, oninput: () => this.later() });
     this.wordsField = make("label", { class: "sv-words", hidden: true }, this.text("words"), this.words);
-    this.results = make("ul", { class: "sv-grid" });
+    this.results = make("ul", { class: "sv-grid", "data-shopvision-observe": true });
     this.more = make("button", { type: "button", class: "sv-button sv-more", hidden: true, onclick: () => this.next() }, this.text("more"));
     this.another = make("button", { type: "button", class: "sv-button", hidden: true, onclick: () => this.reset() }, this.text("another"));
     const title = make("h2", { id: "sv-title" }, this.text("title"));
@@ -195,9 +195,12 @@ class ShopvisionSearch extends HTMLElement {
     const level = found.match?.level;
     const words = { none: this.text("none"), weak: this.text("weak") }[level] ?? this.text("found");
     this.say(found.results.length || append ? words : this.text("nothing"));
-    const cards = found.results.map((one) => this.card(one));
+    const first = append ? this.results.children.length : 0;
+    const cards = found.results.map((one, place) => this.card(one, first + place));
+    this.results.dataset.shopvisionListing = found.id; // for events.js, where the shop uses it
     if (append) this.results.append(...cards);
     else this.results.replaceChildren(...cards);
+    this.results.dispatchEvent(new Event("shopvision:shown", { bubbles: true }));
     this.nextPage = found.next;
     this.more.hidden = !found.next;
     const narrowed = Object.keys(this.chosen).length || this.words.value.trim();
@@ -229,12 +232,12 @@ class ShopvisionSearch extends HTMLElement {
     return row;
   }
 
-  card(one) {
+  card(one, place) {
     const picture = one.image ? make("img", { src: one.image, alt: "", loading: "lazy", width: 240, height: 240 }) : null;
     const again = make("button", { type: "button", class: "sv-similar", onclick: () => this.similar(one.product) }, this.text("similar"), make("span", { class: "sv-hidden" }, `: ${one.title}`));
     return make(
       "li",
-      {},
+      { "data-shopvision-product": one.product, "data-shopvision-position": place },
       make(
         "article",
         { class: "sv-card" },

@@ -1,0 +1,63 @@
+"""Privacy log: what was decided, erased, purged and handed out; never by whom."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from .. import conf
+from ..privacy import registry
+from ..privacy.consent import PURPOSES
+from ..privacy.models import ConsentRecord, PrivacyLog
+from .readonly import ReadOnlyAdmin
+
+DAYS = 30  # of decisions that are summed
+
+
+@admin.register(PrivacyLog)
+class PrivacyLogAdmin(ReadOnlyAdmin):
+    """Receipts, newest first; above them what is kept, how long, and how visitors decided."""
+
+    list_display = ("at", "act", "source", "rows", "id")
+    list_filter = ("act", "source")
+    date_hierarchy = "at"
+    search_fields = ("id",)
+    change_list_template = "admin/shopvision/privacy_log.html"
+
+    @admin.display(description="rows by table")
+    def rows(self, log: PrivacyLog) -> str:
+        """Numbers and names of tables, as in "3 events"."""
+        return ", ".join(f"{number} {name}" for name, number in log.counts.items() if number) or "none"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list below a summary."""
+        kept = [
+            (one.name, one.days, bool(one.erase))
+            for one in registry.stores().values()
+            if one.days is not None
+        ]
+        context = {
+            "mode": conf.PRIVACY_MODE,
+            "rotation": conf.PSEUDONYM_ROTATION_DAYS,
+            "kept": kept,
+            "decisions": _decisions(),
+            "days": DAYS,
+            **(extra_context or {}),
+        }
+        return super().changelist_view(request, context)
+
+
+def _decisions() -> dict[str, int]:
+    """How often each purpose was agreed to, and how often all were refused, of late."""
+    rows = ConsentRecord.objects.filter(at__gte=timezone.now() - timedelta(days=DAYS))
+    found = Counter(
+        name for agreed in rows.values_list("purposes", flat=True) for name in agreed or ["withdrawn"]
+    )
+    return {name: found[name] for name in (*PURPOSES, "withdrawn")}

@@ -1,0 +1,133 @@
+"""What requests about events and privacy may hold; and the shape of answers, for the schema."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from ..events.models import Kind
+from ..events.record import MOST_POSITION, MOST_TEXT, PRODUCTLESS
+from ..privacy.consent import PURPOSES
+from .serializers import MOST_REF, ProductField
+
+MOST_EVENTS = 100  # of one request
+LISTING = re.compile(r"(?:s_)?([0-9a-f]{32})(?:\.[\w-]{20,64})?")
+LISTING_PATTERN = {
+    "type": "string",
+    "maxLength": 110,
+    "description": "`id` of the listing or search it was shown in",
+}
+REF_PATTERN = {"type": "string", "maxLength": MOST_REF, "description": "app.model:key"}
+
+
+@extend_schema_field(REF_PATTERN)
+class EventProductField(ProductField):
+    """``app.model:key``."""
+
+
+@extend_schema_field(LISTING_PATTERN)
+class ListingField(serializers.CharField):
+    """A listing's id; of a search's signed id, the part that names it."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """32 hexadecimal digits, or "" ."""
+        text = super().to_internal_value(data)
+        found = LISTING.fullmatch(text)
+        if text and not found:
+            raise serializers.ValidationError("it is no listing's id")
+        return found[1] if found else ""
+
+
+class EventRequest(serializers.Serializer):  # type: ignore[type-arg]
+    """One event."""
+
+    id = serializers.RegexField(
+        r"^[A-Za-z0-9_-]{8,64}$", help_text="made up by the browser; sending an event twice counts once"
+    )
+    kind = serializers.ChoiceField(Kind.choices)
+    product = EventProductField(required=False)
+    listing = ListingField(required=False, allow_blank=True, max_length=110)
+    position = serializers.IntegerField(required=False, min_value=0, max_value=MOST_POSITION)
+    value = serializers.FloatField(
+        required=False, min_value=0, max_value=1_000_000, help_text="stars, or pieces"
+    )
+    text = serializers.CharField(
+        required=False, allow_blank=True, max_length=MOST_TEXT, help_text="words searched for"
+    )
+    at = serializers.DateTimeField(required=False, help_text="by the browser's clock")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """All but searches are about a product."""
+        if attrs["kind"] not in PRODUCTLESS and "product" not in attrs:
+            raise serializers.ValidationError({"product": f"a {attrs['kind']} needs one"})
+        return attrs
+
+
+class EventsRequest(serializers.Serializer):  # type: ignore[type-arg]
+    """Events of one visitor."""
+
+    sent_at = serializers.DateTimeField(
+        required=False, help_text="the browser's clock now; tells how far `at` is off"
+    )
+    events = serializers.ListField(child=EventRequest(), min_length=1, max_length=MOST_EVENTS)
+
+
+class EventsAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """How many were taken; none is named, so a browser forgets them all."""
+
+    taken = serializers.IntegerField(min_value=0)
+    dropped = serializers.IntegerField(min_value=0, help_text="refused, repeated, or too many")
+
+
+class Purposes(serializers.Serializer):  # type: ignore[type-arg]
+    """What the visitor agrees to; what is left out is refused."""
+
+    personalisation = serializers.BooleanField(required=False, default=False)
+    improvement = serializers.BooleanField(required=False, default=False)
+    marketing = serializers.BooleanField(required=False, default=False)
+
+
+class ConsentRequest(serializers.Serializer):  # type: ignore[type-arg]
+    """A decision."""
+
+    purposes = Purposes()
+
+    def agreed(self) -> list[str]:
+        """Purposes agreed to."""
+        return [name for name in PURPOSES if self.validated_data["purposes"][name]]
+
+
+@extend_schema_field(OpenApiTypes.OBJECT)
+class ObjectAnswer(serializers.Field):  # type: ignore[type-arg]
+    """A JSON object."""
+
+
+class ConsentAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """What holds for this visitor."""
+
+    mode = serializers.ChoiceField(["off", "session", "consent"])
+    decided = serializers.BooleanField(help_text="the visitor was asked and answered")
+    signal = serializers.ChoiceField(["gpc", "dnt", ""], help_text="the browser refuses for its user")
+    purposes = Purposes()
+    erased = ObjectAnswer(allow_null=True, help_text="the receipt, when a withdrawal erased something")
+
+
+class ReceiptAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """Proof of an erasure; names nobody."""
+
+    receipt = serializers.UUIDField()
+    at = serializers.DateTimeField()
+    counts = ObjectAnswer(help_text="rows by table")
+
+
+class ExportAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """All that is kept of this visitor."""
+
+    at = serializers.DateTimeField()
+    kept_days = ObjectAnswer(help_text="days by table")
+    tables = ObjectAnswer(help_text="rows by table, newest first")
+    session = ObjectAnswer(help_text="what the visitor's own session holds")

@@ -1,0 +1,88 @@
+"""What the visitor's own session remembers: the last products, and what was counted today."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django.http import HttpRequest
+
+from ..privacy.consent import SESSION
+from .models import Kind
+
+MOST_PRODUCTS = 20  # remembered; a cookie session holds 4 KB in all
+MOST_COUNTED = 64  # products one visitor adds to the day's sums
+VISIT_SECONDS = 1800  # of silence end a visit, as in web analytics
+KINDS = frozenset(
+    {Kind.VIEW, Kind.CLICK, Kind.BASKET_ADD, Kind.BASKET_REMOVE, Kind.PURCHASE, Kind.RATE, Kind.HIDE}
+)
+
+
+class Visit:
+    """The visitor's session, as far as it is ours; without a session, nothing is remembered.
+
+    Read when first asked, so that a page that only counts impressions stays free of the session, and of the
+    ``Vary: Cookie`` that comes with it.
+    """
+
+    def __init__(self, request: HttpRequest | None) -> None:
+        self._session = getattr(request, "session", None)
+        self._read: dict[str, Any] | None = None
+
+    @property
+    def _kept(self) -> dict[str, Any]:
+        if self._read is None:
+            kept = self._session.get(SESSION) if self._session is not None else None
+            self._read = kept if isinstance(kept, dict) else {}
+        return self._read
+
+    def name(self) -> str:
+        """Random name of this visit; a new one after half an hour of silence."""
+        now = int(time.time())
+        if not self._kept.get("v") or now - int(self._kept.get("t", 0)) > VISIT_SECONDS:
+            self._kept["v"] = secrets.token_hex(8)
+        self._kept["t"] = now
+        self._changed()
+        return str(self._kept["v"]) if self._session is not None else ""
+
+    def knows(self, key: str) -> bool:
+        """An event with this key is among those remembered."""
+        return any(row[3] == mark(key) for row in self._kept.get("i", ()))
+
+    def remember(self, kind: str, product: str, at: datetime, key: str, value: float | None = None) -> None:
+        """Add a product; the oldest gives way."""
+        row = [product, kind, round(at.timestamp(), 6), mark(key), value]
+        self._kept["i"] = [*self._kept.get("i", ()), row][-MOST_PRODUCTS:]
+        self._changed()
+
+    def counts_today(self, product: str, day: str) -> bool:
+        """True the first time this visitor adds the product to the day's sums, for so many products a day."""
+        if self._session is None:
+            return False
+        today = self._kept.get("c")
+        if not isinstance(today, list) or not today or today[0] != day:
+            today = [day]
+        short = mark(product)
+        if short in today[1:] or len(today) > MOST_COUNTED:
+            return False
+        self._kept["c"] = [*today, short]
+        self._changed()
+        return True
+
+    def products(self) -> Sequence[tuple[str, str, datetime, str, float | None]]:
+        """Product, kind, time, short key and value, newest first."""
+        rows = self._kept.get("i", ())
+        return [(row[0], row[1], datetime.fromtimestamp(row[2], UTC), row[3], row[4]) for row in rows[::-1]]
+
+    def _changed(self) -> None:
+        if self._session is not None:
+            self._session[SESSION] = self._kept
+
+
+def mark(text: str) -> str:
+    """Eight characters that stand for a text among a few dozen."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,0 +1,56 @@
+"""Forget a user or visitor."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from ...privacy.erase import erase, what_is_kept
+from ...types import Subject
+from ..ready import ReadyCommand
+
+
+class Command(ReadyCommand):
+    """Visitors erase themselves on the privacy page; this is for whoever asks by letter."""
+
+    help = "Erase all that is kept of a user or visitor; prints the receipt."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_subject(parser)
+        parser.add_argument("--dry-run", action="store_true", help="only count")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        subject = subject_in(options)
+        if options["dry_run"]:
+            answer: dict[str, Any] = {"dry_run": True, "counts": what_is_kept(subject)}
+        else:
+            answer = erase(subject, source="command").as_dict()
+        if options["json"]:
+            self.stdout.write(json.dumps(answer))
+            return
+        self.stdout.write(", ".join(f"{number} {name}" for name, number in answer["counts"].items()))
+        if not options["dry_run"]:
+            self.stdout.write(f"receipt {answer['receipt']}")
+
+
+def add_subject(parser: ArgumentParser) -> None:
+    """Options that name a subject."""
+    parser.add_argument("--user", default="", help="primary key of a user")
+    parser.add_argument(
+        "--visitor", default="", help="key of a visitor, from the visitor's own copy of the data"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def subject_in(options: dict[str, Any]) -> Subject:
+    """The subject the options name.
+
+    Raises:
+        CommandError: they name none.
+    """
+    if not (options["user"] or options["visitor"]):
+        raise CommandError("name somebody: --user PRIMARY_KEY or --visitor KEY")
+    return Subject(options["user"], options["visitor"])

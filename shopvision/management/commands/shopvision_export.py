@@ -1,0 +1,59 @@
+"""A copy of what is kept of somebody; or views by product and day, with noise."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.serializers.json import DjangoJSONEncoder
+
+from ...catalogue.models import CatalogueEntry
+from ...events.aggregate import views
+from ...privacy import noise
+from ...privacy.erase import what_is_kept
+from ...privacy.export import export
+from ..ready import ReadyCommand
+from .shopvision_erase import add_subject, subject_in
+
+
+class Command(ReadyCommand):
+    """``--user 7 --output data.json``, or ``--views 30`` for numbers that name nobody."""
+
+    help = "Write a copy of what is kept of a user or visitor, or noisy views by product and day."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_subject(parser)
+        parser.add_argument(
+            "--views", type=int, default=0, metavar="DAYS", help="views of the last full days"
+        )
+        parser.add_argument("--output", default="", help="file to write; standard output if not given")
+        parser.add_argument("--dry-run", action="store_true", help="only count")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        answer = self._views(options) if options["views"] else self._copy(options)
+        text = json.dumps(answer, cls=DjangoJSONEncoder, indent=None if options["json"] else 1)
+        if options["output"] and not options["dry_run"]:
+            Path(options["output"]).write_text(text + "\n")
+            return
+        self.stdout.write(text)
+
+    def _copy(self, options: dict[str, Any]) -> dict[str, Any]:
+        subject = subject_in(options)
+        if options["dry_run"]:
+            return {"dry_run": True, "counts": what_is_kept(subject)}
+        return export(subject, source="command")
+
+    def _views(self, options: dict[str, Any]) -> dict[str, Any]:
+        rows = list(_rows(options["views"]))
+        if options["dry_run"]:
+            return {"dry_run": True, "counts": {"views": len(rows)}}
+        return {"epsilon": noise.EPSILON, "scale": noise.laplace_scale(), "views": rows}
+
+
+def _rows(days: int) -> Iterator[dict[str, Any]]:
+    entries = CatalogueEntry.objects.order_by("source", "object_id").values_list("source", "object_id")
+    for one in views([f"{source}:{key}" for source, key in entries], days):
+        yield {"day": one.day, "product": one.product, "visitors": one.visitors}

@@ -1,0 +1,1 @@
+"""May we, for how long, forget me."""

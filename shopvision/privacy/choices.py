@@ -1,0 +1,91 @@
+"""The visitor decides: agree, refuse, change, withdraw."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import replace
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from .. import conf, signals, telemetry
+from ..types import Subject
+from . import pseudonym
+from .consent import PURPOSES, Choice, choice_of, recorded_choice, refusal_signal, remember_choice, subject_of
+from .erase import Receipt, erase, forget_visit
+from .models import ConsentRecord
+
+KEY_BYTES = 16
+
+
+def decide(request: HttpRequest, purposes: Iterable[str], *, source: str) -> tuple[Choice, Receipt | None]:
+    """Put a decision on record; what holds from now on, and a receipt if something was erased.
+
+    Withdrawing everything erases what was kept: afterwards nobody could tell any more whose it was. A
+    browser that sends Global Privacy Control or Do Not Track refuses, whatever ``purposes`` says.
+
+    Args:
+        purposes: agreed to; all others are refused.
+        source: where it was decided, for the record.
+    """
+    signal = refusal_signal(request)
+    wanted = (
+        frozenset() if signal or conf.PRIVACY_MODE == "off" else frozenset(purposes) & frozenset(PURPOSES)
+    )
+    before = choice_of(request)
+    subject = subject_of(request)
+    if conf.PRIVACY_MODE != "consent":
+        choice = Choice(wanted & {"personalisation"}, True, signal)
+        remember_choice(request, choice)
+        if not choice.purposes:
+            forget_visit(request)
+        return choice, None
+    now = timezone.now()
+    standing = before.purposes and before.since
+    choice = Choice(
+        wanted,
+        True,
+        signal,
+        (before.key or secrets.token_hex(KEY_BYTES)) if wanted else "",
+        (before.since if standing else now) if wanted else None,
+    )
+    receipt = _record(request, subject, before, choice, source)
+    remember_choice(request, choice)
+    return choice, receipt
+
+
+def forget(request: HttpRequest, *, source: str) -> tuple[Choice, Receipt]:
+    """Erase all that is kept of the visitor and withdraw every consent; what holds now, and the receipt."""
+    subject = subject_of(request)
+    if conf.PRIVACY_MODE != "consent":
+        receipt = erase(subject, source="visitor", request=request)
+        return decide(request, (), source=source)[0], receipt
+    choice, withdrawn = decide(request, (), source=source)
+    return choice, withdrawn or erase(subject, source="visitor", request=request)
+
+
+def _record(
+    request: HttpRequest, subject: Subject, before: Choice, choice: Choice, source: str
+) -> Receipt | None:
+    had = before.purposes or bool(before.key) or bool(recorded_choice(replace(subject, visitor="")).purposes)
+    if not had and not choice.purposes:
+        return None  # a first refusal leaves no trace
+    named = replace(subject, visitor=choice.key or before.key)
+    name = pseudonym.pseudonym(named)
+    for one in {name, pseudonym.pseudonym(Subject(visitor=named.visitor))} - {""}:
+        ConsentRecord.objects.create(
+            subject=one, purposes=sorted(choice.purposes), source=source, signal=choice.signal
+        )
+    telemetry.count("consent_given" if choice.purposes else "consent_withdrawn")
+    signals.consent_changed.send_robust(
+        Choice,
+        subject=name if choice.purposes else "",
+        before=set(before.purposes),
+        after=set(choice.purposes),
+    )
+    if choice.purposes:
+        if "personalisation" not in choice.purposes:
+            forget_visit(request)
+        return None
+    return erase(named, source="withdrawal", request=request)
