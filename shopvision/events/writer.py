@@ -31,6 +31,7 @@ BATCH = 400  # rows of a transaction; SQLite takes 999 parameters
 LINGER_SECONDS = 0.2  # waiting this long makes batches of single events
 RETRY_SECONDS = 1.0
 LAST_SECONDS = 3.0  # how long the end of the process waits for the database
+FORK_SECONDS = 2.0  # how long a fork waits for a batch in hand
 RECENT_KEYS = 4096  # repeats of these are dropped before they reach the database
 
 
@@ -56,7 +57,15 @@ class Buffer:
 
     def __init__(self) -> None:
         self.clear()
-        os.register_at_fork(after_in_child=self.clear)
+        os.register_at_fork(before=self._pause, after_in_parent=self._go_on, after_in_child=self.clear)
+
+    def _pause(self) -> None:
+        """No write is under way while the process forks: a child would inherit locks nobody opens."""
+        self._paused = self.writing.acquire(timeout=FORK_SECONDS)
+
+    def _go_on(self) -> None:
+        if self._paused:
+            self.writing.release()
 
     def clear(self) -> None:
         """Forget all: a fork's child must not write what its parent will."""
@@ -197,7 +206,8 @@ def _work(stop: threading.Event, news: threading.Event) -> None:
             if not write_waiting():
                 close_old_connections()
                 stop.wait(RETRY_SECONDS)
-        close_old_connections()
+        with buffer.writing:
+            close_old_connections()
 
 
 def _end() -> None:

@@ -30,7 +30,7 @@ def laplace_scale(epsilon: float = EPSILON, sensitivity: float = SENSITIVITY) ->
 def laplace(uniform: float, scale: float) -> float:
     """The Laplace variate of a uniform one in (0, 1), by its inverse distribution function."""
     centred = uniform - 0.5
-    return -scale * math.copysign(math.log1p(-2 * abs(centred)), centred)
+    return scale * math.copysign(math.log1p(-2 * abs(centred)), centred)
 
 
 def noisy(count: int, cell: Iterable[str], epsilon: float = EPSILON) -> int:
