@@ -43,6 +43,7 @@ class Pending:
         row: columns of its Event; None when only a sum may grow.
         count: day, product and kind it adds one to; None when it adds to nothing.
         lineage: pseudonyms it may be joined across.
+        since: when the consent it was recorded under began.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Pending:
     row: dict[str, object] | None
     count: tuple[str, str, str] | None
     lineage: tuple[str, ...] = ()
+    since: datetime | None = None
 
 
 class Buffer:
@@ -166,7 +168,7 @@ def write(batch: Sequence[Pending]) -> int:
 
 
 def _new(batch: Sequence[Pending]) -> list[Pending]:
-    """Those whose key is not in the table, of subjects that were not erased after the event was received."""
+    """Those whose key is not in the table, under a consent that no erasure has ended since."""
     keys = [one.key for one in batch if one.row]
     known = set(Event.objects.filter(key__in=keys).values_list("key", flat=True)) if keys else set()
     subjects = {digest(str(one.row["subject"])): str(one.row["subject"]) for one in batch if one.row}
@@ -182,8 +184,7 @@ def _new(batch: Sequence[Pending]) -> list[Pending]:
 def _is_erased(one: Pending, erased: dict[str, datetime]) -> bool:
     if not one.row or str(one.row["subject"]) not in erased:
         return False
-    received = one.row["received_at"]
-    return isinstance(received, datetime) and received <= erased[str(one.row["subject"])]
+    return one.since is None or one.since <= erased[str(one.row["subject"])]
 
 
 def _write_singly(batch: Sequence[Pending]) -> None:
