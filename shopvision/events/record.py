@@ -135,7 +135,7 @@ def _pending(one: NewEvent, permission: Permission, visit: Visit, now: datetime)
         row = _columns(one, permission, visit, at, now)
         if one.kind in JOINED:
             lineage = pseudonym.lineage(permission.subject, max(permission.since or at, at - WINDOW))
-    return Pending(one.key, at, row, _counts(one, permission, visit, now), lineage)
+    return Pending(one.key, at, row, _counts(one, permission, visit, now), lineage, permission.since)
 
 
 def _columns(

@@ -31,6 +31,7 @@ BATCH = 400  # rows of a transaction; SQLite takes 999 parameters
 LINGER_SECONDS = 0.2  # waiting this long makes batches of single events
 RETRY_SECONDS = 1.0
 LAST_SECONDS = 3.0  # how long the end of the process waits for the database
+FORK_SECONDS = 2.0  # how long a fork waits for a batch in hand
 RECENT_KEYS = 4096  # repeats of these are dropped before they reach the database
 
 
@@ -42,6 +43,7 @@ class Pending:
         row: columns of its Event; None when only a sum may grow.
         count: day, product and kind it adds one to; None when it adds to nothing.
         lineage: pseudonyms it may be joined across.
+        since: when the consent it was recorded under began.
     """
 
     key: str
@@ -49,6 +51,7 @@ class Pending:
     row: dict[str, object] | None
     count: tuple[str, str, str] | None
     lineage: tuple[str, ...] = ()
+    since: datetime | None = None
 
 
 class Buffer:
@@ -56,7 +59,15 @@ class Buffer:
 
     def __init__(self) -> None:
         self.clear()
-        os.register_at_fork(after_in_child=self.clear)
+        os.register_at_fork(before=self._pause, after_in_parent=self._go_on, after_in_child=self.clear)
+
+    def _pause(self) -> None:
+        """No write is under way while the process forks: a child would inherit locks nobody opens."""
+        self._paused = self.writing.acquire(timeout=FORK_SECONDS)
+
+    def _go_on(self) -> None:
+        if self._paused:
+            self.writing.release()
 
     def clear(self) -> None:
         """Forget all: a fork's child must not write what its parent will."""
@@ -157,7 +168,7 @@ def write(batch: Sequence[Pending]) -> int:
 
 
 def _new(batch: Sequence[Pending]) -> list[Pending]:
-    """Those whose key is not in the table, of subjects that were not erased after the event was received."""
+    """Those whose key is not in the table, under a consent that no erasure has ended since."""
     keys = [one.key for one in batch if one.row]
     known = set(Event.objects.filter(key__in=keys).values_list("key", flat=True)) if keys else set()
     subjects = {digest(str(one.row["subject"])): str(one.row["subject"]) for one in batch if one.row}
@@ -173,8 +184,7 @@ def _new(batch: Sequence[Pending]) -> list[Pending]:
 def _is_erased(one: Pending, erased: dict[str, datetime]) -> bool:
     if not one.row or str(one.row["subject"]) not in erased:
         return False
-    received = one.row["received_at"]
-    return isinstance(received, datetime) and received <= erased[str(one.row["subject"])]
+    return one.since is None or one.since <= erased[str(one.row["subject"])]
 
 
 def _write_singly(batch: Sequence[Pending]) -> None:
@@ -197,7 +207,8 @@ def _work(stop: threading.Event, news: threading.Event) -> None:
             if not write_waiting():
                 close_old_connections()
                 stop.wait(RETRY_SECONDS)
-        close_old_connections()
+        with buffer.writing:
+            close_old_connections()
 
 
 def _end() -> None:

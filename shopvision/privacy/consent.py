@@ -178,7 +178,7 @@ def put_cookies(response: HttpResponseBase, request: HttpRequest, choice: Choice
         "m": conf.PRIVACY_MODE,
         "p": sorted(choice.purposes),
         "k": choice.key,
-        "s": int(choice.since.timestamp()) if choice.since else 0,
+        "s": round(choice.since.timestamp(), 6) if choice.since else 0,
     }
     options: dict[str, Any] = {
         "max_age": CONSENT_DAYS * pseudonym.DAY_SECONDS,

@@ -52,7 +52,7 @@ class PrivacyLog(models.Model):
 
 
 class ErasedSubject(models.Model):
-    """Stops events that other processes still hold in memory from being written after an erasure."""
+    """Ends the consents that began before it: events on their way, in whatever process, are not written."""
 
     digest = models.CharField(max_length=64, db_index=True, help_text="sha256 of the erased pseudonym")
     at = models.DateTimeField(default=timezone.now)
