@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..types import Match
+from ..vision.classifier import sigmoid
+from ..vision.logistic import tell_apart
 
 LEVELS = (*range(0, 99), *(99 + step / 20 for step in range(21)))
 """Percentiles kept: whole numbers to 98, then every twentieth, where nearly all answers lie."""
@@ -16,7 +18,6 @@ STRONG, WEAK = 0.75, 0.4  # probability that the shop sells it, from which a mat
 SELDOM = 0.69  # ln 2: products expected to come as near by chance, for even odds that not one does
 TAUGHT_BY = 500  # examples: a threshold learnt from fewer, of a few dozen products, is not relied on alone
 RIDGE = 10.0  # pull of the weights to zero, in examples: the catalogue's photos are not shoppers' photos
-NEWTON_STEPS = 25
 DEFAULT = {"mean": [0.4, 0.1], "scale": [0.15, 0.08], "weights": [0.0, 1.5, 0.5]}
 """Used until a shop has two product kinds to learn from; from the middle of what the benchmark sets gave."""
 
@@ -60,8 +61,6 @@ def features(similarities: np.ndarray) -> np.ndarray:
 def fit_no_match(rows: np.ndarray, sold: np.ndarray) -> dict[str, list[float]]:
     """A logistic regression that says whether the shop sells what a photo shows.
 
-    Standardised features, both kinds weighted equally, ridge on the slopes; Newton's method.
-
     Args:
         rows: ``features`` of photos, (N, 2). sold: bool (N,), whether the product was in the index.
 
@@ -70,24 +69,8 @@ def fit_no_match(rows: np.ndarray, sold: np.ndarray) -> dict[str, list[float]]:
     """
     if not sold.any() or sold.all():
         return DEFAULT
-    mean, scale = rows.mean(0), rows.std(0) + 1e-6
-    x = np.column_stack([np.ones(len(rows)), (rows - mean) / scale])
-    balance = np.where(sold, 0.5 / sold.mean(), 0.5 / (1 - sold.mean()))
-    ridge = np.diag([1e-6, *[RIDGE] * (x.shape[1] - 1)])
-    weights = np.zeros(x.shape[1])
-    for _ in range(NEWTON_STEPS):
-        p = _probability(x @ weights)
-        slope = x.T @ (balance * (p - sold)) + ridge @ weights
-        curve = (x * (balance * p * (1 - p))[:, None]).T @ x + ridge
-        weights = weights - np.linalg.solve(curve, slope)
-    return {
-        name: [round(float(v), 6) for v in values]
-        for name, values in (("mean", mean), ("scale", scale), ("weights", weights))
-    }
-
-
-def _probability(logit: np.ndarray) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
+    fitted = zip(("mean", "scale", "weights"), tell_apart(rows, sold, ridge=RIDGE), strict=True)
+    return {name: [round(float(v), 6) for v in values] for name, values in fitted}
 
 
 def _by_chance(best: float, record: Mapping[str, Any]) -> float:
@@ -110,7 +93,7 @@ def decide(similarities: np.ndarray, record: Mapping[str, Any]) -> Match:
         return Match("none", 0.0)
     fitted = record.get("no_match") or DEFAULT
     row = (features(similarities) - fitted["mean"]) / fitted["scale"]
-    probability = float(_probability(np.array(fitted["weights"][0] + row @ fitted["weights"][1:])))
+    probability = float(sigmoid(np.array(fitted["weights"][0] + row @ fitted["weights"][1:])))
     untaught = fitted == DEFAULT or record.get("examples", TAUGHT_BY) < TAUGHT_BY
     if untaught and _by_chance(similarities[0], record) < SELDOM:
         probability = WEAK + (1 - WEAK) * probability

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from .classifier import sigmoid, softmax
+from .logistic import tell_apart
 
 RIDGE = 3.0  # pull of the slopes to zero, in examples
-NEWTON_STEPS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,6 @@ def features(logits: np.ndarray, nearness: np.ndarray) -> np.ndarray:
 def fit_open_set(rows: np.ndarray, known: np.ndarray) -> OpenSet:
     """Learn the doubt from things whose label had been left out of the training.
 
-    Both kinds weigh equally; ridge on the slopes; Newton's method.
-
     Args:
         rows: ``features`` of things that the classifier had not seen, (N, F).
         known: bool (N,), whether their label was among those it had been trained on.
@@ -77,14 +75,4 @@ def fit_open_set(rows: np.ndarray, known: np.ndarray) -> OpenSet:
     """
     if not known.any() or known.all():
         return OpenSet()
-    mean, scale = rows.mean(0), rows.std(0) + 1e-6
-    x = np.column_stack([np.ones(len(rows)), (rows - mean) / scale])
-    balance = np.where(known, 0.5 / known.mean(), 0.5 / (1 - known.mean()))
-    ridge = np.diag([1e-6, *[RIDGE] * (x.shape[1] - 1)])
-    weights = np.zeros(x.shape[1])
-    for _ in range(NEWTON_STEPS):
-        p = sigmoid(x @ weights)
-        slope = x.T @ (balance * (p - known)) + ridge @ weights
-        curve = (x * (balance * p * (1 - p))[:, None]).T @ x + ridge
-        weights = weights - np.linalg.solve(curve, slope)
-    return OpenSet(*(tuple(round(float(v), 6) for v in row) for row in (mean, scale, weights)))
+    return OpenSet(*(tuple(round(float(v), 6) for v in row) for row in tell_apart(rows, known, ridge=RIDGE)))
