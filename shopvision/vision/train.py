@@ -288,7 +288,7 @@ class Training:
     ) -> None:
         """Calibrate on the held-out photos, export, and note the figures."""
         truth = self.targets[self.held_rows]
-        scale = round(fit_scale(fitted.logits, truth), 6)
+        scale = round(fit_scale(fitted.logits, truth, doubt=1 / (len(truth) + 1)), 6)
         centres = self._centres(fit, fit.network)
         open_set, self.doubts[kind] = _open_set(fitted.logits * scale, unit(fitted.pooled) @ centres.T, truth)
         if network is not fit.network:
