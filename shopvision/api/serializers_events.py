@@ -83,12 +83,22 @@ class EventsAnswer(serializers.Serializer):  # type: ignore[type-arg]
     dropped = serializers.IntegerField(min_value=0, help_text="refused, repeated, or too many")
 
 
+class Agreement(serializers.BooleanField):
+    """True or false and nothing that looks like it: consent is never guessed."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        """The value."""
+        if not isinstance(data, bool):
+            raise serializers.ValidationError("it takes true or false")
+        return data
+
+
 class Purposes(serializers.Serializer):  # type: ignore[type-arg]
     """What the visitor agrees to; what is left out is refused."""
 
-    personalisation = serializers.BooleanField(required=False, default=False)
-    improvement = serializers.BooleanField(required=False, default=False)
-    marketing = serializers.BooleanField(required=False, default=False)
+    personalisation = Agreement(required=False, default=False)
+    improvement = Agreement(required=False, default=False)
+    marketing = Agreement(required=False, default=False)
 
 
 class ConsentRequest(serializers.Serializer):  # type: ignore[type-arg]

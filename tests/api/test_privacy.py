@@ -148,3 +148,10 @@ def test_a_searchs_signed_id_names_its_listing(client: Client) -> None:
         client, {**VIEW, "kind": "click", "listing": f"s_{digits}.abcdefghijklmnopqrstuvwxyz", "position": 3}
     )
     assert Event.objects.get().listing == digits
+
+
+@pytest.mark.parametrize("guess", ["true", 1, "yes", None])
+def test_consent_is_never_guessed(client: Client, guess: Any) -> None:
+    body = {"purposes": {"improvement": guess}}
+    assert client.put(API + "consent/", body, content_type="application/json").status_code == 400
+    assert ConsentRecord.objects.count() == 0
