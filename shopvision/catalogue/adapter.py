@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models.fields.files import FieldFile
 from django.utils.module_loading import autodiscover_modules
 
+from .. import telemetry
 from ..exceptions import InvalidRequest, Misconfigured
 from ..types import Category, ProductRef
 from . import labels, ordered
@@ -283,7 +284,11 @@ class Catalogue:
     def url(self, product: Any) -> str:
         """The product's page; empty when the model has no ``get_absolute_url``."""
         get_url = getattr(product, "get_absolute_url", None)
-        return str(get_url()) if callable(get_url) else ""
+        try:
+            return str(get_url()) if callable(get_url) else ""
+        except Exception:  # noqa: BLE001 - the shop's own code; one product must not spoil an answer
+            telemetry.log.warning("product %s has no address", self.ref(product), exc_info=True)
+            return ""
 
     def affected(self, instance: models.Model) -> list[str]:
         """Keys of the products that a related row belongs to, as the row stands in memory.

@@ -143,3 +143,13 @@ def test_an_adapter_registered_before_we_are_ready_is_listened_to(monkeypatch: p
     monkeypatch.setattr(adapter_module, "on_register", [])
     apps.get_app_config("shopvision").ready()
     assert set(heard) == {"demo_shop.product", "testshop.article"}
+
+
+def test_a_product_whose_address_cannot_be_made_has_none() -> None:
+    class Broken:
+        pk = 1
+
+        def get_absolute_url(self) -> str:
+            raise LookupError("no route")
+
+    assert catalogue("demo_shop.product").url(Broken()) == ""
