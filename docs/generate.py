@@ -25,7 +25,12 @@ def page() -> str:
     ]
     for key, setting in SETTINGS.items():
         default = "`BASE_DIR / 'shopvision_data'`" if key == "DATA_DIR" else f"`{setting.value()!r}`"
+        default = "below" if setting.keys else default
         lines.append(f"| `{key}` | {default} | {setting.rule} | {setting.reason} |")
+        lines += [
+            f"| `{key}[{name!r}]` | `{one.value()!r}` | {one.rule} | {one.reason} |"
+            for name, one in setting.keys.items()
+        ]
     return "\n".join(lines) + "\n"
 
 

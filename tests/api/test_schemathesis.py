@@ -13,7 +13,7 @@ from tests.classified import classified_shop, person, suggestions
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
-FREE = {"SEARCH_RATE": "1000000/s", "BROWSE_RATE": "1000000/s"}
+FREE = {"RATES": {"search": "1000000/s", "browse": "1000000/s"}}
 TOKEN = "a" * 32
 
 
