@@ -168,6 +168,21 @@ class Listing:
 
 
 @dataclass(frozen=True, slots=True)
+class Ordering:
+    """How products on a page came to their order, for the impressions.
+
+    Args:
+        listing: its id.
+        positions: of each product, from 0 over all pages.
+        propensities: with which probability each stands where it does; None where no ranker chose.
+    """
+
+    listing: str
+    positions: tuple[int, ...]
+    propensities: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """How far a long job has come; it yields one after each batch.
 

@@ -1,0 +1,170 @@
+"""RankedSequence: any sliceable of products in the order its visitor sees; a paginator takes it as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property, partial
+from typing import Any, SupportsIndex
+
+from django.db import connections, router, transaction
+from django.utils.functional import SimpleLazyObject
+
+from .. import conf, telemetry
+from ..catalogue.models import CatalogueEntry
+from ..types import Ordering
+from . import state
+from .order import MOST_KEYS, Order, Ranking, Reason, ordered
+from .sources import Source
+
+Ranker = Callable[[Sequence[str]], Ranking | None]
+Words = Callable[[dict[str, Reason]], dict[str, str]]
+
+
+class RankedPage(list[Any]):
+    """Rows of one part of a listing.
+
+    Args:
+        rows: in order.
+        ordering: how they came to it; None where the shop's own order was kept.
+    """
+
+    def __init__(self, rows: Sequence[Any], ordering: Ordering | None = None) -> None:
+        super().__init__(rows)
+        self.ordering = ordering
+
+
+class RankedSequence(Sequence[Any]):
+    """The products of a source, the first ones re-ordered, each exactly once over all pages.
+
+    The first part that is asked for fixes the order; later parts keep to it, whatever was added, sold out or
+    deleted meanwhile. Rows that are gone leave their place empty. Where anything of ours fails, the rows come
+    in the shop's own order.
+
+    Args:
+        source: the shop's own order.
+        rank: keys -> ranking; None leaves them as they are.
+        stamp: names what ``rank`` goes by; another stamp ranks anew at the next first page.
+        owners: names under which this visitor's order may lie, the one to write under first.
+        words: reasons by key, in words.
+    """
+
+    def __init__(
+        self, source: Source, rank: Ranker, *, stamp: str, owners: Sequence[str], name: str, words: Words
+    ) -> None:
+        self._source = source
+        self._rank = rank
+        self._stamp = stamp
+        self._words = words
+        self._keys = [state.key_of(owner, name) for owner in owners]
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else the shop's own list can: ``model``, ``ordered``, ``filter``, ..."""
+        if name.startswith("_"):
+            raise AttributeError(name)
+        source = self.__dict__["_source"]
+        return getattr(getattr(source, "queryset", None) or source.items, name)
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self[0:])
+
+    def __bool__(self) -> bool:
+        return bool(self._source.own(0, 1))
+
+    def __getitem__(self, wanted: SupportsIndex | slice) -> Any:
+        if not isinstance(wanted, slice):
+            place = wanted.__index__()
+            if place < 0:
+                raise ValueError("places are counted from the front")
+            part = self[place : place + 1]
+            if not part:
+                raise IndexError(place)
+            return part[0]
+        start, stop = wanted.start or 0, wanted.stop
+        if start < 0 or (stop is not None and stop < 0) or wanted.step not in (None, 1):
+            raise ValueError("a part is counted from the front, without steps")
+        try:
+            with _apart():
+                return self._part(start, stop)
+        except Exception:  # noqa: BLE001 - the shop's pages never break because of us
+            telemetry.count("rank_failed")
+            telemetry.log.exception("a listing keeps the shop's own order")
+            return RankedPage(self._source.own(start, stop))
+
+    def count(self, value: Any = None) -> int:
+        """How many places the listing has: its products, and those gone since its visitor began to page."""
+        total = self._source.total()
+        try:
+            with _apart():
+                order = self._kept
+                gone = len(order.keys) - self._source.alive(order.keys) if order else 0
+        except Exception:  # noqa: BLE001 - as above
+            telemetry.count("rank_failed")
+            telemetry.log.exception("a listing's length is the shop's own")
+            return total
+        return total + gone
+
+    @cached_property
+    def _kept(self) -> Order | None:
+        """The order that this visitor's earlier pages fixed."""
+        return Order.read(state.recall(*self._keys))
+
+    def _part(self, start: int, stop: int | None) -> RankedPage:
+        kept = self._kept
+        order = self._first(kept) if start == 0 or kept is None else kept
+        if stop is not None and len(order.keys) < stop <= MOST_KEYS:
+            missing = self._source.others(order.keys, 0, stop - len(order.keys))
+            order = order.extended([self._source.key(row) for row in missing])
+        if order is not kept:
+            state.remember(self._keys[0], order.plain())
+            self.__dict__["_kept"] = order
+        return self._page(order, start, stop)
+
+    def _first(self, kept: Order | None) -> Order:
+        """The order a first page begins: the same again while nothing it depends on has changed."""
+        keys = self._source.head(conf.RANKING["window"])
+        stamp = hashlib.sha256("\0".join([self._stamp, *keys]).encode()).hexdigest()[:32]
+        if kept is not None and kept.stamp == stamp:
+            return kept.begun(len(keys))
+        try:
+            ranking = self._rank(keys) if len(keys) > 1 else None
+        except Exception:  # noqa: BLE001 - this order stands for the pages to come; the next listing tries again
+            telemetry.count("rank_failed")
+            telemetry.log.exception("a listing keeps the shop's own order")
+            ranking, stamp = None, ""
+        return ordered(uuid.uuid4().hex, stamp, keys, ranking)
+
+    def _page(self, order: Order, start: int, stop: int | None) -> RankedPage:
+        wanted = order.keys[start:stop]
+        found = self._source.rows(wanted, len(order.keys)) if wanted else {}
+        shown = [place for place, key in enumerate(wanted, start) if key in found]
+        rows = [found[order.keys[place]] for place in shown]
+        if stop is None or stop > MOST_KEYS:
+            first = max(start, len(order.keys))
+            end = None if stop is None else stop - len(order.keys)
+            rest = self._source.others(order.keys, first - len(order.keys), end)
+            rows, shown = rows + rest, [*shown, *range(first, first + len(rest))]
+        if not order.propensities:
+            return RankedPage(rows)
+        self._explain(rows, order)
+        odds = [order.propensities[place] if place < len(order.propensities) else None for place in shown]
+        return RankedPage(rows, Ordering(order.listing, tuple(shown), tuple(odds)))
+
+    def _explain(self, rows: Sequence[Any], order: Order) -> None:
+        """Give rows their reason in words; it is looked up when a page first shows one of them."""
+        reasons = {key: order.reasons[key] for key in map(self._source.key, rows) if key in order.reasons}
+        words: Any = SimpleLazyObject(lambda: self._words(reasons))
+        for row in rows:
+            if (key := self._source.key(row)) in reasons and hasattr(row, "__dict__"):
+                row.shopvision_why = SimpleLazyObject(partial(words.get, key, ""))
+
+
+def _apart() -> AbstractContextManager[Any]:
+    """A savepoint where the shop's view runs in a transaction: a query of ours that fails leaves that usable."""
+    using = router.db_for_read(CatalogueEntry)
+    return transaction.atomic(using=using) if connections[using].in_atomic_block else nullcontext()

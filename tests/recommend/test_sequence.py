@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.core.paginator import Paginator
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from demo_shop.models import Product
+from shopvision.recommend.order import Ranking, Reason
+from shopvision.recommend.sequence import RankedSequence
+from shopvision.recommend.sources import source_of
+
+SORTS = ("pk", "-pk", "price", "-title", "stock")
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> Any:
+    cache.clear()
+    yield
+    cache.clear()
+
+
+def shuffled(seed: int) -> Any:
+    """A ranker that has its own opinion, the same for the same keys."""
+
+    def rank(keys: Sequence[str]) -> Ranking:
+        order = sorted(range(len(keys)), key=lambda place: hash((seed, keys[place])))
+        return Ranking(tuple(order), (1.0,) * len(keys), {0: Reason("new")})
+
+    return rank
+
+
+def sequence(items: Any, rank: Any, *, stamp: str = "s", name: str = "", owners: Any = ("ann",)) -> Any:
+    source = source_of(items)
+    return RankedSequence(
+        source, rank, stamp=stamp, owners=owners, name=name or source.name(), words=lambda reasons: {}
+    )
+
+
+def stock(count: int) -> None:
+    Product.objects.all().delete()
+    Product.objects.bulk_create(
+        Product(sku=f"p{n}", title=f"t{n * 7 % 10}", price=Decimal(n * 13 % 50), stock=n % 3)
+        for n in range(count)
+    )
+
+
+def ids(rows: Any) -> list[int]:
+    return [row.pk for row in rows]
+
+
+changes = st.lists(st.sampled_from(["add", "sell", "delete", "none"]), max_size=12)
+
+
+@pytest.mark.django_db
+@hypothesis_settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    count=st.integers(0, 60),
+    window=st.integers(1, 40),
+    size=st.integers(1, 17),
+    sort=st.sampled_from(SORTS),
+    seed=st.integers(0, 9),
+    sliced=st.booleans(),
+    changes=changes,
+)
+def test_paging_never_repeats_and_never_drops(
+    settings: Any, count: int, window: int, size: int, sort: str, seed: int, sliced: bool, changes: list[str]
+) -> None:
+    """Whatever happens to the shop between two pages: what was there all along is shown exactly once."""
+    settings.SHOPVISION = {**settings.SHOPVISION, "RANKING": {"window": window}}
+    cache.clear()
+    stock(count)
+    steady = set(Product.objects.filter(stock__gte=0).values_list("pk", flat=True))
+    seen: list[int] = []
+    number, made = 1, 0
+    while True:
+        listed: Any = Product.objects.order_by(sort, "pk")
+        listed = list(listed) if sliced else listed
+        page = Paginator(sequence(listed, shuffled(seed), name="shelf"), size).page(number)
+        seen += ids(page)
+        if not page.has_next():
+            break
+        number += 1
+        change = changes[number - 2] if number - 2 < len(changes) else "none"
+        some = Product.objects.order_by("sku").first()
+        if change == "add":
+            made += 1
+            Product.objects.create(sku=f"new{made}", title="t0", price=Decimal(0), stock=9)
+        elif change == "sell" and some:
+            Product.objects.filter(pk=some.pk).update(stock=0)
+        elif change == "delete" and some:
+            steady.discard(some.pk)
+            some.delete()
+    assert len(seen) == len(set(seen))
+    if sort != "stock" or not sliced:  # a list that is sorted anew between pages is another list
+        assert steady <= set(seen)
+
+
+@pytest.mark.django_db
+def test_only_the_window_is_reordered_and_the_rest_passes_through(settings: Any) -> None:
+    settings.SHOPVISION = {**settings.SHOPVISION, "RANKING": {"window": 10}}
+    stock(30)
+    own = ids(Product.objects.all())
+    ranked = sequence(Product.objects.all(), shuffled(1))
+    assert ids(ranked[0:10]) != own[:10]
+    assert sorted(ids(ranked[0:10])) == own[:10]
+    assert ids(ranked[10:30]) == own[10:]
+    assert ids(ranked) == ids(ranked[0:10]) + own[10:]
+    assert ranked[0].pk == ids(ranked[0:1])[0]
+    assert (len(ranked), ranked.count(), bool(ranked)) == (30, 30, True)
+    assert ranked.model is Product
+
+
+@pytest.mark.django_db
+def test_pages_beyond_what_is_kept_are_counted_off(settings: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("shopvision.recommend.sequence.MOST_KEYS", 12)
+    settings.SHOPVISION = {**settings.SHOPVISION, "RANKING": {"window": 10}}
+    stock(40)
+    seen = [
+        pk
+        for n in range(1, 9)
+        for pk in ids(Paginator(sequence(Product.objects.all(), shuffled(1)), 5).page(n))
+    ]
+    assert sorted(seen) == ids(Product.objects.all())
+
+
+@pytest.mark.django_db
+def test_the_order_stands_until_a_first_page_meets_another_taste() -> None:
+    stock(40)
+    before = ids(sequence(Product.objects.all(), shuffled(1), stamp="before")[0:20])
+    later = ids(sequence(Product.objects.all(), shuffled(2), stamp="after")[20:40])
+    assert sorted(before + later) == ids(Product.objects.all())
+    assert ids(sequence(Product.objects.all(), shuffled(2), stamp="before")[0:20]) == before
+    assert ids(sequence(Product.objects.all(), shuffled(2), stamp="after")[0:20]) != before
+
+
+@pytest.mark.django_db
+def test_a_page_begun_by_nobody_known_goes_on_when_the_visitor_has_a_taste() -> None:
+    """Page 1, then a first product, then page 2: the order of page 1 goes on."""
+    stock(40)
+    first = ids(sequence(Product.objects.all(), lambda keys: None, owners=("",))[0:20])
+    second = ids(sequence(Product.objects.all(), shuffled(3), stamp="new", owners=("ann", ""))[20:40])
+    assert first + second == ids(Product.objects.all())
+
+
+@pytest.mark.django_db
+def test_a_broken_ranker_leaves_the_shops_order_on_all_pages() -> None:
+    def broken(keys: Sequence[str]) -> Ranking:
+        raise ValueError("a bug")
+
+    stock(40)
+    first = ids(sequence(Product.objects.all(), broken)[0:20])
+    second = ids(sequence(Product.objects.all(), shuffled(1))[20:40])
+    assert first + second == ids(Product.objects.all())
+    assert ids(sequence(Product.objects.all(), shuffled(1))[0:20]) != first  # the next listing tries again
+
+
+@pytest.mark.django_db
+def test_a_broken_cache_leaves_the_shops_order(settings: Any) -> None:
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": "redis://127.0.0.1:1",
+        }
+    }
+    stock(10)
+    ranked = sequence(Product.objects.all(), shuffled(1))
+    assert (ids(ranked[0:10]), ranked.count()) == (ids(Product.objects.all()), 10)
+
+
+@pytest.mark.django_db
+def test_two_listings_do_not_share_an_order_and_now_in_a_filter_makes_no_other_listing() -> None:
+    from django.contrib.auth.models import User
+    from django.utils import timezone
+
+    assert source_of(Product.objects.all()).name() != source_of(Product.objects.filter(stock=1)).name()
+    by_now = [source_of_user(User.objects.filter(date_joined__lte=timezone.now())) for _ in range(2)]
+    assert by_now[0] == by_now[1]
+
+
+def source_of_user(users: Any) -> str:
+    from shopvision.catalogue.adapter import catalogues
+    from shopvision.recommend.sources import QuerySource
+
+    return QuerySource(users, next(iter(catalogues().values()))).name()
+
+
+@pytest.mark.django_db
+def test_rows_carry_their_ordering() -> None:
+    stock(5)
+    page = sequence(Product.objects.all(), shuffled(1))[2:4]
+    assert page.ordering.positions == (2, 3)
+    assert page.ordering.propensities == (1.0, 1.0)
+    assert sequence(Product.objects.all(), lambda keys: None, name="other")[0:3].ordering is None
