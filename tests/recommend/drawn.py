@@ -1,0 +1,44 @@
+"""Small logs and catalogues, drawn by hand, for the tests of this package."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shopvision.recommend.interactions import Facts, Interactions
+from shopvision.recommend.profile import Profile
+
+DAY = 86400.0
+
+
+def log(*rows: tuple[int, int, int, float]) -> Interactions:
+    """Interactions of (subject, visit, item, day), each of weight 1."""
+    columns = list(zip(*rows, strict=True)) or [()] * 4
+    return Interactions(
+        np.array(columns[0], np.int64),
+        np.array(columns[1], np.int64),
+        np.array(columns[2], np.int32),
+        np.ones(len(rows), np.float32),
+        np.array(columns[3], np.float64) * DAY,
+    )
+
+
+def facts(*titles: str) -> Facts:
+    """A catalogue whose references are ``shop.product:0`` and so on."""
+    return Facts(tuple(f"shop.product:{place}" for place in range(len(titles))), titles)
+
+
+def viewed(*items: int, days: float = 0.0, kind: str = "view") -> Profile:
+    """A profile of items, newest first, each a minute older than the one before it."""
+    count = len(items)
+    nothing = np.full(count, np.nan, np.float32)
+    ages = np.arange(count, dtype=np.float32) / 1440 + days
+    refs = tuple(f"shop.product:{item}" for item in items)
+    return Profile(
+        np.array(items, np.int32),
+        refs,
+        (kind,) * count,
+        ages.astype(np.float32),
+        nothing,
+        nothing,
+        np.full(count, -1, np.int32),
+    )
