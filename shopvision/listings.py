@@ -1,4 +1,4 @@
-"""The journeys: search_by_photo, similar_products and their further pages; a screen each."""
+"""The journeys: search_by_photo, similar_products and their further pages; a screen each; and the grips."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from .index.models import Embedding
 from .indexing import releases
 from .indexing.photos import limits
 from .indexing.releases import LiveRelease
+from .recommend.grips import RankedSequence, rank_ids, rank_queryset
+from .recommend.mixin import PersonalisedListMixin
 from .search import store
 from .search.match import decide
 from .search.present import Query, Reasons, present
@@ -29,6 +31,16 @@ from .types import EVERYTHING, FULL_FRAME, Filter, Listing, ProductRef, Region
 from .vision.descriptor import colours_in_words
 from .vision.projection import unit
 
+__all__ = [
+    "PersonalisedListMixin",
+    "RankedSequence",
+    "forget",
+    "rank_ids",
+    "rank_queryset",
+    "search_by_photo",
+    "similar_products",
+    "stored_page",
+]
 SUBJECT_SIDE = 640  # pixels of the subject that are decoded: encoders take 224 to 384
 MOST_SIDE = 4096
 

@@ -26,7 +26,7 @@ from .paths import follow, owner_keys, relation_of, why_unresolved
 TAGS = re.compile(r"<[^>]+>")
 MOST_VALUE = 255  # characters of a filter's value
 NAMING = (
-    "images", "title", "description", "category", "price", "stock", "group", "views", "filters",
+    "images", "title", "description", "category", "price", "stock", "group", "views", "added", "filters",
 )  # fmt: skip
 """Options of an adapter that name fields."""
 
@@ -72,6 +72,7 @@ class Catalogue:
     group: ClassVar[str] = ""
     attributes: ClassVar[dict[str, str]] = {}  # what else can be recognised: {"pattern": "pattern"}
     views: ClassVar[str] = ""  # how often a product is looked at; orders the review queue
+    added: ClassVar[str] = ""  # field: since when it is in the shop; listings favour what is new a little
     signals: ClassVar[dict[str, str]] = {}  # the shop's, by kind of event: {"purchase": "shop.signals.paid"}
 
     def __init__(self, model: type[models.Model]) -> None:

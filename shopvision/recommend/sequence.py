@@ -1,4 +1,4 @@
-"""RankedSequence: any sliceable of products in the order its visitor sees; a paginator takes it as it is."""
+"""RankedRows: any sliceable of products in the order its visitor sees; a paginator takes it as it is."""
 
 from __future__ import annotations
 
@@ -35,8 +35,15 @@ class RankedPage(list[Any]):
         super().__init__(rows)
         self.ordering = ordering
 
+    def __getitem__(self, wanted: Any) -> Any:
+        part = super().__getitem__(wanted)
+        if self.ordering is None or not isinstance(wanted, slice):
+            return part
+        one = self.ordering
+        return RankedPage(part, Ordering(one.listing, one.positions[wanted], one.propensities[wanted]))
 
-class RankedSequence(Sequence[Any]):
+
+class RankedRows(Sequence[Any]):
     """The products of a source, the first ones re-ordered, each exactly once over all pages.
 
     The first part that is asked for fixes the order; later parts keep to it, whatever was added, sold out or
@@ -45,14 +52,21 @@ class RankedSequence(Sequence[Any]):
 
     Args:
         source: the shop's own order.
-        rank: keys -> ranking; None leaves them as they are.
+        rank: keys -> ranking, or None where there is nothing to go by; no function leaves all as it is.
         stamp: names what ``rank`` goes by; another stamp ranks anew at the next first page.
         owners: names under which this visitor's order may lie, the one to write under first.
         words: reasons by key, in words.
     """
 
     def __init__(
-        self, source: Source, rank: Ranker, *, stamp: str, owners: Sequence[str], name: str, words: Words
+        self,
+        source: Source,
+        rank: Ranker | None,
+        *,
+        stamp: str,
+        owners: Sequence[str],
+        name: str,
+        words: Words,
     ) -> None:
         self._source = source
         self._rank = rank
@@ -88,6 +102,8 @@ class RankedSequence(Sequence[Any]):
         start, stop = wanted.start or 0, wanted.stop
         if start < 0 or (stop is not None and stop < 0) or wanted.step not in (None, 1):
             raise ValueError("a part is counted from the front, without steps")
+        if self._rank is None:
+            return RankedPage(self._source.own(start, stop))
         try:
             with _apart():
                 return self._part(start, stop)
@@ -99,6 +115,8 @@ class RankedSequence(Sequence[Any]):
     def count(self, value: Any = None) -> int:
         """How many places the listing has: its products, and those gone since its visitor began to page."""
         total = self._source.total()
+        if self._rank is None:
+            return total
         try:
             with _apart():
                 order = self._kept
@@ -132,7 +150,7 @@ class RankedSequence(Sequence[Any]):
         if kept is not None and kept.stamp == stamp:
             return kept.begun(len(keys))
         try:
-            ranking = self._rank(keys) if len(keys) > 1 else None
+            ranking = self._rank(keys) if self._rank is not None and len(keys) > 1 else None
         except Exception:  # noqa: BLE001 - this order stands for the pages to come; the next listing tries again
             telemetry.count("rank_failed")
             telemetry.log.exception("a listing keeps the shop's own order")

@@ -165,8 +165,18 @@ class SliceSource:
         return self._first[:depth]
 
 
+class Keys(list[Any]):
+    """Primary keys of a shop's products."""
+
+    def __init__(self, keys: Iterable[Any], shop: Catalogue) -> None:
+        super().__init__(keys)
+        self.shop = shop
+
+
 def source_of(items: Any) -> Source:
     """The source behind what a view would hand to its paginator."""
+    if isinstance(items, Keys):
+        return SliceSource(items, str, items.shop)
     if isinstance(items, QuerySet):
         shop = catalogues().get(items.model._meta.label_lower)
         whole = not items.query.is_sliced and not items.query.combinator

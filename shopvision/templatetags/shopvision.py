@@ -58,7 +58,9 @@ def _similar(request: Any, product: Any, limit: int, alternatives: bool) -> list
 
 @register.simple_tag
 def why(found: Any) -> str:
-    """The reasons of a result in one line."""
+    """The reasons of a result, or of a product of a re-ordered listing, in one line; "" where there are none."""
+    if words := getattr(found, "shopvision_why", None):
+        return str(words)
     reasons = found.get("why", ()) if isinstance(found, dict) else getattr(found, "why", ())
     return " · ".join(str(reason) for reason in reasons)
 

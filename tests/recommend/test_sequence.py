@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from demo_shop.models import Product
 from shopvision.recommend.order import Ranking, Reason
-from shopvision.recommend.sequence import RankedSequence
+from shopvision.recommend.sequence import RankedRows
 from shopvision.recommend.sources import source_of
 
 SORTS = ("pk", "-pk", "price", "-title", "stock")
@@ -38,7 +38,7 @@ def shuffled(seed: int) -> Any:
 
 def sequence(items: Any, rank: Any, *, stamp: str = "s", name: str = "", owners: Any = ("ann",)) -> Any:
     source = source_of(items)
-    return RankedSequence(
+    return RankedRows(
         source, rank, stamp=stamp, owners=owners, name=name or source.name(), words=lambda reasons: {}
     )
 

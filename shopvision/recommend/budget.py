@@ -1,0 +1,107 @@
+"""Budget: the milliseconds a page may wait for us; after several overruns in a row, a pause without trying."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as Late
+from dataclasses import dataclass
+from typing import TypeVar
+
+from .. import telemetry
+
+Answer = TypeVar("Answer")
+OVERRUNS = 5  # in a row, before we pause
+PAUSE_SECONDS = 30.0
+HELPERS = 2  # threads for rankers that are not ours; more waiting ones would be late in any case
+
+
+class OverBudget(Exception):
+    """There is no time left; the shop's own order is served."""
+
+
+@dataclass(slots=True)
+class _Pause:
+    overruns: int = 0
+    until: float = 0.0
+
+
+_pause = _Pause()
+_lock = threading.Lock()
+_helpers = ThreadPoolExecutor(HELPERS, thread_name_prefix="shopvision-ranker")
+_busy = threading.BoundedSemaphore(HELPERS)
+
+
+class Budget:
+    """A clock that began when it was made.
+
+    Args:
+        milliseconds: that may pass.
+
+    Raises:
+        OverBudget: it was overrun too often just now.
+    """
+
+    def __init__(self, milliseconds: float) -> None:
+        self._start = time.perf_counter()
+        self._seconds = milliseconds / 1000
+        if self._start < _pause.until:
+            telemetry.count("rank_paused")
+            raise OverBudget("pausing: the last listings took too long")
+
+    @property
+    def left(self) -> float:
+        """Seconds left, below zero when it is overrun."""
+        return self._seconds - (time.perf_counter() - self._start)
+
+    def check(self, stage: str) -> None:
+        """Go on only if there is time left.
+
+        Raises:
+            OverBudget: there is none.
+        """
+        if self.left < 0:
+            self._overrun()
+            raise OverBudget(f"{stage} took until {-self.left * 1000:.1f} ms after the budget's end")
+
+    def within(self, work: Callable[[], Answer]) -> Answer:
+        """The answer of somebody else's code, waited for no longer than there is time.
+
+        Raises:
+            OverBudget: it was late, or earlier calls still are.
+        """
+        if not _busy.acquire(blocking=False):
+            self._overrun()
+            raise OverBudget("earlier rankings are still being worked on")
+        future = _helpers.submit(_released, work)
+        try:
+            return future.result(timeout=max(self.left, 0.0))
+        except Late:
+            self._overrun()
+            raise OverBudget("the ranker did not answer in time") from None
+
+    def done(self) -> None:
+        """It was kept: note the time."""
+        telemetry.observe("rank", (self._seconds - self.left) * 1000)
+        _pause.overruns = 0
+
+    def _overrun(self) -> None:
+        telemetry.count("rank_over_budget")
+        with _lock:
+            _pause.overruns += 1
+            if _pause.overruns >= OVERRUNS:
+                _pause.overruns, _pause.until = 0, time.perf_counter() + PAUSE_SECONDS
+
+
+def resume() -> None:
+    """Forget overruns and pauses."""
+    _pause.overruns, _pause.until = 0, 0.0
+
+
+def _released(work: Callable[[], Answer]) -> Answer:
+    try:
+        return work()
+    finally:
+        _busy.release()

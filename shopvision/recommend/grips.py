@@ -1,0 +1,127 @@
+"""Grips: a shop's listing, in whatever form it has it, in the order its visitor sees; never raises."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .. import conf, telemetry
+from ..catalogue.adapter import Catalogue, catalogues
+from ..types import ProductRef
+from .order import Ranking
+from .rerank import Rules, rank
+from .sequence import RankedRows
+from .serving import current
+from .sources import Keys, source_of
+from .taste import NOBODY, Taste, taste_of
+from .why import in_words
+
+PAGING = frozenset(
+    {"page", "p", "page_size", "per_page", "offset", "limit", "cursor", "start"}
+)  # parameters that leave a listing the same
+
+
+def rank_queryset(queryset: Any, request: Any, *, name: str = "", pinned: Any = (), hidden: Any = ()) -> Any:
+    """A queryset's products in the order its visitor sees; hand it to a paginator, or slice it.
+
+    The shopper's explicit sort wins: with one of RANKING['sort_parameters'] in the request, the queryset
+    comes back as it is; so it does where anything of ours fails.
+
+    Args:
+        queryset: of a registered model, in the shop's own order; not sliced, so that only keys are read.
+        name: tells two listings of one page apart; needed for lists only, a queryset has a statement.
+        pinned, hidden: rows or primary keys that come first, or go last within the window.
+    """
+    try:
+        if is_sorted_by_shopper(request):
+            return queryset
+        return RankedSequence(queryset, request, name=name, pinned=pinned, hidden=hidden)
+    except Exception:  # noqa: BLE001 - the shop's pages never break because of us
+        telemetry.count("rank_failed")
+        telemetry.log.exception("a listing keeps the shop's own order")
+        return queryset
+
+
+def rank_ids(ids: Iterable[Any], request: Any, *, source: str = "", start: int = 0) -> list[Any]:
+    """Primary keys of products in the order their visitor sees; each exactly once.
+
+    Args:
+        ids: in the shop's own order.
+        source: label of their catalogue (``app.model``); may be left out where there is only one.
+        start: place of the first that the page shows; above 0 the order of the visitor's first page stands.
+    """
+    given = list(ids)
+    try:
+        shop = catalogues()[source] if source else next(iter(catalogues().values()))
+        keys = Keys(given, shop)
+        name = hashlib.sha256("\0".join(map(str, given)).encode()).hexdigest()
+        found = RankedSequence(keys, request, name=name)
+        return [*found[0:start], *found[start:]] if start else list(found[0:])
+    except Exception:  # noqa: BLE001 - as above
+        telemetry.count("rank_failed")
+        telemetry.log.exception("products keep the shop's own order")
+        return given
+
+
+def is_sorted_by_shopper(request: Any) -> bool:
+    """The shopper chose an order: a sort parameter of the request holds something but the shop's own order."""
+    given: Mapping[str, str] = getattr(getattr(request, "_request", request), "GET", None) or {}
+    own = {"", *conf.RANKING["own_order"]}
+    return any(given.get(name, "").lower() not in own for name in conf.RANKING["sort_parameters"])
+
+
+class RankedSequence(RankedRows):
+    """Anything that can be sliced, in the order its visitor sees: a list, haystack's results, a queryset.
+
+    Args:
+        items: the shop's own order of products: rows, results with ``pk`` and ``model``.
+        name: tells two listings of one page apart.
+        pinned, hidden: rows or primary keys that come first, or go last within the window.
+    """
+
+    def __init__(
+        self, items: Any, request: Any, *, name: str = "", pinned: Any = (), hidden: Any = ()
+    ) -> None:
+        source = source_of(items)
+        shop = source.shop
+        if shop is None or is_sorted_by_shopper(request):
+            super().__init__(source, None, stamp="", owners=[NOBODY], name="", words=in_words)
+            return
+        taste = taste_of(request)
+        rules = Rules(tuple(_refs(shop, pinned)), frozenset(_refs(shop, hidden)))
+        stamp = _stamp(taste, rules)
+
+        def ranked(keys: Sequence[str]) -> Ranking | None:
+            refs = [ProductRef(shop.source, key) for key in keys]
+            return rank(refs, taste, rules=rules, seed=f"{taste.owner} {stamp}")
+
+        super().__init__(
+            source,
+            ranked,
+            stamp=stamp,
+            owners=[taste.owner, NOBODY] if taste.owner else [NOBODY],
+            name=f"{shop.source} {name} {source.name() or _page_of(request)}",
+            words=in_words,
+        )
+
+
+def _stamp(taste: Taste, rules: Rules) -> str:
+    """What an order depends on beside its products. Of visitors without a taste, time: so others are explored."""
+    known = taste.stamp or str(int(time.time()) // conf.RANKING["keep_seconds"])
+    settings = sorted((name, str(value)) for name, value in conf.RANKING.items())
+    return f"{current().name} {known} {rules.pinned} {sorted(rules.hidden)} {settings}"
+
+
+def _refs(shop: Catalogue, products: Sequence[Any]) -> list[str]:
+    keys = (str(getattr(one, "pk", one)) for one in products)
+    return [key if key.startswith(f"{shop.source}:") else f"{shop.source}:{key}" for key in keys]
+
+
+def _page_of(request: Any) -> str:
+    """The page without its paging."""
+    plain = getattr(request, "_request", request)
+    given = getattr(plain, "GET", None)
+    kept = sorted((name, given.getlist(name)) for name in given if name not in PAGING) if given else []
+    return f"{getattr(plain, 'path', '')} {kept}"
