@@ -148,26 +148,6 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """Ordered products shown together, with an id under which further pages can be asked for.
-
-    Args:
-        timings: milliseconds by stage (``decode``, ``encode``, ``index``, ``facts``, ...) of this answer.
-    """
-
-    id: str
-    hits: tuple[Hit, ...]
-    count: int
-    match: Match | None = None
-    query: Mapping[str, Any] = field(default_factory=dict)
-    facets: Mapping[str, Any] = field(default_factory=dict)
-    encoder: str = ""
-    index: Mapping[str, Any] = field(default_factory=dict)
-    took_ms: float = 0.0
-    timings: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Ordering:
     """How products on a page came to their order, for the impressions.
 
@@ -180,6 +160,28 @@ class Ordering:
     listing: str
     positions: tuple[int, ...]
     propensities: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Ordered products shown together, with an id under which further pages can be asked for.
+
+    Args:
+        timings: milliseconds by stage (``decode``, ``encode``, ``index``, ``facts``, ...) of this answer.
+        ordering: positions and odds, where a ranker ordered it.
+    """
+
+    id: str
+    hits: tuple[Hit, ...]
+    count: int
+    match: Match | None = None
+    query: Mapping[str, Any] = field(default_factory=dict)
+    facets: Mapping[str, Any] = field(default_factory=dict)
+    encoder: str = ""
+    index: Mapping[str, Any] = field(default_factory=dict)
+    took_ms: float = 0.0
+    timings: Mapping[str, float] = field(default_factory=dict)
+    ordering: Ordering | None = None
 
 
 @dataclass(frozen=True, slots=True)

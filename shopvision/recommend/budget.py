@@ -95,6 +95,15 @@ class Budget:
                 _pause.overruns, _pause.until = 0, time.perf_counter() + PAUSE_SECONDS
 
 
+def own_order(error: Exception) -> None:
+    """Say that products keep the order they came in, and why: a counter moves, and what is a bug is logged."""
+    telemetry.count("rank_own_order")
+    if isinstance(error, OverBudget):
+        telemetry.log.info("the shop's own order is served: %s", error)
+    else:
+        telemetry.log.error("the shop's own order is served: %s", error, exc_info=error)
+
+
 def resume() -> None:
     """Forget overruns and pauses."""
     _pause.overruns, _pause.until = 0, 0.0

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .. import conf, telemetry
+from .. import conf
 from ..catalogue.adapter import Catalogue, catalogues
 from ..types import ProductRef
+from .budget import own_order
 from .order import Ranking
 from .rerank import Rules, rank
 from .sequence import RankedRows
@@ -38,9 +40,8 @@ def rank_queryset(queryset: Any, request: Any, *, name: str = "", pinned: Any = 
         if is_sorted_by_shopper(request):
             return queryset
         return RankedSequence(queryset, request, name=name, pinned=pinned, hidden=hidden)
-    except Exception:  # noqa: BLE001 - the shop's pages never break because of us
-        telemetry.count("rank_failed")
-        telemetry.log.exception("a listing keeps the shop's own order")
+    except Exception as error:  # noqa: BLE001 - the shop's pages never break because of us
+        own_order(error)
         return queryset
 
 
@@ -59,10 +60,18 @@ def rank_ids(ids: Iterable[Any], request: Any, *, source: str = "", start: int =
         name = hashlib.sha256("\0".join(map(str, given)).encode()).hexdigest()
         found = RankedSequence(keys, request, name=name)
         return [*found[0:start], *found[start:]] if start else list(found[0:])
-    except Exception:  # noqa: BLE001 - as above
-        telemetry.count("rank_failed")
-        telemetry.log.exception("products keep the shop's own order")
+    except Exception as error:  # noqa: BLE001 - as above
+        own_order(error)
         return given
+
+
+def rank_or_none(refs: Sequence[ProductRef], taste: Taste, *, places: bool = True) -> Ranking | None:
+    """As ``rerank.rank``; None where anything fails, which is counted."""
+    try:
+        return rank(refs, taste, seed=uuid.uuid4().hex, places=places) if len(refs) > 1 else None
+    except Exception as error:  # noqa: BLE001 - as above
+        own_order(error)
+        return None
 
 
 def is_sorted_by_shopper(request: Any) -> bool:

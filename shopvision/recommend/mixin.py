@@ -33,9 +33,10 @@ class PersonalisedListMixin:
         parent: Any = super()
         if isinstance(getattr(self, "paginator", None), CursorPagination):
             return parent.paginate_queryset(queryset)
-        found = parent.paginate_queryset(self.ranked(queryset), *size)
+        rows = self.ranked(queryset)
+        found = parent.paginate_queryset(rows, *size)
         if not size and found is not None:
-            self._record(found)
+            self._record(rows)
         return found
 
     def filter_queryset(self, queryset: Any) -> Any:
@@ -47,10 +48,11 @@ class PersonalisedListMixin:
         if detail or own.paginator is not None or self.request.method not in ("GET", "HEAD"):
             return rows
         found = self.ranked(rows)
-        if found is not rows:
-            found = found[0:]
-            self._record(found)
-        return found
+        if found is rows:
+            return rows
+        page = found[0:]
+        self._record(found)
+        return page
 
     def get_context_data(self, *, object_list: Any = None, **more: Any) -> dict[str, Any]:
         """Django's context, with ``shown``."""
@@ -74,6 +76,7 @@ class PersonalisedListMixin:
             response[HEADER] = self._shown
         return response
 
-    def _record(self, page: Any) -> None:
-        if getattr(page, "ordering", None) is not None:
+    def _record(self, rows: Any) -> None:
+        page = getattr(rows, "latest", None)
+        if page is not None and page.ordering is not None:
             self._shown = behaviour.record_listing(self.request, page[: conf.RANKING["window"]]).id

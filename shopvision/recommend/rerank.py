@@ -87,8 +87,8 @@ def rank(
     budget.check("looking the products up")
     scores = _scores(serving, looked, budget)
     budget.check("scoring")
-    explored, best = _guarded(refs, scores, looked, taste, rules, seed)
-    reasons = _reasons(serving.knowledge, looked, explored, best)
+    explored = _guarded(refs, scores, looked, taste, rules, seed)
+    reasons = _reasons(serving.knowledge, looked, explored, moved_up=places)
     budget.check("ordering")
     budget.done()
     return Ranking(
@@ -184,8 +184,8 @@ def _scores(serving: Serving, looked: Looked, budget: Budget) -> np.ndarray:
 
 def _guarded(
     refs: Sequence[ProductRef], scores: np.ndarray, looked: Looked, taste: Taste, rules: Rules, seed: str
-) -> tuple[Explored, np.ndarray]:
-    """The order after the guardrails and exploration, and without exploration."""
+) -> Explored:
+    """The order after the guardrails and exploration."""
     names = [str(ref) for ref in refs]
     place_of = {name: place for place, name in enumerate(names)}
     order = guards.diverse(scores, looked.vectors, conf.RANKING["diversity"])
@@ -203,7 +203,7 @@ def _guarded(
     last[pinned] = False
     sums = [looked.live.get(name, NO_COUNT) for name in names]
     digest = hashlib.sha256("\0".join([seed, *names]).encode()).digest()
-    explored = explore(
+    return explore(
         order,
         np.array([one.shown for one in sums], float),
         np.array([one.clicked for one in sums], float),
@@ -212,11 +212,16 @@ def _guarded(
         last=len(order) - int(last.sum()),
         rng=np.random.default_rng(int.from_bytes(digest[:8], "big")),
     )
-    return explored, order
 
 
-def _reasons(knowledge: Knowledge, looked: Looked, explored: Explored, best: np.ndarray) -> dict[int, Reason]:
-    """By place in the order given; only products that stand higher than the shop has them have one."""
+def _reasons(
+    knowledge: Knowledge, looked: Looked, explored: Explored, *, moved_up: bool
+) -> dict[int, Reason]:
+    """By place in the order given.
+
+    Args:
+        moved_up: only of products that stand higher than the shop has them.
+    """
     found = evidence.general(looked.candidates.popularity, looked.candidates.age_days)
     found.update(
         evidence.strongest(
@@ -231,4 +236,4 @@ def _reasons(knowledge: Knowledge, looked: Looked, explored: Explored, best: np.
         found[explored.chosen] = Reason("explored")
     rank_of = np.empty(len(explored.order), np.int64)
     rank_of[explored.order] = np.arange(len(explored.order))
-    return {place: reason for place, reason in found.items() if rank_of[place] < place}
+    return {place: reason for place, reason in found.items() if not moved_up or rank_of[place] < place}

@@ -12,10 +12,11 @@ from typing import Any, SupportsIndex
 from django.db import connections, router, transaction
 from django.utils.functional import SimpleLazyObject
 
-from .. import conf, telemetry
+from .. import conf
 from ..catalogue.models import CatalogueEntry
 from ..types import Ordering
 from . import state
+from .budget import own_order
 from .order import MOST_KEYS, Order, Ranking, Reason, ordered
 from .sources import Source
 
@@ -72,6 +73,7 @@ class RankedRows(Sequence[Any]):
         self._rank = rank
         self._stamp = stamp
         self._words = words
+        self.latest: RankedPage | None = None  # part handed out last: DRF copies its rows
         self._keys = [state.key_of(owner, name) for owner in owners]
 
     def __getattr__(self, name: str) -> Any:
@@ -106,10 +108,10 @@ class RankedRows(Sequence[Any]):
             return RankedPage(self._source.own(start, stop))
         try:
             with _apart():
-                return self._part(start, stop)
-        except Exception:  # noqa: BLE001 - the shop's pages never break because of us
-            telemetry.count("rank_failed")
-            telemetry.log.exception("a listing keeps the shop's own order")
+                self.latest = self._part(start, stop)
+                return self.latest
+        except Exception as error:  # noqa: BLE001 - the shop's pages never break because of us
+            own_order(error)
             return RankedPage(self._source.own(start, stop))
 
     def count(self, value: Any = None) -> int:
@@ -121,9 +123,8 @@ class RankedRows(Sequence[Any]):
             with _apart():
                 order = self._kept
                 gone = len(order.keys) - self._source.alive(order.keys) if order else 0
-        except Exception:  # noqa: BLE001 - as above
-            telemetry.count("rank_failed")
-            telemetry.log.exception("a listing's length is the shop's own")
+        except Exception as error:  # noqa: BLE001 - as above
+            own_order(error)
             return total
         return total + gone
 
@@ -151,9 +152,8 @@ class RankedRows(Sequence[Any]):
             return kept.begun(len(keys))
         try:
             ranking = self._rank(keys) if self._rank is not None and len(keys) > 1 else None
-        except Exception:  # noqa: BLE001 - this order stands for the pages to come; the next listing tries again
-            telemetry.count("rank_failed")
-            telemetry.log.exception("a listing keeps the shop's own order")
+        except Exception as error:  # noqa: BLE001 - this order stands for the pages to come; the next listing tries again
+            own_order(error)
             ranking, stamp = None, ""
         return ordered(uuid.uuid4().hex, stamp, keys, ranking)
 

@@ -31,7 +31,7 @@ def test_two_mugs_looked_at_bring_the_other_mugs_to_the_next_listing(mugs: list[
         assert visitor.get(mug.get_absolute_url()).status_code == 200
     page = visitor.get("/")
     order = [product.pk for product in page.context["page"]]
-    assert set(order[:4]) == {mug.pk for mug in mugs}
+    assert {mug.pk for mug in mugs} <= set(order[:6])
     assert "Looks like “red mug" in page.content.decode()
     assert "You looked at this" in page.content.decode()
     assert shown(stranger) == own[:24]
