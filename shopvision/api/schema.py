@@ -22,7 +22,8 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 _lock = threading.Lock()  # drf-spectacular's settings are one object for the whole process
 
 _MEANS = {
-    400: "`invalid`, `invalid_cursor`, `empty`, `unknown_target`, `unknown_label`, `unknown_job`",
+    400: "`invalid`, `invalid_cursor`, `empty`, `unknown_target`, `unknown_label`, `unknown_job`, "
+    "`unknown_placement`, `product_needed`",
     401: "`not_authenticated`",
     403: "`permission_denied`",
     404: "`not_found`",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.db.models import QuerySet
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -54,6 +55,46 @@ def _similar(request: Any, product: Any, limit: int, alternatives: bool) -> list
         telemetry.count("tag_failed")
         telemetry.log.exception("similar products of %r could not be shown", product)
         return []
+
+
+@register.simple_tag(takes_context=True)
+def personalised(context: template.Context, products: Any, name: str = "") -> Any:
+    """Products in the order this visitor sees: ``{% personalised products as mine %}``, then page or loop.
+
+    Args:
+        products: a queryset or list in the shop's own order; the shopper's explicit sort wins.
+        name: tells two lists of one page apart.
+    """
+    request = context.get("request")
+    if isinstance(products, QuerySet) and not products.query.is_sliced:
+        return listings.rank_queryset(products, request, name=name)
+    return listings.RankedSequence(products, request, name=name)
+
+
+@register.inclusion_tag("shopvision/strip.html", takes_context=True)
+def recommended(
+    context: template.Context, placement: str, product: Any = None, limit: int = 6, title: str = ""
+) -> dict[str, Any]:
+    """A strip of products chosen for this visitor, with reasons; nothing where there is nothing to say.
+
+    Args:
+        placement: ``for_you``, ``because_you_viewed``, ``recently_viewed``; with a product ``similar``,
+            ``alternatives``, ``together``.
+        product: whose page it is.
+        title: heading, if not the placement's own.
+    """
+    request = context.get("request")
+    try:
+        ref = behaviour.ref_of(product) if product is not None else None
+        found = listings.recommended(placement, request=request, product=ref, limit=limit)
+        odds = found.ordering.propensities if found.ordering else None
+        shown = behaviour.record_listing(request, found.hits, listing=found.id, propensities=odds)
+        results = [result(hit) for hit in found.hits]
+        return {"title": title or found.query["title"], "results": results, "shown": shown}
+    except Exception:  # noqa: BLE001 - the shop's page never breaks because of us
+        telemetry.count("tag_failed")
+        telemetry.log.exception("the strip %s could not be shown", placement)
+        return {"title": title, "results": [], "shown": behaviour.Shown("", {})}
 
 
 @register.simple_tag

@@ -31,7 +31,7 @@ def test_schemathesis_finds_nothing(
     live_server: Any, settings: Any, indexed_shop: list[Any], tmp_path: Path
 ) -> None:
     settings.SHOPVISION = {**settings.SHOPVISION, **FREE}
-    assert "Tested: 25" in schemathesis(live_server.url, folder=tmp_path)
+    assert "Tested: 27" in schemathesis(live_server.url, folder=tmp_path)
 
 
 @pytest.mark.slow
