@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
 from demo_shop.models import Product
 from shopvision.events.models import Event
@@ -40,3 +41,12 @@ def test_two_mugs_looked_at_bring_the_other_mugs_to_the_next_listing(mugs: list[
     assert rows.pop("shopvision.ProductCount") > 0  # sums name nobody
     assert set(rows.values()) == {0}
     assert Event.objects.count() == 0
+
+
+def test_the_reason_is_given_in_the_visitors_language(mugs: list[Any]) -> None:
+    visitor = browser()
+    for mug in mugs[:2]:
+        visitor.get(mug.get_absolute_url())
+    with translation.override("zh-hans"):
+        page = visitor.get("/").content.decode()
+    assert "您看过的“red mug" in page
