@@ -14,9 +14,9 @@ from ..types import ProductRef
 from .budget import own_order
 from .order import Ranking
 from .rerank import Rules, rank
-from .sequence import RankedRows
+from .sequence import OWN_ORDER, Plan, RankedRows
 from .serving import current
-from .sources import Keys, source_of
+from .sources import Keys, Source, source_of
 from .taste import NOBODY, Taste, taste_of
 from .why import in_words
 
@@ -39,7 +39,8 @@ def rank_queryset(queryset: Any, request: Any, *, name: str = "", pinned: Any = 
     try:
         if is_sorted_by_shopper(request):
             return queryset
-        return RankedSequence(queryset, request, name=name, pinned=pinned, hidden=hidden)
+        found = RankedSequence(queryset, request, name=name, pinned=pinned, hidden=hidden)
+        return found if found.active else queryset
     except Exception as error:  # noqa: BLE001 - the shop's pages never break because of us
         own_order(error)
         return queryset
@@ -94,26 +95,32 @@ class RankedSequence(RankedRows):
         self, items: Any, request: Any, *, name: str = "", pinned: Any = (), hidden: Any = ()
     ) -> None:
         source = source_of(items)
-        shop = source.shop
-        if shop is None or is_sorted_by_shopper(request):
-            super().__init__(source, None, stamp="", owners=[NOBODY], name="", words=in_words)
-            return
-        taste = taste_of(request)
-        rules = Rules(tuple(_refs(shop, pinned)), frozenset(_refs(shop, hidden)))
-        stamp = _stamp(taste, rules)
+        plan = OWN_ORDER
+        try:
+            if source.shop is not None and not is_sorted_by_shopper(request):
+                plan = _plan(source, source.shop, request, name, (pinned, hidden))
+        except Exception as error:  # noqa: BLE001 - as above
+            own_order(error)
+        super().__init__(source, plan)
 
-        def ranked(keys: Sequence[str]) -> Ranking | None:
-            refs = [ProductRef(shop.source, key) for key in keys]
-            return rank(refs, taste, rules=rules, seed=f"{taste.owner} {stamp}")
 
-        super().__init__(
-            source,
-            ranked,
-            stamp=stamp,
-            owners=[taste.owner, NOBODY] if taste.owner else [NOBODY],
-            name=f"{shop.source} {name} {source.name() or _page_of(request)}",
-            words=in_words,
-        )
+def _plan(source: Source, shop: Catalogue, request: Any, name: str, wishes: tuple[Any, Any]) -> Plan:
+    """How a request's visitor sees a source."""
+    taste = taste_of(request)
+    rules = Rules(tuple(_refs(shop, wishes[0])), frozenset(_refs(shop, wishes[1])))
+    stamp = _stamp(taste, rules)
+
+    def ranked(keys: Sequence[str]) -> Ranking | None:
+        refs = [ProductRef(shop.source, key) for key in keys]
+        return rank(refs, taste, rules=rules, seed=f"{taste.owner} {stamp}")
+
+    return Plan(
+        ranked,
+        stamp,
+        (taste.owner, NOBODY) if taste.owner else (NOBODY,),
+        f"{shop.source} {name} {source.name() or _page_of(request)}",
+        in_words,
+    )
 
 
 def _stamp(taste: Taste, rules: Rules) -> str:

@@ -6,13 +6,14 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, SupportsIndex
+from typing import Any, SupportsIndex, cast
 
 from django.db import connections, router, transaction
 from django.utils.functional import SimpleLazyObject
 
-from .. import conf
+from .. import conf, signals
 from ..catalogue.models import CatalogueEntry
 from ..types import Ordering
 from . import state
@@ -44,6 +45,28 @@ class RankedPage(list[Any]):
         return RankedPage(part, Ordering(one.listing, one.positions[wanted], one.propensities[wanted]))
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a visitor sees a listing.
+
+    Args:
+        rank: keys -> ranking, or None where there is nothing to go by; no function leaves all as it is.
+        stamp: names what ``rank`` goes by; another stamp ranks anew at the next first page.
+        owners: names under which this visitor's order may lie, the one to write under first.
+        name: of the listing, the same at each page.
+        words: reasons by key -> in words.
+    """
+
+    rank: Ranker | None = None
+    stamp: str = ""
+    owners: tuple[str, ...] = ("",)
+    name: str = ""
+    words: Words = lambda reasons: {}
+
+
+OWN_ORDER = Plan()
+
+
 class RankedRows(Sequence[Any]):
     """The products of a source, the first ones re-ordered, each exactly once over all pages.
 
@@ -53,28 +76,28 @@ class RankedRows(Sequence[Any]):
 
     Args:
         source: the shop's own order.
-        rank: keys -> ranking, or None where there is nothing to go by; no function leaves all as it is.
-        stamp: names what ``rank`` goes by; another stamp ranks anew at the next first page.
-        owners: names under which this visitor's order may lie, the one to write under first.
-        words: reasons by key, in words.
+        plan: how the visitor sees it.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        rank: Ranker | None,
-        *,
-        stamp: str,
-        owners: Sequence[str],
-        name: str,
-        words: Words,
-    ) -> None:
+    def __init__(self, source: Source, plan: Plan) -> None:
         self._source = source
-        self._rank = rank
-        self._stamp = stamp
-        self._words = words
+        self._plan = plan
         self.latest: RankedPage | None = None  # part handed out last: DRF copies its rows
-        self._keys = [state.key_of(owner, name) for owner in owners]
+        self._keys = [state.key_of(owner, plan.name) for owner in plan.owners]
+
+    @property
+    def active(self) -> bool:
+        """It may come in another order than the shop's own."""
+        return self._plan.rank is not None
+
+    @property
+    def ordering(self) -> Ordering | None:
+        """How the whole came to its order, for the impressions of a list without pages."""
+        return self._whole.ordering
+
+    @cached_property
+    def _whole(self) -> RankedPage:
+        return cast(RankedPage, self[0:])
 
     def __getattr__(self, name: str) -> Any:
         """Whatever else the shop's own list can: ``model``, ``ordered``, ``filter``, ..."""
@@ -87,7 +110,7 @@ class RankedRows(Sequence[Any]):
         return self.count()
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self[0:])
+        return iter(self._whole)
 
     def __bool__(self) -> bool:
         return bool(self._source.own(0, 1))
@@ -104,7 +127,7 @@ class RankedRows(Sequence[Any]):
         start, stop = wanted.start or 0, wanted.stop
         if start < 0 or (stop is not None and stop < 0) or wanted.step not in (None, 1):
             raise ValueError("a part is counted from the front, without steps")
-        if self._rank is None:
+        if not self.active:
             return RankedPage(self._source.own(start, stop))
         try:
             with _apart():
@@ -117,7 +140,7 @@ class RankedRows(Sequence[Any]):
     def count(self, value: Any = None) -> int:
         """How many places the listing has: its products, and those gone since its visitor began to page."""
         total = self._source.total()
-        if self._rank is None:
+        if not self.active:
             return total
         try:
             with _apart():
@@ -147,15 +170,19 @@ class RankedRows(Sequence[Any]):
     def _first(self, kept: Order | None) -> Order:
         """The order a first page begins: the same again while nothing it depends on has changed."""
         keys = self._source.head(conf.RANKING["window"])
-        stamp = hashlib.sha256("\0".join([self._stamp, *keys]).encode()).hexdigest()[:32]
+        stamp = hashlib.sha256("\0".join([self._plan.stamp, *keys]).encode()).hexdigest()[:32]
         if kept is not None and kept.stamp == stamp:
             return kept.begun(len(keys))
         try:
-            ranking = self._rank(keys) if self._rank is not None and len(keys) > 1 else None
+            ranking = self._plan.rank(keys) if self._plan.rank is not None and len(keys) > 1 else None
         except Exception as error:  # noqa: BLE001 - this order stands for the pages to come; the next listing tries again
             own_order(error)
             ranking, stamp = None, ""
-        return ordered(uuid.uuid4().hex, stamp, keys, ranking)
+        order = ordered(uuid.uuid4().hex, stamp, keys, ranking)
+        if ranking is not None and signals.listing_ranked.receivers:
+            moved = sum(key != own for key, own in zip(order.keys, keys, strict=True))
+            signals.listing_ranked.send_robust(Order, listing=order.listing, keys=order.keys, moved=moved)
+        return order
 
     def _page(self, order: Order, start: int, stop: int | None) -> RankedPage:
         wanted = order.keys[start:stop]
@@ -176,7 +203,7 @@ class RankedRows(Sequence[Any]):
     def _explain(self, rows: Sequence[Any], order: Order) -> None:
         """Give rows their reason in words; it is looked up when a page first shows one of them."""
         reasons = {key: order.reasons[key] for key in map(self._source.key, rows) if key in order.reasons}
-        words: Any = SimpleLazyObject(lambda: self._words(reasons))
+        words: Any = SimpleLazyObject(lambda: self._plan.words(reasons))
         for row in rows:
             if (key := self._source.key(row)) in reasons and hasattr(row, "__dict__"):
                 row.shopvision_why = SimpleLazyObject(partial(words.get, key, ""))
