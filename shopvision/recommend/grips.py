@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from django.http import QueryDict
 
 from .. import conf
 from ..catalogue.adapter import Catalogue, catalogues
@@ -17,11 +19,12 @@ from .rerank import Rules, rank
 from .sequence import OWN_ORDER, Plan, RankedRows
 from .serving import current
 from .sources import Keys, Source, source_of
-from .taste import NOBODY, Taste, taste_of
+from .taste import NOBODY, Taste, taste_of, viewer_of
 from .why import in_words
 
+ORDER = "sv"  # parameter that names the order a page belongs to
 PAGING = frozenset(
-    {"page", "p", "page_size", "per_page", "offset", "limit", "cursor", "start"}
+    {ORDER, "page", "p", "page_size", "per_page", "offset", "limit", "cursor", "start"}
 )  # parameters that leave a listing the same
 
 
@@ -77,7 +80,7 @@ def rank_or_none(refs: Sequence[ProductRef], taste: Taste, *, places: bool = Tru
 
 def is_sorted_by_shopper(request: Any) -> bool:
     """The shopper chose an order: a sort parameter of the request holds something but the shop's own order."""
-    given: Mapping[str, str] = getattr(getattr(request, "_request", request), "GET", None) or {}
+    given = _given(request)
     own = {"", *conf.RANKING["own_order"]}
     return any(given.get(name, "").lower() not in own for name in conf.RANKING["sort_parameters"])
 
@@ -120,6 +123,8 @@ def _plan(source: Source, shop: Catalogue, request: Any, name: str, wishes: tupl
         (taste.owner, NOBODY) if taste.owner else (NOBODY,),
         f"{shop.source} {name} {source.name() or _page_of(request)}",
         in_words,
+        "" if taste.owner else viewer_of(request),
+        _given(request).get(ORDER, "")[:32],
     )
 
 
@@ -135,9 +140,13 @@ def _refs(shop: Catalogue, products: Sequence[Any]) -> list[str]:
     return [key if key.startswith(f"{shop.source}:") else f"{shop.source}:{key}" for key in keys]
 
 
+def _given(request: Any) -> Any:
+    """The parameters of the page's address."""
+    return getattr(getattr(request, "_request", request), "GET", None) or QueryDict()
+
+
 def _page_of(request: Any) -> str:
     """The page without its paging."""
-    plain = getattr(request, "_request", request)
-    given = getattr(plain, "GET", None)
-    kept = sorted((name, given.getlist(name)) for name in given if name not in PAGING) if given else []
-    return f"{getattr(plain, 'path', '')} {kept}"
+    given = _given(request)
+    kept = sorted((name, given.getlist(name)) for name in given if name not in PAGING)
+    return f"{getattr(getattr(request, '_request', request), 'path', '')} {kept}"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -224,3 +225,47 @@ def test_listeners_hear_of_a_new_order_and_not_for_whom() -> None:
         pk != own for pk, own in zip(ids(page), ids(Product.objects.all()), strict=True)
     )
     assert set(told) == {"signal", "sender", "listing", "keys", "moved"}
+
+
+@pytest.mark.django_db
+def test_two_tabs_each_go_on_in_their_own_order() -> None:
+    """The address of a further page names the order; without it, the latest first page's order goes on."""
+    stock(40)
+    plans = [Plan(shuffled(seed), f"taste {seed}", ("ann",), "shelf") for seed in (1, 2)]
+    firsts = [RankedRows(source_of(Product.objects.all()), plan)[0:20] for plan in plans]
+    named = replace(plans[1], token=firsts[0].token)
+    second = RankedRows(source_of(Product.objects.all()), named)[20:40]
+    assert sorted(ids(firsts[0]) + ids(second)) == ids(Product.objects.all())
+    assert ids(RankedRows(source_of(Product.objects.all()), named)[0:20]) == ids(firsts[0])
+    latest = RankedRows(source_of(Product.objects.all()), plans[1])[20:40]
+    assert sorted(ids(firsts[1]) + ids(latest)) == ids(Product.objects.all())
+
+
+@pytest.mark.django_db
+def test_an_address_handed_on_gives_nobody_elses_order() -> None:
+    stock(40)
+    anns = RankedRows(source_of(Product.objects.all()), Plan(shuffled(1), "a", ("ann", ""), "shelf"))[0:20]
+    bobs = Plan(shuffled(2), "b", ("bob", ""), "shelf", token=anns.token)
+    assert ids(RankedRows(source_of(Product.objects.all()), bobs)[0:20]) != ids(anns)
+
+
+@pytest.mark.django_db
+def test_who_shares_an_order_has_a_listing_of_their_own() -> None:
+    stock(40)
+    pages = [
+        RankedRows(source_of(Product.objects.all()), Plan(shuffled(1), "s", ("",), "shelf", viewer=who))[0:20]
+        for who in ("ann", "bob", "ann")
+    ]
+    ann, bob, again = [page.ordering.listing for page in pages]
+    assert ann == again != bob
+    assert len({page.token for page in pages}) == 1
+
+
+@pytest.mark.django_db
+def test_reasons_that_cannot_be_said_cost_no_page() -> None:
+    def speechless(reasons: Any) -> dict[str, str]:
+        raise ValueError("no title")
+
+    stock(5)
+    page = RankedRows(source_of(Product.objects.all()), Plan(shuffled(1), words=speechless))[0:5]
+    assert [str(getattr(row, "shopvision_why", "")) for row in page] == [""] * 5
