@@ -115,7 +115,7 @@ class RankedRows(Sequence[Any]):
         return getattr(getattr(source, "queryset", None) or source.items, name)
 
     def __len__(self) -> int:
-        return self.count()
+        return len(self._whole) if "_whole" in self.__dict__ else self.count()
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._whole)
@@ -126,15 +126,13 @@ class RankedRows(Sequence[Any]):
     def __getitem__(self, wanted: SupportsIndex | slice) -> Any:
         if not isinstance(wanted, slice):
             place = wanted.__index__()
-            if place < 0:
-                raise ValueError("places are counted from the front")
-            part = self[place : place + 1]
+            part = self[place : place + 1] if place >= 0 else self._whole[place:][:1]
             if not part:
                 raise IndexError(place)
             return part[0]
         start, stop = wanted.start or 0, wanted.stop
         if start < 0 or (stop is not None and stop < 0) or wanted.step not in (None, 1):
-            raise ValueError("a part is counted from the front, without steps")
+            return self._whole[wanted]
         if not self.active:
             return RankedPage(self._source.own(start, stop))
         try:

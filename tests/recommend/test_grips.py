@@ -237,6 +237,11 @@ def test_a_statement_of_ours_that_fails_leaves_the_shops_transaction_usable(
     assert Product.objects.count() == len(own())
 
 
+def test_a_shop_that_remembers_nothing_keeps_its_order(mugs: list[Any], mode: Any) -> None:
+    mode("off")
+    assert ids(rank_queryset(Product.objects.all(), looked_at(*mugs[:2]))) == own()
+
+
 @pytest.mark.parametrize("headers", [{"HTTP_SEC_GPC": "1"}, {"HTTP_DNT": "1"}])
 def test_a_browser_that_asks_not_to_be_tracked_sees_what_strangers_see(mugs: list[Any], headers: Any) -> None:
     request = looked_at(*mugs[:2])
