@@ -10,6 +10,7 @@ from django.template import Context, Template
 
 from demo_shop.models import Product
 from shopvision import behaviour, listings, telemetry
+from shopvision.catalogue.models import CatalogueEntry
 from shopvision.exceptions import InvalidRequest
 from shopvision.recommend import serving
 from shopvision.recommend.knowledge import Knowledge
@@ -144,3 +145,14 @@ def test_the_tags_are_quiet_when_we_are_down(mugs: list[Any], monkeypatch: Any) 
         f"{p.title}" for p in Product.objects.all()[:6]
     ]
     assert telemetry.snapshot()["counters"]["tag_failed"] == 2
+
+
+def test_a_statement_of_a_strips_that_fails_leaves_the_shops_transaction_usable(
+    mugs: list[Any], monkeypatch: Any
+) -> None:
+    wrong = CatalogueEntry.objects.extra(where=["no_such_column = 1"])
+    monkeypatch.setattr("shopvision.placements.visible_refs", lambda *_: list(wrong))
+    monkeypatch.setattr("shopvision.recommend.shelf._rows", lambda *_: list(wrong))
+    context = {"request": looked_at(*mugs[:2]), "products": Product.objects.all(), "product": mugs[0]}
+    assert "red mug" not in TAGS.render(Context(context))
+    assert Product.objects.count() == 26
