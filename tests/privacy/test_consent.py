@@ -43,7 +43,11 @@ def test_consent_is_by_purpose() -> None:
 
 
 @pytest.mark.usefixtures("consent_mode")
-@pytest.mark.parametrize("forged", ["", "nonsense", signing.dumps({"p": ["improvement"], "k": "x", "s": 0})])
+@pytest.mark.parametrize(
+    "forged",
+    ["", "nonsense", signing.dumps({"p": ["improvement"], "k": "x", "s": 0})],
+    ids=["empty", "nonsense", "signed for another use"],
+)
 def test_a_cookie_that_we_did_not_sign_for_this_is_no_consent(forged: str) -> None:
     request = visitor()
     request.COOKIES[consent.COOKIE] = forged
