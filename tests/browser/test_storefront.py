@@ -16,8 +16,6 @@ from .conftest import AXE, start
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    # the live server's threads share the test's in-memory database, and grumble when they close it
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
 WAIT_SECONDS = 15
 
