@@ -94,11 +94,20 @@ class Agreement(serializers.BooleanField):
 
 
 class Purposes(serializers.Serializer):  # type: ignore[type-arg]
-    """What the visitor agrees to; what is left out is refused."""
+    """What the visitor agrees to; what is left out is refused, and any other name is an error."""
 
     personalisation = Agreement(required=False, default=False)
     improvement = Agreement(required=False, default=False)
     marketing = Agreement(required=False, default=False)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Agreement by purpose; a mistyped name must not count as a refusal of everything, which erases."""
+        unknown = sorted(set(map(str, data)) - set(PURPOSES)) if isinstance(data, dict) else []
+        if unknown:
+            named = ", ".join(repr(name[:MOST_TEXT]) for name in unknown[: len(PURPOSES)])
+            raise serializers.ValidationError(f"{named}: no such purpose; it takes {', '.join(PURPOSES)}")
+        agreed: dict[str, Any] = super().to_internal_value(data)
+        return agreed
 
 
 class ConsentRequest(serializers.Serializer):  # type: ignore[type-arg]

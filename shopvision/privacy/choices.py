@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from .. import conf, signals, telemetry
+from ..exceptions import InvalidRequest
 from ..types import Subject
 from . import pseudonym
 from .consent import PURPOSES, Choice, choice_of, recorded_choice, refusal_signal, remember_choice, subject_of
@@ -28,11 +29,15 @@ def decide(request: HttpRequest, purposes: Iterable[str], *, source: str) -> tup
     Args:
         purposes: agreed to; all others are refused.
         source: where it was decided, for the record.
+
+    Raises:
+        InvalidRequest: a name that is no purpose; taken for a refusal, a slip of the pen would erase everything.
     """
+    agreed = frozenset(purposes)
+    if unknown := sorted(agreed - set(PURPOSES)):
+        raise InvalidRequest(f"{', '.join(unknown)[:100]!r} is no purpose; it takes {', '.join(PURPOSES)}")
     signal = refusal_signal(request)
-    wanted = (
-        frozenset() if signal or conf.PRIVACY_MODE == "off" else frozenset(purposes) & frozenset(PURPOSES)
-    )
+    wanted = frozenset() if signal or conf.PRIVACY_MODE == "off" else agreed
     before = choice_of(request)
     subject = subject_of(request)
     if conf.PRIVACY_MODE != "consent":

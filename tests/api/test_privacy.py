@@ -7,7 +7,7 @@ from django.test import Client
 
 from shopvision.events import writer
 from shopvision.events.models import Event
-from shopvision.privacy.consent import COOKIE, FLAG
+from shopvision.privacy.consent import COOKIE, FLAG, PURPOSES
 from shopvision.privacy.models import ConsentRecord, PrivacyLog
 from tests.visitors import agree
 
@@ -155,3 +155,31 @@ def test_consent_is_never_guessed(client: Client, guess: Any) -> None:
     body = {"purposes": {"improvement": guess}}
     assert client.put(API + "consent/", body, content_type="application/json").status_code == 400
     assert ConsentRecord.objects.count() == 0
+
+
+def test_a_mistyped_purpose_is_an_error_that_names_the_purposes_and_erases_nothing(client: Client) -> None:
+    agree(client)
+    body = {"purposes": {"personalization": True}}
+    answer = client.put(API + "consent/", body, content_type="application/json")
+    assert answer.status_code == 400
+    assert "'personalization': no such purpose" in answer.json()["detail"]
+    assert all(name in answer.json()["detail"] for name in PURPOSES)
+    assert all(client.get(API + "consent/").json()["purposes"].values())
+    assert not PrivacyLog.objects.exists()
+
+
+@pytest.mark.parametrize("body", [{}, {"purpose": {"improvement": True}}, {"purposes": ["improvement"]}])
+def test_a_decision_out_of_shape_decides_nothing(client: Client, body: dict[str, Any]) -> None:
+    agree(client)
+    assert client.put(API + "consent/", body, content_type="application/json").status_code == 400
+    assert all(client.get(API + "consent/").json()["purposes"].values())
+
+
+@pytest.mark.parametrize("form", [{"do": "save", "purpose": "improvment"}, {"do": "acept"}])
+def test_a_form_of_the_shops_own_with_a_slip_in_it_decides_nothing(
+    client: Client, form: dict[str, str]
+) -> None:
+    agree(client)
+    answer = client.post("/vision/privacy/", form)
+    assert (answer.status_code, b"accept, refuse, save" in answer.content) == (400, True)
+    assert all(client.get(API + "consent/").json()["purposes"].values())
