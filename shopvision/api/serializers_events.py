@@ -80,7 +80,9 @@ class EventsAnswer(serializers.Serializer):  # type: ignore[type-arg]
     """How many were taken; none is named, so a browser forgets them all."""
 
     taken = serializers.IntegerField(min_value=0)
-    dropped = serializers.IntegerField(min_value=0, help_text="refused, repeated, or too many")
+    dropped = serializers.IntegerField(
+        min_value=0, help_text="refused, repeated, too many, or about a product the shop does not have"
+    )
 
 
 class Agreement(serializers.BooleanField):

@@ -3,8 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
+from demo_shop.models import Product
+from shopvision.catalogue.adapter import Catalogue
 from shopvision.events import writer
 from shopvision.events.models import Event
 from shopvision.privacy.consent import COOKIE, FLAG, PURPOSES
@@ -20,6 +23,7 @@ VIEW = {"id": "made-up-by-browser-1", "kind": "view", "product": "demo_shop.prod
 def _consent_mode(settings: Any) -> None:
     settings.SHOPVISION = {**settings.SHOPVISION, "PRIVACY_MODE": "consent"}
     writer.buffer.clear()
+    Product.objects.bulk_create([Product(pk=1, sku="the one that is viewed", title="mug")])
 
 
 def report(client: Client, *events: dict[str, Any], **headers: str) -> Any:
@@ -118,6 +122,33 @@ def test_a_hundred_events_are_taken_and_one_more_refused(client: Client) -> None
     assert report(client, *many).status_code == 400
     assert report(client, *many[:100]).json()["taken"] == 100
     assert Event.objects.count() == 100
+
+
+def test_events_about_products_the_shop_does_not_have_are_dropped_and_the_others_taken(
+    client: Client, django_assert_max_num_queries: Any
+) -> None:
+    agree(client)
+    made_up = ["demo_shop.product:2", "no.such:1", "auth.user:1", "demo_shop.product:x", "testshop.article:1"]
+    events = [{**VIEW, "id": f"made-up-{n:03}", "product": ref} for n, ref in enumerate(made_up * 19)]
+    search = {"id": "a-search-1", "kind": "search", "text": "mug"}
+    assert report(client, VIEW, search, *events).json() == {"taken": 2, "dropped": 95}
+    assert set(Event.objects.values_list("product", flat=True)) == {"demo_shop.product:1", ""}
+    with django_assert_max_num_queries(10) as asked:
+        report(client, *({**one, "id": "again-" + one["id"]} for one in events))
+    looked_up = [one for one in asked.captured_queries if "demo_shop_product" in one["sql"]]
+    assert len(looked_up) == 1
+
+
+def test_while_products_cannot_be_looked_up_events_are_taken(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agree(client)
+
+    def fails(self: Catalogue, object_ids: Any) -> list[str]:
+        raise OperationalError("the database is locked")
+
+    monkeypatch.setattr(Catalogue, "existing", fails)
+    assert report(client, VIEW).json() == {"taken": 1, "dropped": 0}
 
 
 def test_a_body_larger_than_any_beacon_is_refused(client: Client) -> None:
