@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db.migrations.recorder import MigrationRecorder
 
 from demo_shop.models import Product
-from shopvision.catalogue.adapter import Catalogue, catalogue
+from shopvision.catalogue.adapter import NAMING, Catalogue, catalogue
 from shopvision.management.guess import adapter_source, guess
 from tests.factories import ArticleFactory, DemoProductFactory
 from tests.testshop.models import Article
@@ -70,6 +71,31 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
         run("shopvision_init", "--model", "no.Such")
     with pytest.raises(CommandError, match="no image field"):
         run("shopvision_init", "--model", "auth.User")
+
+
+@pytest.mark.parametrize("label", ["demo_shop.Product", "testshop.Article"])
+def test_init_names_every_option_it_wrote_or_could_not_map_and_every_field_it_left(label: str) -> None:
+    found = guess(label)
+    notes = "\n".join(found.notes())
+    written = re.findall(r"^    (\w+) = ", adapter_source(found), re.MULTILINE)
+    assert {"images", "title"} <= set(written)
+    for option in written:
+        assert f"{option} = " in notes
+    for option in {*NAMING, "related"} - {*written, "views"}:
+        assert option in notes.partition("not found: ")[2].partition("(")[0] or option == "related"
+    fields = [one.name for one in found.model._meta.get_fields() if not one.auto_created]
+    assert all(re.search(rf"\b{name}\b", notes) for name in fields if name != found.model._meta.pk.name)
+
+
+def test_init_says_what_comes_next_in_the_order_that_works() -> None:
+    err = io.StringIO()
+    call_command("shopvision_init", "--print", stdout=io.StringIO(), stderr=err)
+    commands = re.findall(r"migrate|shopvision_\w+", err.getvalue().splitlines()[-1])
+    assert commands == [
+        "migrate",
+        "shopvision_index",
+        "shopvision_check",
+    ]  # check fails before there is an index
 
 
 @pytest.mark.parametrize(
