@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db.migrations.recorder import MigrationRecorder
+from django.urls import reverse
 
 from demo_shop.models import Product
 from shopvision.catalogue.adapter import NAMING, Catalogue, catalogue
@@ -57,6 +58,35 @@ def test_check_tries_everything(indexed_shop: list[Any]) -> None:
     found = run("shopvision_check")
     assert found["ok"], found
     assert {row["check"] for row in found["checks"]} >= {"storage", "database", "encoder", "index", "worker"}
+
+
+def failures() -> dict[str, str]:
+    """What shopvision_check finds wrong."""
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="something is wrong"):
+        call_command("shopvision_check", "--json", stdout=out, stderr=io.StringIO())
+    return {row["check"]: row["detail"] for row in json.loads(out.getvalue())["checks"] if not row["ok"]}
+
+
+def test_check_before_migrate_says_so_and_nothing_else(indexed_shop: list[Any]) -> None:
+    MigrationRecorder.Migration.objects.filter(app="shopvision").order_by("-pk")[0].delete()
+    assert "run python manage.py migrate" in failures()["migrations"]
+    assert list(failures()) == ["migrations"]
+
+
+def test_check_asks_products_for_their_pages(
+    indexed_shop: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        Product, "get_absolute_url", lambda self: reverse("demo_shop:nowhere", args=[self.pk])
+    )
+    assert f"demo_shop.product:{indexed_shop[0].pk}: NoReverseMatch" in failures()["addresses"]
+    monkeypatch.setattr(Product, "get_absolute_url", lambda self: "")
+    assert "do not link" in failures()["addresses"]
+    monkeypatch.delattr(Product, "get_absolute_url")
+    assert "has no attribute 'get_absolute_url'" in failures()["addresses"]
+    monkeypatch.setattr(type(catalogue("demo_shop.product")), "url", lambda self, product: f"/p/{product.pk}")
+    assert run("shopvision_check")["ok"]
 
 
 def test_check_fails_before_anything_is_indexed(data_dir: Any) -> None:
