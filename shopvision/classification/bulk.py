@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -62,7 +62,7 @@ def train(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step
         name, errors, result = f"{source} {target}", {}, {}
         try:
             steps = training(source, target, kind=params.get("kind") or "auto", seed=params.get("seed") or 0)
-            row = yield from _told(steps)
+            row = yield from Step.told(steps)
             result = {name: {"release": row.pk, "state": row.state, "reason": row.reason}}
         except TemporaryFailure:
             raise
@@ -79,16 +79,6 @@ def train(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step
             cursor={"trained": trained},
             message=name,
         )
-
-
-def _told(steps: Generator[str, None, ClassifierRelease]) -> Generator[Step, None, ClassifierRelease]:
-    """A training's words as steps; hands on the release it ends with."""
-    while True:
-        try:
-            yield Step(message=next(steps))
-        except StopIteration as end:
-            row: ClassifierRelease = end.value
-            return row
 
 
 def estimate_train(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from django.urls import reverse
 from demo_shop.models import Product
 from shopvision.catalogue.adapter import NAMING, Catalogue, catalogue
 from shopvision.management.guess import adapter_source, guess
+from shopvision.management.progress import Progress, line
 from tests.factories import ArticleFactory, DemoProductFactory
 from tests.testshop.models import Article
 
@@ -52,6 +53,29 @@ def test_duplicates_prints_pairs(indexed_shop: list[Any]) -> None:
 def test_tune_says_when_there_is_too_little(indexed_shop: list[Any]) -> None:
     with pytest.raises(CommandError, match="tuning takes"):
         run("shopvision_tune")
+
+
+def test_index_counts_tuning_in_its_estimate_and_shows_that_it_tunes(
+    live_release: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [ArticleFactory(views=4) for _ in range(5)]
+    monkeypatch.setattr("shopvision.search.bulk.TUNE_FROM_PHOTOS", 20)
+    shown: list[str] = []
+    monkeypatch.setattr(Progress, "show", lambda self, done, total, note="": shown.append(note))
+    err = io.StringIO()
+    call_command("shopvision_index", stdout=io.StringIO(), stderr=err)
+    first, tuning, outcome = err.getvalue().splitlines()
+    assert re.search(
+        r"5 products, about 20 photos: at most \d+ s .*; then tuning to them, about \d+ s$", first
+    )
+    assert re.search(r"^tuning the encoder to 20 photos of the shop, about \d+ s", tuning)
+    assert outcome in ("tuning done: live", "tuning done: failed")
+    assert shown.index("made views of 16 of 20 photos") < shown.index("fitting on every photo")
+
+
+def test_the_progress_of_what_counts_nothing_shows_the_time() -> None:
+    assert line("tuning", 0, 0, 12.3, "fitting") == "tuning 12s fitting"
+    assert line("index", 50, 100, 2.0) == f"index [{'#' * 15}{'.' * 15}] 50/100 25/s 2s left"
 
 
 def test_check_tries_everything(indexed_shop: list[Any]) -> None:
