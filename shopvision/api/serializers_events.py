@@ -12,7 +12,7 @@ from rest_framework import serializers
 from ..events.models import Kind
 from ..events.record import MOST_POSITION, MOST_TEXT, PRODUCTLESS
 from ..privacy.consent import PURPOSES
-from .serializers import MOST_REF, ProductField
+from .serializers import MOST_REF, OneOfField, ProductField
 
 MOST_EVENTS = 100  # of one request
 LISTING = re.compile(r"(?:s_)?([0-9a-f]{32})(?:\.[\w-]{20,64})?")
@@ -48,7 +48,7 @@ class EventRequest(serializers.Serializer):  # type: ignore[type-arg]
     id = serializers.RegexField(
         r"^[A-Za-z0-9_-]{8,64}$", help_text="made up by the browser; sending an event twice counts once"
     )
-    kind = serializers.ChoiceField(Kind.choices)
+    kind = OneOfField(Kind.choices)
     product = EventProductField(required=False)
     listing = ListingField(required=False, allow_blank=True, max_length=110)
     position = serializers.IntegerField(required=False, min_value=0, max_value=MOST_POSITION)

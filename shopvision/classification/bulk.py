@@ -39,9 +39,10 @@ def pairs(params: Mapping[str, Any]) -> list[tuple[str, str]]:
     shops = [catalogue(source)] if source else [one for _, one in sorted(catalogues().items())]
     found = [(shop.source, name) for shop in shops for name in shop.targets() if target in (None, "", name)]
     if not found:
+        there = "; ".join(f"{shop.source} has {', '.join(shop.targets()) or 'none'}" for shop in shops)
         raise InvalidRequest(
             f"there is no {target or 'category or attribute'!r} to recognise in {source or 'any catalogue'}: "
-            "name it in the adapter (category, attributes)",
+            f"{there or 'no catalogue is registered'}. Adapters name them (category, attributes)",
             code="unknown_target",
         )
     return found

@@ -15,6 +15,7 @@ from .labels import BY_PEOPLE, now, standing
 from .models import Decision, Prediction
 
 MAX_AT_ONCE = 1000  # suggestions accepted together
+SHOWN = 10  # labels in an error
 State, Verb = Prediction.State, Decision.Verb
 OPEN = (State.SUGGESTED, State.APPLIED)
 
@@ -51,8 +52,10 @@ def correct(prediction: Prediction, user: Any, label: str) -> Decision:
     """
     choices = catalogue(prediction.entry.source).choices(prediction.target)
     if label not in choices:
+        some = ", ".join(f"{key} ({name})" for key, name in list(choices.items())[:SHOWN])
         raise InvalidRequest(
-            f"the shop has no label {label!r} for {prediction.target}: choose one of its {len(choices)}",
+            f"the shop has no label {label!r} for {prediction.target}: choose one of its {len(choices)}, "
+            f"such as {some}",
             code="unknown_label",
         )
     if label == prediction.label:
