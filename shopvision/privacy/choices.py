@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 
+from django.db import router, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -78,10 +79,12 @@ def _record(
         return None  # a first refusal leaves no trace
     named = replace(subject, visitor=choice.key or before.key)
     name = pseudonym.pseudonym(named)
-    for one in {name, pseudonym.pseudonym(Subject(visitor=named.visitor))} - {""}:
+    written = [
         ConsentRecord.objects.create(
             subject=one, purposes=sorted(choice.purposes), source=source, signal=choice.signal
-        )
+        ).pk
+        for one in {name, pseudonym.pseudonym(Subject(visitor=named.visitor))} - {""}
+    ]
     telemetry.count("consent_given" if choice.purposes else "consent_withdrawn")
     signals.consent_changed.send_robust(
         Choice,
@@ -93,4 +96,7 @@ def _record(
         if "personalisation" not in choice.purposes:
             forget_visit(request)
         return None
-    return erase(named, source="withdrawal", request=request)
+    with transaction.atomic(using=router.db_for_write(ConsentRecord)):
+        # its name stays on the withdrawal should the erasure fail; the receipt counts what was kept before it
+        ConsentRecord.objects.filter(pk__in=written).update(subject="")
+        return erase(named, source="withdrawal", request=request)
