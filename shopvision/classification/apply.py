@@ -113,6 +113,16 @@ def is_ours(adapter: Catalogue, product: Any, decision: Decision) -> bool:
     return decision.after is not None and set(now(adapter, product, decision.target)) == set(decision.after)
 
 
+def why_not_undoable(job: Any) -> str:
+    """Why there is nothing of a job to undo, in words; "" where there is."""
+    if waiting_to_be_undone(job).exists():
+        return ""
+    undone = Decision.objects.filter(job_id=job, verb=Verb.APPLY).count()
+    if undone:
+        return f"all that it had applied ({undone} labels) has been undone or decided by a person since"
+    return "it has applied nothing"
+
+
 def waiting_to_be_undone(job: Any) -> Any:
     """What a job applied and nobody has undone, in the order it was done."""
     return Decision.objects.filter(job_id=job, verb=Verb.APPLY, undone_at=None).order_by("pk")

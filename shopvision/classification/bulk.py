@@ -13,7 +13,7 @@ from ..catalogue.models import CatalogueImage
 from ..exceptions import InvalidRequest, ShopvisionError, TemporaryFailure
 from ..index.models import Descriptor, EncoderRelease
 from ..types import Step
-from .apply import apply, undo_page, waiting_to_be_undone
+from .apply import apply, undo_page, waiting_to_be_undone, why_not_undoable
 from .looks import Opinion, opinion
 from .measures import ERRORS
 from .models import ClassifierRelease, Decision
@@ -265,7 +265,8 @@ def estimate_undo(params: Mapping[str, Any]) -> dict[str, Any]:
     except (ValueError, TypeError, ValidationError) as error:
         raise InvalidRequest(f"{params.get('job')!r} is no job's key") from error
     if not products:
-        raise InvalidRequest("this job has applied nothing that could be undone", code="nothing_to_undo")
+        why = why_not_undoable(params.get("job"))
+        raise InvalidRequest(f"of this job nothing can be undone: {why}", code="nothing_to_undo")
     return {
         "products": products,
         "images": 0,

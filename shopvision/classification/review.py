@@ -180,9 +180,11 @@ def undo(decision: Decision, user: Any) -> Prediction:
 def _check_undoable(decision: Decision) -> None:
     if decision.verb not in BY_PEOPLE:
         raise InvalidRequest("only a person's decision can be undone here; a job is undone as a whole")
+    if Decision.objects.filter(pk=decision.pk).exclude(undone_at=None).exists():
+        raise InvalidRequest("this decision is undone already", code="decided")
     people, _ = standing(decision.source, decision.target, [decision.object_id])
     if people.get(decision.object_id) != decision:
-        raise InvalidRequest("it is undone already, or somebody has decided since", code="decided")
+        raise InvalidRequest("somebody has decided since; undo the later decision first", code="decided")
 
 
 def _tell(decision: Decision) -> None:

@@ -144,10 +144,14 @@ def test_a_decision_is_taken_back_with_the_shops_product(suggested: list[Predict
     decision.refresh_from_db()
     assert decision.undone_at is not None
     assert Decision.objects.filter(verb="undo", user=reviewer).count() == 1
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(InvalidRequest, match="undone already") as caught:
         review.undo(decision, reviewer)
     assert caught.value.code == "decided"
-    review.reject(back, reviewer)  # it can be decided anew
+    later = review.reject(back, reviewer)  # it can be decided anew
+    Decision.objects.filter(pk=decision.pk).update(undone_at=None)
+    with pytest.raises(InvalidRequest, match="undo the later decision first"):
+        review.undo(decision, reviewer)
+    assert later.verb == "reject"
 
 
 def test_taking_back_leaves_what_the_shop_changed_since(suggested: list[Prediction], reviewer: Any) -> None:

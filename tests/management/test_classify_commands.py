@@ -78,6 +78,8 @@ def test_classify_suggests_for_all_and_applies_and_undoes_when_asked(trained: Cl
     new.refresh_from_db()
     assert new.category is None
     assert Prediction.objects.count() == 25
+    with pytest.raises(CommandError, match=r"all that it had applied .1 labels. has been undone"):
+        run("shopvision_classify", "--undo", job["job"])
 
 
 def test_classify_says_in_words_what_stops_it(labelled: list[Product]) -> None:
