@@ -250,16 +250,32 @@ class PredictionAnswer(serializers.Serializer):  # type: ignore[type-arg]
     product = serializers.CharField(help_text="app.model:key")
     title = serializers.CharField(allow_blank=True)
     target = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment]
+    label = serializers.CharField(help_text="what was suggested")  # type: ignore[assignment]
     name = serializers.CharField(allow_blank=True)
     probability = serializers.FloatField(min_value=0, max_value=1)
     known = serializers.FloatField(min_value=0, max_value=1)
     top = LabelAnswer(many=True)
-    current = serializers.CharField(allow_blank=True, help_text="the shop's label when this was written")
+    current = serializers.CharField(
+        allow_blank=True, help_text="the shop's label when this was last written or decided"
+    )
     state = OneOfField(Prediction.State.values)
     value = serializers.FloatField(help_text="views x uncertainty")
     release = serializers.CharField(allow_null=True)
     job = serializers.UUIDField(allow_null=True)
+
+
+class DecisionAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """What a person said."""
+
+    verb = serializers.ChoiceField(["accept", "reject", "correct"])
+    label = serializers.CharField(help_text="what it is; with reject, what it is not")  # type: ignore[assignment]
+    name = serializers.CharField(allow_blank=True)
+
+
+class DecidedAnswer(PredictionAnswer):
+    """A suggestion as it stands after a person's decision."""
+
+    decision = DecisionAnswer()
 
 
 class PredictionsAnswer(serializers.Serializer):  # type: ignore[type-arg]

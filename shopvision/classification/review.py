@@ -11,7 +11,7 @@ from ..catalogue.adapter import Catalogue, catalogue
 from ..exceptions import InvalidRequest
 from ..types import ProductRef
 from .apply import audit_undo, is_ours, record, take_back
-from .labels import BY_PEOPLE, now, standing
+from .labels import BY_PEOPLE, first, now, standing
 from .models import Decision, Prediction
 
 MAX_AT_ONCE = 1000  # suggestions accepted together
@@ -101,7 +101,7 @@ def _decide(prediction: Prediction, user: Any, verb: str, state: str, label: str
         if product is None:
             raise InvalidRequest(f"the shop has no product {ProductRef(source, key)} any more", code="gone")
         values = _write(adapter, key, row, label)
-        Prediction.objects.filter(pk=row.pk).update(state=state)
+        Prediction.objects.filter(pk=row.pk).update(state=state, current=first(values["after"]))
         if label:
             values |= {"label": label, "name": name}
         decision = record(row, key, source, verb, user=user, **values)
@@ -171,8 +171,9 @@ def undo(decision: Decision, user: Any) -> Prediction:
         if product is not None and decision.written and is_ours(adapter, product, decision):
             adapter.restore_classification(product, decision.target, decision.before)
         take_back(decision)
-        audit_undo(decision, adapter, user=user)
-        Prediction.objects.filter(pk=row.pk).update(state=State.SUGGESTED)
+        audit = audit_undo(decision, adapter, user=user)
+        current = first(audit.after or [])
+        Prediction.objects.filter(pk=row.pk).update(state=State.SUGGESTED, current=current)
     row.refresh_from_db()
     return row
 

@@ -275,7 +275,10 @@ def test_a_persons_word_is_written_once(queue: list[Prediction]) -> None:
     other = Category.objects.exclude(pk=queue[1].label).first()
     assert other is not None
     corrected = post(ann, f"predictions/{queue[1].pk}/correct/", {"label": str(other.pk)})
-    assert corrected.json()["state"] == "corrected"
+    after = corrected.json()
+    assert (after["state"], after["label"], after["current"]) == ("corrected", queue[1].label, str(other.pk))
+    assert after["decision"] == {"verb": "correct", "label": str(other.pk), "name": str(other)}
+    assert accepted.json()["current"] == accepted.json()["decision"]["label"] == queue[0].label
     assert Product.objects.get(pk=queue[1].entry.object_id).category == other
     unknown = post(ann, f"predictions/{queue[2].pk}/correct/", {"label": "no"})
     assert code(unknown) == (400, "unknown_label")
