@@ -149,6 +149,10 @@ class ExportAnswer(serializers.Serializer):  # type: ignore[type-arg]
     """All that is kept of this visitor."""
 
     at = serializers.DateTimeField()
+    visitor = serializers.CharField(
+        allow_blank=True,
+        help_text="the key this browser's rows are found by; who asks the shop by letter names it",
+    )
     kept_days = ObjectAnswer(help_text="days by table")
     tables = ObjectAnswer(help_text="rows by table, newest first")
     session = ObjectAnswer(help_text="what the visitor's own session holds")

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core import signing
 from django.db import OperationalError
 from django.test import Client
 
@@ -10,7 +11,7 @@ from demo_shop.models import Product
 from shopvision.catalogue.adapter import Catalogue
 from shopvision.events import writer
 from shopvision.events.models import Event
-from shopvision.privacy.consent import COOKIE, FLAG, PURPOSES
+from shopvision.privacy.consent import COOKIE, FLAG, PURPOSES, SALT
 from shopvision.privacy.models import ConsentRecord, PrivacyLog
 from tests.visitors import agree
 
@@ -40,7 +41,9 @@ def test_from_the_beacon_through_consent_to_a_row_to_a_copy_to_an_erasure(client
     }
     answer = report(client, VIEW)
     assert (answer.status_code, answer.json()) == (202, {"taken": 1, "dropped": 0})
-    kept = client.get(API + "me/").json()["tables"]
+    copy = client.get(API + "me/").json()
+    assert copy["visitor"] == signing.loads(client.cookies[COOKIE].value, salt=SALT)["k"]
+    kept = copy["tables"]
     assert {name: len(rows) for name, rows in kept.items()} == {"events": 1, "consents": 1}
     (row,) = kept["events"]
     assert (row["kind"], row["product"]) == ("view", "demo_shop.product:1")

@@ -99,13 +99,15 @@ def test_export_counts_then_writes(key: str, tmp_path: Path) -> None:
     file = tmp_path / "copy.json"
     assert run("shopvision_export", "--visitor", key, "--dry-run")["counts"]["events"] == 1
     call_command("shopvision_export", "--visitor", key, "--output", str(file))
-    assert json.loads(file.read_text())["tables"]["events"][0]["kind"] == "view"
+    copy = json.loads(file.read_text())
+    assert (copy["tables"]["events"][0]["kind"], copy["visitor"]) == ("view", key)
 
 
 def test_views_are_exported_with_noise_and_say_so(indexed_shop: list[Any]) -> None:
     ref = str(behaviour.ref_of(indexed_shop[0]))
     day = timezone.now().date() - timedelta(days=1)
     ProductCount.objects.create(day=day, product=ref, kind="view", count=1000)
+    ProductCount.objects.create(day=day - timedelta(days=1), product=ref, kind="click", count=1)
     found = run("shopvision_export", "--views", "2")
     assert (found["epsilon"], found["scale"]) == (1.0, 1.0)
     assert len(found["views"]) == 2 * len(indexed_shop)  # zeros get noise too
