@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from . import conf, telemetry
-from .exceptions import InvalidRequest, TemporaryFailure
+from .exceptions import InvalidRequest, ShopvisionError, TemporaryFailure
 from .privacy.registry import holds_no_person
 
 WORKER_SEEN_SECONDS = 30.0  # a worker that wrote nothing for longer is taken for dead
@@ -279,6 +279,9 @@ def run(
     with _kept(job, token):
         try:
             state, message = _walk(job, token, stop, watch), ""
+        except ShopvisionError as error:  # said in words for whoever reads the job; a traceback adds nothing
+            log.warning("job %s failed: %s", job, error)
+            state, message = S.FAILED, str(error)
         except Exception as error:
             log.exception("job %s failed", job)
             state, message = S.FAILED, f"{type(error).__name__}: {error}"
