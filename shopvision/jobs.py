@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connections, models, transaction
+from django.db import DatabaseError, connections, models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -324,7 +324,11 @@ def _kept(job: Job, token: str) -> Iterator[None]:
 
     def renew() -> None:
         while not done.wait(conf.LEASE_SECONDS / 3):
-            Job.objects.filter(pk=job.pk, lease=token).update(leased_until=_until())
+            try:
+                Job.objects.filter(pk=job.pk, lease=token).update(leased_until=_until())
+            except DatabaseError as error:  # locked, or away for a moment: the next turn may come in time
+                telemetry.log.warning("the lease of job %s could not be renewed: %s", job, error)
+                connections.close_all()
         connections.close_all()
 
     keeper = threading.Thread(target=renew, name="shopvision-lease", daemon=True)
