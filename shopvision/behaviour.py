@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -137,16 +138,37 @@ def ordering_of(products: Any) -> Ordering | None:
     return found if isinstance(found, Ordering) else None
 
 
+def existing(refs: Iterable[ProductRef]) -> frozenset[str]:
+    """Which of these products the shop has, one light query a catalogue.
+
+    While the database does not answer, every product of a catalogue counts as there: recording goes on.
+    """
+    found: set[str] = set()
+    for source, keys in _by_source(refs).items():
+        try:
+            there = catalogues()[source].existing(keys)
+        except DatabaseError:
+            telemetry.log.warning("products of %s cannot be looked up", source, exc_info=True)
+            there = keys
+        found.update(str(ProductRef(source, key)) for key in there)
+    return frozenset(found)
+
+
+def _by_source(refs: Iterable[ProductRef]) -> dict[str, list[str]]:
+    """Keys by catalogue, each once; what no catalogue is responsible for is left out."""
+    wanted: dict[str, list[str]] = defaultdict(list)
+    for ref in dict.fromkeys(refs):
+        if ref.source in catalogues():
+            wanted[ref.source].append(ref.object_id)
+    return wanted
+
+
 def titles(refs: Iterable[ProductRef]) -> dict[str, str]:
     """Titles as the shop has them now, by reference; products that are gone are left out."""
-    wanted: dict[str, list[str]] = defaultdict(list)
-    for ref in refs:
-        wanted[ref.source].append(ref.object_id)
     known = catalogues()
     return {
         str(ProductRef(source, key)): known[source].title_of(product)
-        for source, keys in wanted.items()
-        if source in known
+        for source, keys in _by_source(refs).items()
         for key, product in known[source].get_many(keys).items()
     }
 

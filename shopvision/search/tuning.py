@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +38,11 @@ MIN_PHOTOS = 20  # fewer photos teach a projection nothing that holds
 MIN_PRODUCTS = 5  # ten pairs: fewer say nothing of what is usual
 BACKGROUND_PHOTOS = 2000  # looked at to measure it
 REMEASURE_AT = 1.5  # times as many photos as last time, or as few
-AUGMENTED_PHOTOS = 300  # photos that augmented views are made of; four views each
+AUGMENTED_PHOTOS = 300  # photos that augmented views are made of
+AUGMENTED_VIEWS = 4  # of each; what augmented_views makes
 CHUNK = 16  # photos whose views are encoded together
 Progress = Callable[[str], None]
+Views = tuple[dict[str, np.ndarray] | None, np.ndarray | None]
 
 
 def _silent(message: str) -> None:
@@ -70,23 +72,33 @@ def tune(*, progress: Progress = _silent, dry_run: bool = False, force: bool = F
         TemporaryFailure: nothing is indexed yet.
         InvalidRequest: too few photos to learn from.
     """
+    steps = tuning(dry_run=dry_run, force=force)
+    while True:
+        try:
+            progress(next(steps))
+        except StopIteration as end:
+            row: EncoderRelease = end.value
+            return row
+
+
+def tuning(*, dry_run: bool = False, force: bool = False) -> Generator[str, None, EncoderRelease]:
+    """``tune`` in steps: yields what it does next, returns the release."""
     live = releases.live()
-    base = _on_best_encoder(live, progress)
-    progress("reading the catalogue's photos")
-    sample = load_sample(base)
-    progress("judging on photos held out of the fit")
+    base = yield from _on_best_encoder(live)
+    yield "reading the catalogue's photos"
+    sample = yield from load_sample(base)
+    yield "judging on photos held out of the fit"
     verdict = judge(sample.training, base.projection, dim=conf.EMBEDDING_DIM)
-    progress("fitting on every photo")
+    yield "fitting on every photo"
     projection = fit(sample.training, dim=conf.EMBEDDING_DIM)
     metrics = _metrics(projection, verdict, base)
     row = releases.make_release(base.encoder, _graph_of(base.row), projection, metrics)
     if row.pk == live.row.pk:
         return row
-    EncoderRelease.objects.filter(pk=row.pk).update(
-        metrics=metrics, background=measure(sample, projection, progress)
-    )
+    yield "measuring the shop's background"
+    EncoderRelease.objects.filter(pk=row.pk).update(metrics=metrics, background=measure(sample, projection))
     row.refresh_from_db()
-    return _decide(row, live, base, verdict, progress, dry_run=dry_run, force=force)
+    return (yield from _decide(row, live, base, verdict, dry_run=dry_run, force=force))
 
 
 def _decide(
@@ -94,11 +106,10 @@ def _decide(
     live: LiveRelease,
     base: LiveRelease,
     verdict: Judgement,
-    progress: Progress,
     *,
     dry_run: bool,
     force: bool,
-) -> EncoderRelease:
+) -> Generator[str, None, EncoderRelease]:
     """Build and promote the candidate, or set it aside with the reason."""
     others = EncoderRelease.objects.filter(
         state__in=(EncoderRelease.State.BUILDING, EncoderRelease.State.CANDIDATE)
@@ -114,7 +125,7 @@ def _decide(
         EncoderRelease.objects.filter(pk=row.pk).update(state=state)
         row.refresh_from_db()
         return row
-    progress("embedding every photo under the new release")
+    yield "embedding every photo under the new release"
     EncoderRelease.objects.filter(pk=row.pk).update(state=EncoderRelease.State.BUILDING)
     build_release(row)
     EncoderRelease.objects.filter(pk=row.pk).update(state=EncoderRelease.State.CANDIDATE)
@@ -132,7 +143,7 @@ def _metrics(projection: Projection, verdict: Judgement, base: LiveRelease) -> d
     }
 
 
-def _on_best_encoder(live: LiveRelease, progress: Progress) -> LiveRelease:
+def _on_best_encoder(live: LiveRelease) -> Generator[str, None, LiveRelease]:
     """The live release, or one on the encoder the settings ask for by now, with every photo described.
 
     A young shop starts without photos to calibrate int8 on; ``SHOPVISION["ENCODER"]`` may have changed.
@@ -144,27 +155,28 @@ def _on_best_encoder(live: LiveRelease, progress: Progress) -> LiveRelease:
     encoder, graph = releases.first_encoder()
     if encoder.spec.digest == live.encoder.spec.digest:
         return live
-    progress(f"describing every photo with {encoder.spec.name} in {encoder.spec.precision}")
+    yield f"describing every photo with {encoder.spec.name} in {encoder.spec.precision}"
     row = releases.make_release(
         encoder, graph, releases.generic_for(encoder), {"recipe": {"kind": "generic"}}
     )
-    _describe_all(live)
+    yield from _describe_all(live)
     return releases.open_release(row)
 
 
-def _describe_all(live: LiveRelease) -> None:
+def _describe_all(live: LiveRelease) -> Generator[str, None, None]:
     """Bring every product up to date under every release that is written to."""
     refs = [ProductRef(*pair) for pair in CatalogueEntry.objects.values_list("source", "object_id")]
     size = 4 * conf.BATCH_SIZE
     for start in range(0, len(refs), size):
         index_products(refs[start : start + size], release=live)
+        yield f"described the photos of {min(start + size, len(refs))} of {len(refs)} products"
 
 
 def _graph_of(row: EncoderRelease) -> bytes | None:
     return releases.artefact(row.graph_id) if row.graph_id else None
 
 
-def load_sample(live: LiveRelease) -> Sample:
+def load_sample(live: LiveRelease) -> Generator[str, None, Sample]:
     """Descriptors of up to MAX_FIT_PHOTOS photos, whole products, with augmented views of some.
 
     Raises:
@@ -174,7 +186,7 @@ def load_sample(live: LiveRelease) -> Sample:
     if count < MIN_PHOTOS:
         raise InvalidRequest(f"{count} photos are described; tuning takes {MIN_PHOTOS} or more")
     blocks, products, images = _stored(live.row, MAX_FIT_PHOTOS)
-    augmented, of = _augmented(live.encoder, images)
+    augmented, of = yield from _augmented(live.encoder, images)
     training = TrainingSet(blocks, products, _firsts(products), augmented, of)
     return Sample(training, _category_numbers(products))
 
@@ -208,7 +220,7 @@ def usable_descriptors(row: EncoderRelease) -> Any:
     return rows.exclude(image__state=CatalogueImage.State.REJECTED)
 
 
-def _augmented(encoder: Encoder, images: list[int]) -> tuple[dict[str, np.ndarray] | None, np.ndarray | None]:
+def _augmented(encoder: Encoder, images: list[int]) -> Generator[str, None, Views]:
     """Descriptors of augmented views of some photos, and the row of the photo each was made from."""
     step = max(1, len(images) // AUGMENTED_PHOTOS)
     rows = list(range(0, len(images), step))[:AUGMENTED_PHOTOS]
@@ -224,6 +236,7 @@ def _augmented(encoder: Encoder, images: list[int]) -> tuple[dict[str, np.ndarra
                 of += [row] * len(made)
         if views:
             parts.append(dict(encoder.describe(views)))
+        yield f"made views of {min(start + CHUNK, len(rows))} of {len(rows)} photos"
     if not parts:
         return None, None
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, np.array(of)
@@ -281,9 +294,8 @@ def _likeness(training: TrainingSet, projection: Projection) -> dict[str, Any]:
     }
 
 
-def measure(sample: Sample, projection: Projection, progress: Progress = _silent) -> dict[str, Any]:
+def measure(sample: Sample, projection: Projection) -> dict[str, Any]:
     """A release's background: quantiles for percentiles, weights for no-match, limits for reasons."""
-    progress("measuring the shop's background")
     training = sample.training
     rows, sold = no_match_examples(training, sample.categories, dim=projection.dim)
     return {
