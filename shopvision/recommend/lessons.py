@@ -82,6 +82,19 @@ class Lessons:
         )
 
 
+def joined(parts: Sequence[Lessons]) -> Lessons:
+    """Several lessons as one."""
+    sizes = [np.diff(one.starts) for one in parts]
+    return Lessons(
+        np.concatenate([one.x for one in parts]),
+        np.concatenate([one.chosen for one in parts]),
+        np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64),
+        np.concatenate([one.subjects for one in parts]),
+        np.concatenate([one.weights for one in parts]),
+        np.concatenate([one.positions for one in parts]),
+    )
+
+
 class Past:
     """What the subjects of a log had done before any time."""
 
