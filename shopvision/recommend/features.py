@@ -214,11 +214,13 @@ def _fill_words(
 
 def _fill_columns(out: np.ndarray, knowledge: Knowledge, candidates: Candidates, known: np.ndarray) -> None:
     """The knowledge's columns; for products it does not hold, the live counts within the listing."""
-    numbers = candidates.numbers[known]
+    numbers = np.where(known, candidates.numbers, 0)
     for name in COLUMNS:
-        if name in knowledge.columns:
-            out[known, PLACE[name]] = knowledge.columns[name][numbers]
-    live = np.log1p(np.nan_to_num(np.maximum(candidates.popularity, 0), nan=0.0))
+        if name in knowledge.columns and len(knowledge):
+            out[:, PLACE[name]] = knowledge.columns[name][numbers] * known
+    if known.all():
+        return
+    live = np.log1p(np.fmax(candidates.popularity, 0))
     most = live.max(initial=0.0)
     if most > 0:
         for name in COUNTS:
@@ -251,13 +253,13 @@ def _fill_repeats(
 
 def _fill_facts(out: np.ndarray, candidates: Candidates, known: np.ndarray) -> None:
     """Price, newness, whether the knowledge holds it, the shop's own place."""
-    out[:, PLACE["price"]] = np.nan_to_num(np.log1p(np.maximum(candidates.price, 0)), nan=0.0)
-    age = np.maximum(candidates.age_days, 0)
-    out[:, PLACE["fresh"]] = np.nan_to_num(np.exp2(-age / FRESH_DAYS), nan=0.0)
-    out[:, PLACE["young"]] = np.nan_to_num(np.exp2(-age / YOUNG_DAYS), nan=0.0)
+    out[:, PLACE["price"]] = np.log1p(np.fmax(candidates.price, 0))
+    age = np.where(np.isnan(candidates.age_days), np.inf, np.maximum(candidates.age_days, 0))
+    out[:, PLACE["fresh"]] = np.exp2(-age / FRESH_DAYS)
+    out[:, PLACE["young"]] = np.exp2(-age / YOUNG_DAYS)
     out[:, PLACE["known"]] = known
     placed = candidates.position >= 0
-    out[placed, PLACE["position"]] = 1 / (1 + candidates.position[placed] / POSITIONS)
+    out[:, PLACE["position"]] = placed / (1 + np.maximum(candidates.position, 0) / POSITIONS)
 
 
 def _fill_against(out: np.ndarray, looked: _Looked, candidates: Candidates) -> None:
@@ -265,13 +267,14 @@ def _fill_against(out: np.ndarray, looked: _Looked, candidates: Candidates) -> N
     profile = looked.profile
     if not len(profile):
         return
-    priced = ~np.isnan(profile.prices) & (profile.prices > 0) & (looked.say > 0)
+    priced = (profile.prices > 0) & (looked.say > 0)
     if priced.any():
-        usual = np.average(np.log(profile.prices[priced]), weights=looked.say[priced])
-        theirs = np.log(np.where(candidates.price > 0, candidates.price, np.nan))
-        dearer = np.nan_to_num(np.clip(theirs - usual, -3, 3), nan=0.0)
+        say = looked.say[priced]
+        usual = np.log(profile.prices[priced]) @ say / say.sum()
+        theirs = np.log(np.where(candidates.price > 0, candidates.price, np.exp(usual)))
+        dearer = np.minimum(np.maximum(theirs - usual, -3), 3)
         out[:, PLACE["dearer"]], out[:, PLACE["price_gap"]] = dearer, np.abs(dearer)
-    same = candidates.category[:, None] == profile.categories
-    out[:, PLACE["category"]] = (same & (candidates.category[:, None] >= 0)) @ looked.say
+    same = candidates.category[:, None] == np.where(profile.categories >= 0, profile.categories, -2)
+    out[:, PLACE["category"]] = same.astype(np.float32) @ looked.say
     out[:, PLACE["acts"]] = np.log1p(len(profile))
     out[:, PLACE["idle"]] = np.exp2(-profile.ages_days.min() / FRESH_DAYS)
