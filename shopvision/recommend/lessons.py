@@ -15,7 +15,7 @@ from .interactions import KINDS, Facts, Interactions
 from .knowledge import Knowledge
 from .profile import Profile
 
-PROFILE_ACTS = 100  # of a subject, the latest
+PROFILE_ACTS = 200  # of a subject, the latest
 REBUILT_DAYS = 7.0
 """Knowledge a listing is judged with is up to a week old, as a shop's is that trains weekly."""
 
@@ -27,10 +27,9 @@ class Answered:
     Args:
         subject: number, as in the log.
         at: when, seconds since 1970; their profile holds what was before.
-        items: item numbers in the shop's own order, int32 (L,).
+        items: item numbers, int32 (L,).
         chosen: how much each was wanted, 0 for not at all; float32 (L,).
-        positions: where each was shown, from 0; None where the listing was never shown.
-        propensities: probability with which each was shown there, in (0, 1]; None where it is not known.
+        positions: at which each was shown, from 0; None where the listing was never shown.
     """
 
     subject: int
@@ -38,7 +37,6 @@ class Answered:
     items: np.ndarray
     chosen: np.ndarray
     positions: np.ndarray | None = None
-    propensities: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +49,7 @@ class Lessons:
         starts: first row of each listing, and M at the end; int64 (G + 1,).
         subjects: of each listing, int64 (G,).
         weights: of each row's answer, 1 where nothing is to be corrected; float32 (M,).
+        positions: at which each row was shown, from 0; -1 where the listing never was; int32 (M,).
     """
 
     x: np.ndarray
@@ -58,6 +57,7 @@ class Lessons:
     starts: np.ndarray
     subjects: np.ndarray
     weights: np.ndarray
+    positions: np.ndarray
 
     def __len__(self) -> int:
         return len(self.subjects)
@@ -73,8 +73,26 @@ class Lessons:
         sizes = np.array([len(one) for one in rows], np.int64)
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
         return Lessons(
-            self.x[chosen], self.chosen[chosen], starts, self.subjects[listings], self.weights[chosen]
+            self.x[chosen],
+            self.chosen[chosen],
+            starts,
+            self.subjects[listings],
+            self.weights[chosen],
+            self.positions[chosen],
         )
+
+
+def joined(parts: Sequence[Lessons]) -> Lessons:
+    """Several lessons as one."""
+    sizes = [np.diff(one.starts) for one in parts]
+    return Lessons(
+        np.concatenate([one.x for one in parts]),
+        np.concatenate([one.chosen for one in parts]),
+        np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64),
+        np.concatenate([one.subjects for one in parts]),
+        np.concatenate([one.weights for one in parts]),
+        np.concatenate([one.positions for one in parts]),
+    )
 
 
 class Past:
@@ -120,8 +138,8 @@ def _some(column: np.ndarray | None, items: np.ndarray, missing: float, kind: ty
     return np.full(len(items), missing, kind) if column is None else column[items].astype(kind)
 
 
-def listed(facts: Facts, items: np.ndarray, at: float, positions: np.ndarray | None = None) -> Candidates:
-    """Candidates of a catalogue, as they were at a time."""
+def listed(facts: Facts, items: np.ndarray, at: float) -> Candidates:
+    """Candidates of a catalogue as they were at a time, in no order of the shop's."""
     since = _some(facts.since, items, np.nan, np.float64)
     age = np.maximum(at - since, 0) / SECONDS_A_DAY
     return Candidates(
@@ -130,7 +148,7 @@ def listed(facts: Facts, items: np.ndarray, at: float, positions: np.ndarray | N
         _some(facts.categories, items, -1, np.int32),
         age.astype(np.float32),
         np.ones(len(items), bool),
-        np.full(len(items), -1, np.int32) if positions is None else positions.astype(np.int32),
+        np.full(len(items), -1, np.int32),
         np.full(len(items), np.nan, np.float32),
     )
 
@@ -138,7 +156,9 @@ def listed(facts: Facts, items: np.ndarray, at: float, positions: np.ndarray | N
 def learn_from(
     builder: Builder, past: Past, facts: Facts, listings: Sequence[Answered], *, start: float | None = None
 ) -> Lessons:
-    """Features of each listing, made with the knowledge of the week it was shown in and the profile before it.
+    """Features of each listing, made with what was known then and the profile before it.
+
+    Neighbours are rebuilt every ``REBUILT_DAYS``, what is popular is counted daily.
 
     Args:
         builder, past: of the same log. facts: of its items.
@@ -147,12 +167,15 @@ def learn_from(
     """
     times = np.array([one.at for one in listings], float)
     first = times.min(initial=np.inf) if start is None else start
-    weeks = np.floor((times - first) / (REBUILT_DAYS * SECONDS_A_DAY)).astype(int)
+    days = np.floor((times - first) / SECONDS_A_DAY).astype(int)
+    weeks = (days // REBUILT_DAYS).astype(int)
     made: dict[int, np.ndarray] = {}
     for week in np.unique(weeks):
         knowledge = builder.at(first + float(week) * REBUILT_DAYS * SECONDS_A_DAY)
-        for place in np.flatnonzero(weeks == week):
-            made[int(place)] = seen_then(knowledge, past, facts, listings[int(place)])
+        for day in np.unique(days[weeks == week]):
+            knowledge = builder.recounted(knowledge, first + float(day) * SECONDS_A_DAY)
+            for place in np.flatnonzero(days == day):
+                made[int(place)] = seen_then(knowledge, past, facts, listings[int(place)])
     sizes = [len(one.items) for one in listings]
     chosen = [one.chosen for one in listings]
     none = np.empty((0, len(FEATURES)), np.float32)
@@ -162,11 +185,20 @@ def learn_from(
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         np.array([one.subject for one in listings], np.int64),
         np.ones(sum(sizes), np.float32),
+        np.concatenate([np.empty(0, np.int32), *(_shown(one) for one in listings)]),
     )
 
 
+def _shown(listing: Answered) -> np.ndarray:
+    if listing.positions is None:
+        return np.full(len(listing.items), -1, np.int32)
+    return listing.positions.astype(np.int32)
+
+
 def seen_then(knowledge: Knowledge, past: Past, facts: Facts, listing: Answered) -> np.ndarray:
-    """What a ranker would have seen of a listing."""
+    """What a ranker would have seen of a listing.
+
+    Without the shop's own order: all that is kept is where a ranker put each, and that must not teach the next.
+    """
     profile = past.profile(listing.subject, listing.at, listing.at)
-    positions = None if listing.positions is None else np.arange(len(listing.items))
-    return features(knowledge, profile, listed(facts, listing.items, listing.at, positions))
+    return features(knowledge, profile, listed(facts, listing.items, listing.at))
