@@ -74,11 +74,13 @@ def test_recently_viewed_is_the_newest_first_sold_out_ones_too(mugs: list[Any]) 
     request = looked_at(mugs[0], mugs[1], mugs[2], mugs[0], mugs[3])
     found = listings.recommended("recently_viewed", request=request, product=demo_ref(mugs[3]))
     assert refs(found) == [demo_ref(mugs[0]), demo_ref(mugs[2])]
+    assert {hit.why for hit in found.hits} == {("You looked at this",)}
 
 
 def test_often_together_is_the_knowledges_word_and_needs_a_product(together: list[Any]) -> None:
     found = listings.recommended("together", request=visitor(), product=demo_ref(together[2]))
     assert refs(found) == [demo_ref(together[1]), demo_ref(together[0])]
+    assert {hit.why for hit in found.hits} == {("Often together with “red mug 0”",)}
     with pytest.raises(InvalidRequest) as caught:
         listings.recommended("together", request=visitor())
     assert caught.value.code == "product_needed"
