@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from rest_framework.request import Request
 
 from . import telemetry
-from .catalogue.adapter import catalogues
+from .catalogue.adapter import catalogue_of, catalogues
 from .events.models import Kind
 from .events.record import NewEvent, Recorded, record_events
 from .types import Ordering, ProductRef, Subject
@@ -57,7 +57,7 @@ def ref_of(product: Any) -> ProductRef | None:
     if isinstance(getattr(product, "product", None), ProductRef):
         return ref_of(product.product)
     meta = getattr(product, "_meta", None)
-    shop = catalogues().get(meta.label_lower) if meta is not None else None
+    shop = catalogue_of(meta.model) if meta is not None else None
     return shop.ref(product) if shop is not None else None
 
 
