@@ -11,6 +11,15 @@ from shopvision.recommend.ease import Ease
 from .drawn import DAY, log
 
 
+def test_in_a_large_catalogue_what_few_have_predicts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ease, "SMALL", 2)
+    monkeypatch.setattr(ease, "LEAST_SUBJECTS", 2)
+    rows = log((1, 1, 0, 1.0), (1, 1, 1, 1.0), (1, 1, 2, 1.0), (2, 2, 0, 1.0), (2, 2, 1, 1.0))
+    weights = Ease(rows, 3, ridge=1.0).matrix(2 * DAY)
+    assert weights[0, 1] > 0
+    assert not weights[2].any() and not weights[:, 2].any()
+
+
 def test_two_items_worked_by_hand() -> None:
     """Three subjects have 0, two of them 1 too: G = [[4, 2], [2, 3]], P = G^-1 = [[3, -2], [-2, 4]] / 8."""
     rows = log((1, 1, 0, 1.0), (1, 1, 1, 1.0), (2, 2, 0, 1.0), (2, 2, 1, 1.0), (3, 3, 0, 1.0), (3, 4, 0, 2.0))
