@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
 from shopvision import behaviour
+from shopvision.listings import rank_queryset
 
 from .models import Category, Product
 
@@ -40,7 +41,7 @@ def category(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, products: QuerySet[Product], more: dict[str, Any]) -> HttpResponse:
-    page = Paginator(products, PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(rank_queryset(products, request), PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "demo_shop/listing.html", {"page": page, "first": page.start_index() - 1, **more})
 
 

@@ -27,6 +27,8 @@ ATTRIBUTES = {
     "attributes": 'what else can be recognised: target -> name, as in `{"pattern": "pattern"}`; a plain field, '
     "or override `apply_classification` and `restore_classification`",
     "views": "how often a product is looked at; puts what many people see first in the review queue",
+    "added": "a date or time field: since when the product is in the shop; listings favour what is new a little, "
+    "and say so",
     "signals": 'signals your shop sends already, by kind of event: `{"purchase": "shop.signals.order_paid"}`; '
     "recorded when the transaction has committed, as far as the visitor agreed",
 }
@@ -98,7 +100,12 @@ def settings_page() -> str:
     ]
     for key, setting in SETTINGS.items():
         default = "`BASE_DIR / 'shopvision_data'`" if key == "DATA_DIR" else f"`{setting.value()!r}`"
+        default = "below" if setting.keys else default
         lines.append(f"| `{key}` | {default} | {setting.rule} | {setting.reason} |")
+        lines += [
+            f"| `{key}[{name!r}]` | `{one.value()!r}` | {one.rule} | {one.reason} |"
+            for name, one in setting.keys.items()
+        ]
     return "\n".join(lines) + "\n"
 
 

@@ -15,10 +15,10 @@ from django.utils.safestring import SafeString
 from rest_framework.request import Request
 
 from . import telemetry
-from .catalogue.adapter import catalogues
+from .catalogue.adapter import catalogue_of, catalogues
 from .events.models import Kind
 from .events.record import NewEvent, Recorded, record_events
-from .types import ProductRef, Subject
+from .types import Ordering, ProductRef, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def ref_of(product: Any) -> ProductRef | None:
     if isinstance(getattr(product, "product", None), ProductRef):
         return ref_of(product.product)
     meta = getattr(product, "_meta", None)
-    shop = catalogues().get(meta.label_lower) if meta is not None else None
+    shop = catalogue_of(meta.model) if meta is not None else None
     return shop.ref(product) if shop is not None else None
 
 
@@ -93,29 +93,35 @@ def record_listing(
     *,
     start: int = 0,
     listing: str = "",
-    propensities: Sequence[float] | None = None,
+    propensities: Sequence[float | None] | None = None,
 ) -> Shown:
     """Say that a page shows these products in this order.
 
     Args:
+        products: in order; a page of a re-ordered listing brings its id, positions and odds along.
         start: position of the first, on later pages of a listing.
         listing: id of the listing, if it has one already (a search's).
         propensities: with which probability a ranker put each where it is, if it chose at random.
     """
     shown = Shown(listing.replace("-", "") or uuid.uuid4().hex, {})
     try:
+        ranked: Ordering | None = ordering_of(products)
         refs = [ref for ref in map(ref_of, products) if ref is not None]
-        shown = Shown(shown.id, {str(ref): place for place, ref in enumerate(refs, start)})
+        places: Sequence[int] = range(start, start + len(refs))
+        if ranked is not None and len(ranked.positions) == len(refs) and not listing:
+            shown, places, propensities = Shown(ranked.listing, {}), ranked.positions, ranked.propensities
+        shown = Shown(shown.id, dict(zip(map(str, refs), places, strict=True)))
+        odds = propensities or [None] * len(refs)
         events = [
             NewEvent(
                 Kind.IMPRESSION,
                 ref,
                 listing=shown.id,
                 position=place,
-                propensity=propensities[place - start] if propensities is not None else None,
+                propensity=chance,
                 key=impression_key(shown.id, place),
             )
-            for place, ref in enumerate(refs, start)
+            for ref, place, chance in zip(refs, places, odds, strict=True)
         ]
     except Exception:  # noqa: BLE001 - as above
         telemetry.count("events_failed")
@@ -124,6 +130,12 @@ def record_listing(
     if request is not None and events:
         record_events(events, request=request)
     return shown
+
+
+def ordering_of(products: Any) -> Ordering | None:
+    """How a page's products came to their order; None where the shop's own order was kept."""
+    found = getattr(getattr(products, "object_list", products), "ordering", None)
+    return found if isinstance(found, Ordering) else None
 
 
 def existing(refs: Iterable[ProductRef]) -> frozenset[str]:

@@ -7,8 +7,9 @@ error (``shopvision.E001``), with the nearest spelling. Read them as attributes:
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +27,22 @@ class Setting:
         reason: why this default, and when to change it.
         valid: returns True for a value we can work with.
         rule: the same in words, for the error message.
+        keys: settings of a dict's own keys; a shop names those it changes, the others keep their default.
     """
 
     default: Any
     reason: str
     valid: Callable[[Any], bool]
     rule: str
+    keys: Mapping[str, Setting] = field(default_factory=dict)
 
     def value(self) -> Any:
         """The default, computed if it must be."""
         return self.default() if callable(self.default) else self.default
+
+    def filled(self, given: Any) -> Any:
+        """What a shop gave, with the defaults of the keys it left out."""
+        return {**self.value(), **given} if self.keys else given
 
 
 def _positive(value: Any) -> bool:
@@ -48,6 +55,24 @@ def _whole(value: Any) -> bool:
 
 def _count(value: Any) -> bool:
     return _whole(value) or (value == 0 and not isinstance(value, bool))
+
+
+def _share(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _rate(value: Any) -> bool:
+    return isinstance(value, str) and bool(RATE.fullmatch(value))
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(one, str) for one in value)
+
+
+def _within(keys: Mapping[str, Setting]) -> Callable[[Any], bool]:
+    return lambda value: (
+        isinstance(value, dict) and all(name in keys and keys[name].valid(one) for name, one in value.items())
+    )
 
 
 def _one_of(*names: str) -> Callable[[Any], bool]:
@@ -63,8 +88,81 @@ def _data_dir() -> Path:
     return Path(base) / "shopvision_data"
 
 
+RATE = re.compile(r"[1-9]\d*/(s|sec|second|m|min|minute|h|hour|d|day)")
+MOST_WINDOW = 1000  # products a page can wait for
 POSITIVE = "a number above 0"
 WHOLE = "a whole number above 0"
+COUNT = "a whole number, 0 or more"
+SHARE = "a number from 0 to 1"
+A_RATE = "a DRF rate such as '60/min'"
+
+_RATES = {
+    "search": Setting("60/min", "Photo searches: they cost an encoder's time.", _rate, A_RATE),
+    "browse": Setting(
+        "600/min",
+        "Everything else (similar products, pages, re-ordering); events and staff count apart.",
+        _rate,
+        A_RATE,
+    ),
+}
+_RANKING = {
+    "ranker": Setting(
+        "auto",
+        "Who scores products: 'auto' (the live release of the ranker, before the first one a blend of what is "
+        "known), or a dotted path to a callable that returns a Ranker.",
+        _text,
+        "'auto' or a dotted path",
+    ),
+    "window": Setting(
+        200,
+        "Products at the head of a listing that are re-ordered; the rest keeps the shop's order.",
+        lambda value: _whole(value) and value <= MOST_WINDOW,
+        f"a whole number from 1 to {MOST_WINDOW}",
+    ),
+    "budget_ms": Setting(
+        15.0, "Milliseconds a page may wait for us; then it gets the shop's own order.", _positive, POSITIVE
+    ),
+    "max_moved": Setting(0, "Most positions a product moves up or down; 0 sets no limit.", _count, COUNT),
+    "diversity": Setting(
+        0.1, "How much likeness to the products just above counts against a product.", _share, SHARE
+    ),
+    "explore": Setting(
+        0.1,
+        "Share of listings in which one place goes to a product that few have seen yet, so that the shop "
+        "learns; the odds are logged.",
+        _share,
+        SHARE,
+    ),
+    "sold_out_last": Setting(
+        True,
+        "Products that cannot be bought now go behind the others of the window.",
+        lambda value: isinstance(value, bool),
+        "True or False",
+    ),
+    "sort_parameters": Setting(
+        ("sort", "sort_by", "sortby", "order", "order_by", "orderby", "ordering", "o"),
+        "Query parameters of the shop's pages by which a shopper chooses an order; with one of them set, "
+        "that order stands.",
+        _names,
+        "a list of names",
+    ),
+    "own_order": Setting(
+        ("default", "relevance", "relevancy", "recommended"),
+        "Values of those parameters that leave the order to the shop.",
+        _names,
+        "a list of values",
+    ),
+    "keep_seconds": Setting(
+        1800, "How long the order of a listing stays as it is while its visitor pages on.", _whole, WHOLE
+    ),
+    "cache": Setting(
+        "default",
+        "Alias in Django's CACHES for what is kept between requests; with several web processes one that they "
+        "share, such as Redis.",
+        _text,
+        "an alias of CACHES",
+    ),
+}
 
 SETTINGS: dict[str, Setting] = {
     "DATA_DIR": Setting(
@@ -162,14 +260,22 @@ SETTINGS: dict[str, Setting] = {
     "SEARCH_TTL_SECONDS": Setting(
         3600, "How long further pages of a search can be asked for; then its row is purged.", _whole, WHOLE
     ),
-    "SEARCH_RATE": Setting(
-        "60/min", "Photo searches per visitor (DRF throttle syntax).", _text, "a DRF rate such as '60/min'"
-    ),
-    "BROWSE_RATE": Setting(
-        "600/min", "Cheap reads (similar products, pages) per visitor.", _text, "a DRF rate such as '600/min'"
+    "RATES": Setting(
+        {name: one.default for name, one in _RATES.items()},
+        "Requests per visitor.",
+        _within(_RATES),
+        "a dict of the keys below",
+        _RATES,
     ),
     "SEARCH_MAX_IN_FLIGHT": Setting(
         8, "Photo searches one process works on at once; more get 503 queue_full.", _whole, WHOLE
+    ),
+    "RANKING": Setting(
+        {name: one.default for name, one in _RANKING.items()},
+        "How listings are re-ordered for a visitor.",
+        _within(_RANKING),
+        "a dict of the keys below",
+        _RANKING,
     ),
     "PRIVACY_MODE": Setting(
         "session",
@@ -232,17 +338,20 @@ def _given() -> dict[str, Any]:
 
 def problems() -> list[tuple[str, str]]:
     """What is wrong with the shop's ``SHOPVISION``, as (check id, message) pairs; empty when all is well."""
-    found: list[tuple[str, str]] = []
-    for key, value in _given().items():
-        if key not in SETTINGS:
-            near = difflib.get_close_matches(key, SETTINGS, n=1, cutoff=0.5)
+    return list(_problems(_given(), SETTINGS, "SHOPVISION"))
+
+
+def _problems(given: dict[str, Any], known: Mapping[str, Setting], path: str) -> Iterator[tuple[str, str]]:
+    for key, value in given.items():
+        name = f"{path}[{key!r}]"
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            found.append(("shopvision.E001", f"SHOPVISION[{key!r}] is not a setting{hint}"))
-        elif not SETTINGS[key].valid(value):
-            found.append(
-                ("shopvision.E002", f"SHOPVISION[{key!r}] is {value!r}; it takes {SETTINGS[key].rule}")
-            )
-    return found
+            yield "shopvision.E001", f"{name} is not a setting{hint}"
+        elif known[key].keys and isinstance(value, dict):
+            yield from _problems(value, known[key].keys, name)
+        elif not known[key].valid(value):
+            yield "shopvision.E002", f"{name} is {value!r}; it takes {known[key].rule}"
 
 
 def __getattr__(name: str) -> Any:
@@ -258,5 +367,7 @@ def __getattr__(name: str) -> Any:
     if name not in given:
         return setting.value()
     if not setting.valid(given[name]):
-        raise Misconfigured(f"SHOPVISION[{name!r}] is {given[name]!r}; it takes {setting.rule}")
-    return given[name]
+        raise Misconfigured(
+            "; ".join(words for _, words in _problems({name: given[name]}, SETTINGS, "SHOPVISION"))
+        )
+    return setting.filled(given[name])

@@ -1,4 +1,4 @@
-"""The journeys: search_by_photo, similar_products and their further pages; a screen each."""
+"""The journeys: search_by_photo, similar_products and their further pages; a screen each; and the grips."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
-from . import signals, telemetry
+from . import conf, placements, signals, telemetry
 from .catalogue.models import CatalogueEntry
 from .exceptions import InvalidRequest
 from .images.crop import crop, propose, views
@@ -21,14 +22,31 @@ from .index.models import Embedding
 from .indexing import releases
 from .indexing.photos import limits
 from .indexing.releases import LiveRelease
+from .recommend.grips import RankedSequence, is_sorted_by_shopper, rank_ids, rank_or_none, rank_queryset
+from .recommend.mixin import PersonalisedListMixin
+from .recommend.taste import taste_of
+from .recommend.why import in_words
 from .search import store
 from .search.match import decide
 from .search.present import Query, Reasons, present
 from .search.query import VOTERS, Answer, Found, category_vote, facets, narrow_by_text, nearest, visible_refs
-from .types import EVERYTHING, FULL_FRAME, Filter, Listing, ProductRef, Region
+from .types import EVERYTHING, FULL_FRAME, Filter, Hit, Listing, Ordering, ProductRef, Region
 from .vision.descriptor import colours_in_words
 from .vision.projection import unit
 
+__all__ = [
+    "PLACEMENTS",
+    "PersonalisedListMixin",
+    "RankedSequence",
+    "forget",
+    "personalised_listing",
+    "rank_ids",
+    "rank_queryset",
+    "recommended",
+    "search_by_photo",
+    "similar_products",
+    "stored_page",
+]
 SUBJECT_SIDE = 640  # pixels of the subject that are decoded: encoders take 224 to 384
 MOST_SIDE = 4096
 
@@ -121,6 +139,73 @@ def similar_products(
     query = Query(store.descriptors_of_entry(live, entry.pk), store.colours_of_entry(entry.pk), where)
     listing, found, reasons = _listing(live, answer, query, limit, clock, later=keep)
     return _keep(live, listing, found, reasons, "similar", clock, where) if keep else listing
+
+
+PLACEMENTS = (*placements.CHOOSERS, "similar", "alternatives")
+
+
+def recommended(
+    placement: str, *, request: Any = None, product: ProductRef | None = None, limit: int = 12
+) -> Listing:
+    """Products for a strip on a page, chosen for its visitor or to go with a product; what can be bought first.
+
+    Args:
+        placement: ``for_you``, ``because_you_viewed``, ``recently_viewed``; with a product ``similar``,
+            ``alternatives`` (to one that is sold out) and ``together``.
+        product: whose page it is; it and its variants are left out.
+
+    Returns:
+        no hits where there is nothing to show: nothing was looked at yet, no photo is indexed. ``query`` holds
+        the placement and a title in words.
+
+    Raises:
+        InvalidRequest: there is no such placement (``unknown_placement``), or it needs a product
+            (``product_needed``).
+    """
+    if placement not in ("similar", "alternatives"):
+        return placements.choose(placement, request=request, product=product, limit=limit)
+    if product is None:
+        raise InvalidRequest(f"placement {placement!r} needs a product", code="product_needed")
+    instead = placement == "alternatives"
+    title = _("Available alternatives") if instead else _("Looks similar")
+    try:
+        found = similar_products(product, limit=limit, context=request, alternatives=instead, keep=False)
+    except InvalidRequest:
+        found = Listing(id=uuid.uuid4().hex, hits=(), count=0)
+    said = {"placement": placement, "title": title, "product": str(product)}
+    return replace(found, query=said, count=len(found.hits))
+
+
+def personalised_listing(
+    products: Sequence[ProductRef], *, request: Any = None, limit: int | None = None
+) -> Listing:
+    """Products of a listing in the order its visitor sees, each once; in the given order where anything fails.
+
+    Args:
+        products: in the shop's own order; the first RANKING['window'] of them are re-ordered.
+        limit: hits wanted; all if not given. ``facts`` stay empty: the page that asks has its own.
+    """
+    clock = _Clock()
+    given = list(dict.fromkeys(products))
+    window = conf.RANKING["window"]
+    ranking = None if is_sorted_by_shopper(request) else rank_or_none(given[:window], taste_of(request))
+    order = [*(ranking.order if ranking else range(len(given[:window]))), *range(window, len(given))][:limit]
+    reasons = {str(place): one for place, one in (ranking.reasons if ranking else {}).items()}
+    words = in_words(reasons)
+    hits = tuple(
+        Hit(given[place], 0.0, None, "", why=(words[str(place)],) if words.get(str(place)) else ())
+        for place in order
+    )
+    listing = uuid.uuid4().hex
+    odds = [*(ranking.propensities if ranking else ()), *[None] * len(order)][: len(order)]
+    return Listing(
+        id=listing,
+        hits=hits,
+        count=len(given),
+        query={"ranked": ranking is not None},
+        took_ms=clock.total(),
+        ordering=Ordering(listing, tuple(range(len(order))), tuple(odds)) if ranking else None,
+    )
 
 
 def stored_page(search_id: str, *, offset: int, limit: int, context: Any = None) -> Listing:

@@ -150,11 +150,27 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Ordering:
+    """How products on a page came to their order, for the impressions.
+
+    Args:
+        listing: its id.
+        positions: of each product, from 0 over all pages.
+        propensities: with which probability each stands where it does; None where no ranker chose.
+    """
+
+    listing: str
+    positions: tuple[int, ...]
+    propensities: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """Ordered products shown together, with an id under which further pages can be asked for.
 
     Args:
         timings: milliseconds by stage (``decode``, ``encode``, ``index``, ``facts``, ...) of this answer.
+        ordering: positions and odds, where a ranker ordered it.
     """
 
     id: str
@@ -167,6 +183,7 @@ class Listing:
     index: Mapping[str, Any] = field(default_factory=dict)
     took_ms: float = 0.0
     timings: Mapping[str, float] = field(default_factory=dict)
+    ordering: Ordering | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,16 @@ def test_every_string_of_the_admins_pages_is_translated() -> None:
     assert used - compiled("shopvision").keys() == set()
 
 
+def test_every_reason_of_an_order_and_every_title_of_a_strip_is_translated() -> None:
+    texts = [
+        (ROOT / "shopvision" / name).read_text()
+        for name in ("recommend/why.py", "placements.py", "listings.py")
+    ]
+    used = {words for text in texts for words in re.findall(r'\b_\("([^"]+)"\)', text)}
+    assert len(used) >= 16
+    assert used - compiled("shopvision").keys() == set()
+
+
 def test_every_colour_and_reason_is_translated() -> None:
     wanted = {
         *NAMES,

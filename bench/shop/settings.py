@@ -51,7 +51,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGGING_CONFIG = None
 SHOPVISION = {
     "DATA_DIR": BASE_DIR / "data",
-    "SEARCH_RATE": "1000000/s",
+    "RATES": {"search": "1000000/s"},
     "SEARCH_MAX_IN_FLIGHT": 64,
     "ENGINE": "celery",  # a shop of this size indexes in workers: no work in the web process but searches
     "PRIVACY_MODE": os.environ.get("SHOPVISION_BENCH_PRIVACY", "session"),

@@ -23,7 +23,7 @@ _lock = threading.Lock()  # drf-spectacular's settings are one object for the wh
 
 _MEANS = {
     400: "`invalid`, `invalid_cursor`, `invalid_selection`, `empty`, `too_few_labels`, `unknown_target`, "
-    "`unknown_label`, `unknown_job`",
+    "`unknown_label`, `unknown_job`, `unknown_placement`, `product_needed`",
     401: "`not_authenticated`",
     403: "`permission_denied`, `forbidden`",
     404: "`not_found`, `no_map`",

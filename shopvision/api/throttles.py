@@ -18,18 +18,18 @@ from ..exceptions import TemporaryFailure
 class VisitorThrottle(SimpleRateThrottle):
     """Counts per signed-in user, else per address (DRF's ``NUM_PROXIES`` says which address to believe)."""
 
-    setting = ""
-    scope_name = ""  # set where two kinds of request share a setting and not a budget
+    rate_name = ""  # key of RATES
+    scope_name = ""  # set where two kinds of request share a rate and not a budget
 
     def get_rate(self) -> str:
         """The shop's setting, read at each request."""
-        return str(getattr(conf, self.setting))
+        return str(conf.RATES[self.rate_name])
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
         """One key for each visitor and kind of request."""
         user = request.user
         known = user.pk if user and user.is_authenticated else None
-        return f"shopvision:{self.scope_name or self.setting}:{known or self.get_ident(request)}"
+        return f"shopvision:{self.scope_name or self.rate_name}:{known or self.get_ident(request)}"
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """May it pass; a cache that is down counts nobody, and its shop's searches go on."""
@@ -46,26 +46,26 @@ class VisitorThrottle(SimpleRateThrottle):
 class SearchThrottle(VisitorThrottle):
     """Photo searches: they cost an encoder's time."""
 
-    setting = "SEARCH_RATE"
+    rate_name = "search"
 
 
 class BrowseThrottle(VisitorThrottle):
     """Everything else that anyone may ask."""
 
-    setting = "BROWSE_RATE"
+    rate_name = "browse"
 
 
 class StaffThrottle(VisitorThrottle):
     """What people of the shop ask for; per person, beside what they do as visitors."""
 
-    setting = "BROWSE_RATE"
+    rate_name = "browse"
     scope_name = "staff"
 
 
 class EventThrottle(VisitorThrottle):
     """The beacon's batches, beside what the visitor asks for."""
 
-    setting = "BROWSE_RATE"
+    rate_name = "browse"
     scope_name = "events"
 
 

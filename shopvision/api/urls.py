@@ -9,12 +9,15 @@ from .views.jobs import JobCancelView, JobResumeView, JobsView, JobUndoView, Job
 from .views.operations import LiveView, MetricsView, ReadyView, SchemaView, StatusView
 from .views.predictions import AcceptView, CorrectView, PredictionsView, RejectView
 from .views.privacy import ConsentView, MeView
+from .views.ranking import RecommendationsView, RerankView
 from .views.search import SearchView, SimilarView, StoredSearchView
 
 urlpatterns = [
     path("search/", SearchView.as_view(), name="search"),
     path("searches/<str:id>/", StoredSearchView.as_view(), name="stored-search"),
     path("products/<path:ref>/similar/", SimilarView.as_view(), name="similar"),
+    path("rerank/", RerankView.as_view(), name="rerank"),
+    path("recommendations/", RecommendationsView.as_view(), name="recommendations"),
     path("classify/", ClassifyView.as_view(), name="classify"),
     path("jobs/", JobsView.as_view(), name="jobs"),
     path("jobs/<str:id>/", JobView.as_view(), name="job"),

@@ -26,7 +26,7 @@ from .paths import follow, owner_keys, relation_of, why_unresolved
 TAGS = re.compile(r"<[^>]+>")
 MOST_VALUE = 255  # characters of a filter's value
 NAMING = (
-    "images", "title", "description", "category", "price", "stock", "group", "views", "filters",
+    "images", "title", "description", "category", "price", "stock", "group", "views", "added", "filters",
 )  # fmt: skip
 """Options of an adapter that name fields."""
 
@@ -72,6 +72,7 @@ class Catalogue:
     group: ClassVar[str] = ""
     attributes: ClassVar[dict[str, str]] = {}  # what else can be recognised: {"pattern": "pattern"}
     views: ClassVar[str] = ""  # how often a product is looked at; orders the review queue
+    added: ClassVar[str] = ""  # field: since when it is in the shop; listings favour what is new a little
     signals: ClassVar[dict[str, str]] = {}  # the shop's, by kind of event: {"purchase": "shop.signals.paid"}
 
     def __init__(self, model: type[models.Model]) -> None:
@@ -385,6 +386,12 @@ def catalogue(source: str) -> Catalogue:
     except KeyError:
         known = ", ".join(_registry) or "none is registered; run shopvision_init"
         raise Misconfigured(f"no catalogue is called {source!r}: {known}") from None
+
+
+def catalogue_of(model: type[models.Model]) -> Catalogue | None:
+    """The catalogue of a model's rows, or of those it is a proxy of; None where there is none."""
+    concrete = model._meta.concrete_model or model
+    return _registry.get(model._meta.label_lower) or _registry.get(concrete._meta.label_lower)
 
 
 def autodiscover() -> None:

@@ -71,6 +71,7 @@ class _Seen:
     pk: int = 0
     checked: float = float("-inf")
     following: bool = False
+    opening: bool = False
     torch: bool = False
 
 
@@ -120,6 +121,36 @@ def answering() -> LiveRelease:
         if newest and not found.index.sequence():
             raise TemporaryFailure("the index is being filled; try again in a moment", code="warming")
     return found
+
+
+def at_hand() -> LiveRelease | None:
+    """The live release if this process has it open; else None, and a thread opens it for the next time.
+
+    For pages that must not wait for an encoder to load; in tests it is opened at once.
+    """
+    if conf.ENGINE == "immediate" or any(one.row.pk == _seen.pk for one in list(_open.values())):
+        return _answering_or_none()
+    if not _seen.opening:
+        _seen.opening = True
+        threading.Thread(target=_open_once, name="shopvision-open", daemon=True).start()
+    return None
+
+
+def _answering_or_none() -> LiveRelease | None:
+    try:
+        return answering()
+    except ShopvisionError:
+        return None
+
+
+def _open_once() -> None:
+    try:
+        _answering_or_none()
+    except Exception:  # noqa: BLE001 - the next page tries again
+        telemetry.log.exception("the live release could not be opened")
+    finally:
+        _seen.opening = False
+        connections.close_all()
 
 
 def _keep_up(release: LiveRelease, newest: int) -> None:
@@ -174,7 +205,11 @@ def reset() -> None:
         _seen.pk, _seen.checked, _seen.following = 0, float("-inf"), False
 
 
-os.register_at_fork(after_in_child=lambda: setattr(_seen, "following", False))
+def _forked() -> None:
+    _seen.following = _seen.opening = False
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def _index_folder() -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.db.models import QuerySet
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -13,6 +14,7 @@ from .. import behaviour, conf, listings, telemetry
 from ..catalogue.adapter import catalogues
 from ..exceptions import InvalidRequest
 from ..privacy.consent import choice_of
+from ..recommend.apart import apart
 from ..search.present import result
 from ..types import ProductRef
 
@@ -44,9 +46,10 @@ def _similar(request: Any, product: Any, limit: int, alternatives: bool) -> list
     try:
         shop = catalogues()[product._meta.label_lower]
         ref = ProductRef(shop.source, shop.object_id(product))
-        found = listings.similar_products(
-            ref, limit=limit, context=request, alternatives=alternatives, keep=False
-        )
+        with apart():
+            found = listings.similar_products(
+                ref, limit=limit, context=request, alternatives=alternatives, keep=False
+            )
         return [result(hit) for hit in found.hits]
     except InvalidRequest:  # not indexed yet: nothing to show, nothing wrong
         return []
@@ -56,9 +59,52 @@ def _similar(request: Any, product: Any, limit: int, alternatives: bool) -> list
         return []
 
 
+@register.simple_tag(takes_context=True)
+def personalised(context: template.Context, products: Any, name: str = "") -> Any:
+    """Products in the order this visitor sees: ``{% personalised products as mine %}``, then page or loop.
+
+    Args:
+        products: a queryset or list in the shop's own order; the shopper's explicit sort wins.
+        name: tells two lists of one page apart.
+    """
+    request = context.get("request")
+    if isinstance(products, QuerySet) and not products.query.is_sliced:
+        return listings.rank_queryset(products, request, name=name)
+    return listings.RankedSequence(products, request, name=name)
+
+
+@register.inclusion_tag("shopvision/strip.html", takes_context=True)
+def recommended(
+    context: template.Context, placement: str, product: Any = None, limit: int = 6, title: str = ""
+) -> dict[str, Any]:
+    """A strip of products chosen for this visitor, with reasons; nothing where there is nothing to say.
+
+    Args:
+        placement: ``for_you``, ``because_you_viewed``, ``recently_viewed``; with a product ``similar``,
+            ``alternatives``, ``together``.
+        product: whose page it is.
+        title: heading, if not the placement's own.
+    """
+    request = context.get("request")
+    try:
+        ref = behaviour.ref_of(product) if product is not None else None
+        with apart():
+            found = listings.recommended(placement, request=request, product=ref, limit=limit)
+        odds = found.ordering.propensities if found.ordering else None
+        shown = behaviour.record_listing(request, found.hits, listing=found.id, propensities=odds)
+        results = [result(hit) for hit in found.hits]
+        return {"title": title or found.query["title"], "results": results, "shown": shown}
+    except Exception:  # noqa: BLE001 - the shop's page never breaks because of us
+        telemetry.count("tag_failed")
+        telemetry.log.exception("the strip %s could not be shown", placement)
+        return {"title": title, "results": [], "shown": behaviour.Shown("", {})}
+
+
 @register.simple_tag
 def why(found: Any) -> str:
-    """The reasons of a result in one line."""
+    """The reasons of a result, or of a product of a re-ordered listing, in one line; "" where there are none."""
+    if words := getattr(found, "shopvision_why", None):
+        return str(words)
     reasons = found.get("why", ()) if isinstance(found, dict) else getattr(found, "why", ())
     return " · ".join(str(reason) for reason in reasons)
 

@@ -15,6 +15,8 @@ PATHS = {
     "/api/v1/search/": {"post"},
     "/api/v1/searches/{id}/": {"get", "delete"},
     "/api/v1/products/{ref}/similar/": {"get"},
+    "/api/v1/rerank/": {"post"},
+    "/api/v1/recommendations/": {"get"},
     "/api/v1/classify/": {"post"},
     "/api/v1/jobs/": {"get", "post"},
     "/api/v1/jobs/{id}/": {"get"},

@@ -90,7 +90,7 @@ def test_a_failed_search_gives_its_place_back(client: Client, backend: Backend) 
     assert send(client, 10).status_code == 200
 
 
-@override_settings(SHOPVISION={**SHOPVISION, "SEARCH_RATE": "2/min", "BROWSE_RATE": "3/min"})
+@override_settings(SHOPVISION={**SHOPVISION, "RATES": {"search": "2/min", "browse": "3/min"}})
 def test_rates_are_kept_apart_and_say_when_to_come_back(client: Client, backend: Backend) -> None:
     similar = "/vision/api/v1/products/a.b:1/similar/"
     assert [send(client, 10).status_code for _ in range(3)] == [200, 200, 429]
@@ -101,7 +101,7 @@ def test_rates_are_kept_apart_and_say_when_to_come_back(client: Client, backend:
     assert client.get("/vision/api/v1/health/live/").status_code == 200
 
 
-@override_settings(SHOPVISION={**SHOPVISION, "SEARCH_RATE": "1/min"})
+@override_settings(SHOPVISION={**SHOPVISION, "RATES": {"search": "1/min"}})
 def test_visitors_have_rates_of_their_own(backend: Backend) -> None:
     assert send(Client(REMOTE_ADDR="10.0.0.1"), 10).status_code == 200
     assert send(Client(REMOTE_ADDR="10.0.0.2"), 10).status_code == 200

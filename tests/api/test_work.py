@@ -343,6 +343,6 @@ def test_an_id_that_cannot_be_one_is_404(db: None, what: str) -> None:
 
 @pytest.mark.django_db
 def test_work_is_throttled_too(settings: Any, db: None) -> None:
-    settings.SHOPVISION = {**settings.SHOPVISION, "BROWSE_RATE": "2/min"}
+    settings.SHOPVISION = {**settings.SHOPVISION, "RATES": {"browse": "2/min"}}
     ann = client_of(person("ann", "view_job"))
     assert [ann.get(API + "jobs/").status_code for _ in range(3)] == [200, 200, 429]

@@ -1,0 +1,154 @@
+"""Grips: a shop's listing, in whatever form it has it, in the order its visitor sees; never raises."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.http import QueryDict
+
+from .. import conf
+from ..catalogue.adapter import Catalogue, catalogues
+from ..types import ProductRef
+from .apart import apart
+from .budget import own_order
+from .order import Ranking
+from .rerank import Rules, rank
+from .sequence import OWN_ORDER, Plan, RankedRows
+from .serving import current
+from .sources import Keys, Source, source_of
+from .taste import NOBODY, Taste, taste_of, viewer_of
+from .why import in_words
+
+ORDER = "sv"  # parameter that names the order a page belongs to
+PAGING = frozenset(
+    {ORDER, "page", "p", "page_size", "per_page", "offset", "limit", "cursor", "start"}
+)  # parameters that leave a listing the same
+
+
+def rank_queryset(queryset: Any, request: Any, *, name: str = "", pinned: Any = (), hidden: Any = ()) -> Any:
+    """A queryset's products in the order its visitor sees; hand it to a paginator, or slice it.
+
+    The shopper's explicit sort wins: with one of RANKING['sort_parameters'] in the request, the queryset
+    comes back as it is; so it does where anything of ours fails.
+
+    Args:
+        queryset: of a registered model, in the shop's own order; not sliced, so that only keys are read.
+        name: tells two listings of one page apart; needed for lists only, a queryset has a statement.
+        pinned, hidden: rows or primary keys that come first, or go last within the window.
+    """
+    try:
+        if is_sorted_by_shopper(request):
+            return queryset
+        found = RankedSequence(queryset, request, name=name, pinned=pinned, hidden=hidden)
+        return found if found.active else queryset
+    except Exception as error:  # noqa: BLE001 - the shop's pages never break because of us
+        own_order(error)
+        return queryset
+
+
+def rank_ids(ids: Iterable[Any], request: Any, *, source: str = "", start: int = 0) -> list[Any]:
+    """Primary keys of products in the order their visitor sees; each exactly once.
+
+    Args:
+        ids: in the shop's own order.
+        source: label of their catalogue (``app.model``); may be left out where there is only one.
+        start: place of the first that the page shows; above 0 the order of the visitor's first page stands.
+    """
+    given = list(ids)
+    try:
+        shop = catalogues()[source] if source else next(iter(catalogues().values()))
+        keys = Keys(given, shop)
+        name = hashlib.sha256("\0".join(map(str, given)).encode()).hexdigest()
+        found = RankedSequence(keys, request, name=name)
+        return [*found[0:start], *found[start:]] if start else list(found[0:])
+    except Exception as error:  # noqa: BLE001 - as above
+        own_order(error)
+        return given
+
+
+def rank_or_none(refs: Sequence[ProductRef], taste: Taste, *, places: bool = True) -> Ranking | None:
+    """As ``rerank.rank``; None where anything fails, which is counted."""
+    try:
+        with apart():
+            return rank(refs, taste, seed=uuid.uuid4().hex, places=places) if len(refs) > 1 else None
+    except Exception as error:  # noqa: BLE001 - as above
+        own_order(error)
+        return None
+
+
+def is_sorted_by_shopper(request: Any) -> bool:
+    """The shopper chose an order: a sort parameter of the request holds something but the shop's own order."""
+    given = _given(request)
+    own = {"", *conf.RANKING["own_order"]}
+    return any(given.get(name, "").lower() not in own for name in conf.RANKING["sort_parameters"])
+
+
+class RankedSequence(RankedRows):
+    """Anything that can be sliced, in the order its visitor sees: a list, haystack's results, a queryset.
+
+    Args:
+        items: the shop's own order of products: rows, results with ``pk`` and ``model``.
+        name: tells two listings of one page apart.
+        pinned, hidden: rows or primary keys that come first, or go last within the window.
+    """
+
+    def __init__(
+        self, items: Any, request: Any, *, name: str = "", pinned: Any = (), hidden: Any = ()
+    ) -> None:
+        source = source_of(items)
+        plan = OWN_ORDER
+        try:
+            if source.shop is not None and not is_sorted_by_shopper(request):
+                plan = _plan(source, source.shop, request, name, (pinned, hidden))
+        except Exception as error:  # noqa: BLE001 - as above
+            own_order(error)
+        super().__init__(source, plan)
+
+
+def _plan(source: Source, shop: Catalogue, request: Any, name: str, wishes: tuple[Any, Any]) -> Plan:
+    """How a request's visitor sees a source."""
+    taste = taste_of(request)
+    rules = Rules(tuple(_refs(shop, wishes[0])), frozenset(_refs(shop, wishes[1])))
+    stamp = _stamp(taste, rules)
+
+    def ranked(keys: Sequence[str]) -> Ranking | None:
+        refs = [ProductRef(shop.source, key) for key in keys]
+        return rank(refs, taste, rules=rules, seed=f"{taste.owner} {stamp}")
+
+    return Plan(
+        ranked,
+        stamp,
+        (taste.owner, NOBODY) if taste.owner else (NOBODY,),
+        f"{shop.source} {name} {source.name() or _page_of(request)}",
+        in_words,
+        "" if taste.owner else viewer_of(request),
+        _given(request).get(ORDER, "")[:32],
+    )
+
+
+def _stamp(taste: Taste, rules: Rules) -> str:
+    """What an order depends on beside its products. Of visitors without a taste, time: so others are explored."""
+    known = taste.stamp or str(int(time.time()) // conf.RANKING["keep_seconds"])
+    settings = sorted((name, str(value)) for name, value in conf.RANKING.items())
+    return f"{current().name} {known} {rules.pinned} {sorted(rules.hidden)} {settings}"
+
+
+def _refs(shop: Catalogue, products: Sequence[Any]) -> list[str]:
+    keys = (str(getattr(one, "pk", one)) for one in products)
+    return [key if key.startswith(f"{shop.source}:") else f"{shop.source}:{key}" for key in keys]
+
+
+def _given(request: Any) -> Any:
+    """The parameters of the page's address."""
+    return getattr(getattr(request, "_request", request), "GET", None) or QueryDict()
+
+
+def _page_of(request: Any) -> str:
+    """The page without its paging."""
+    given = _given(request)
+    kept = sorted((name, given.getlist(name)) for name in given if name not in PAGING)
+    return f"{getattr(getattr(request, '_request', request), 'path', '')} {kept}"

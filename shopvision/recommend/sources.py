@@ -1,0 +1,201 @@
+"""Where a listing's products come from: a queryset, or anything that can be sliced."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Protocol
+
+from django.db.models import QuerySet
+from django.db.models.expressions import RawSQL
+from django.db.models.query import ModelIterable
+
+from ..catalogue.adapter import Catalogue, catalogue_of
+from ..catalogue.keys import with_keys
+
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d")  # a parameter that is another one at each request
+
+SLACK = 100  # rows read beyond where a product stood
+
+
+class Source(Protocol):
+    """The shop's own order of some products, and what can be asked of it."""
+
+    shop: Catalogue | None  # None: products that no catalogue of ours knows
+
+    def name(self) -> str:
+        """The same for the same listing at each request; "" where nothing tells."""
+
+    def total(self) -> int:
+        """How many there are."""
+
+    def own(self, start: int, stop: int | None) -> list[Any]:
+        """Rows of a part, in the shop's own order."""
+
+    def head(self, count: int) -> list[str]:
+        """Keys of the first ones."""
+
+    def rows(self, keys: Sequence[str], depth: int) -> dict[str, Any]:
+        """Rows by key, of products that stood among the first ``depth``; those no longer listed are left out."""
+
+    def alive(self, keys: Sequence[str]) -> int:
+        """How many of these keys, the first of an order, are listed still."""
+
+    def others(self, keys: Sequence[str], start: int, stop: int | None) -> list[Any]:
+        """Rows of a part of what is left without these keys, in the shop's own order."""
+
+    def key(self, row: Any) -> str:
+        """The key of a row."""
+
+
+class QuerySource:
+    """A queryset of a registered model's rows, unsliced: only keys are read to rank, only a page is loaded."""
+
+    def __init__(self, queryset: QuerySet[Any], shop: Catalogue) -> None:
+        self.queryset = queryset
+        self.shop: Catalogue | None = shop
+        self._shop = shop
+
+    def name(self) -> str:
+        """Digest of its statement; times of day in it, such as now, are left out."""
+        sql, parameters = self.queryset.query.sql_with_params()
+        kept = [text for text in map(str, parameters) if not MOMENT.match(text)]
+        return hashlib.sha256("\0".join([sql, *kept]).encode()).hexdigest()
+
+    def total(self) -> int:
+        """See ``Source``."""
+        return self.queryset.count()
+
+    def own(self, start: int, stop: int | None) -> list[Any]:
+        """See ``Source``."""
+        return list(self.queryset[start:stop])
+
+    def head(self, count: int) -> list[str]:
+        """See ``Source``; a product that a join brings twice comes once."""
+        plain = self.queryset.select_related(None).prefetch_related(None)
+        return list(dict.fromkeys(map(str, plain.values_list("pk", flat=True)[:count])))
+
+    def rows(self, keys: Sequence[str], depth: int) -> dict[str, Any]:
+        """See ``Source``."""
+        found = with_keys(self.queryset.order_by(), self._shop.python_keys(keys))
+        return {str(row.pk): row for row in found}
+
+    def alive(self, keys: Sequence[str]) -> int:
+        """See ``Source``."""
+        return with_keys(self.queryset.order_by(), self._shop.python_keys(keys)).count()
+
+    def others(self, keys: Sequence[str], start: int, stop: int | None) -> list[Any]:
+        """See ``Source``."""
+        wanted = self._shop.python_keys(keys)
+        if wanted and all(type(key) is int for key in wanted):  # see catalogue.keys
+            listed: Any = RawSQL(",".join(map(str, wanted)), ())  # noqa: S611 - whole numbers only
+        else:
+            listed = wanted
+        rest = self.queryset.exclude(pk__in=listed) if wanted else self.queryset
+        return list(rest[start:stop])
+
+    def key(self, row: Any) -> str:
+        """See ``Source``."""
+        return str(row.pk)
+
+
+class SliceSource:
+    """Anything with ``[a:b]`` and a length: a list, a sliced queryset, haystack's results.
+
+    Args:
+        items: the shop's own order.
+        key: primary key of an item, as text.
+        shop: the catalogue whose products the keys name.
+    """
+
+    def __init__(self, items: Any, key: Callable[[Any], str], shop: Catalogue | None) -> None:
+        self.items = items
+        self.shop = shop
+        self._key = key
+        self._first: list[Any] = []
+
+    def name(self) -> str:
+        """Nothing tells."""
+        return ""
+
+    def total(self) -> int:
+        """Its length; of querysets and the like, their count."""
+        if isinstance(self.items, QuerySet):
+            return self.items.count()
+        return len(self.items)
+
+    def own(self, start: int, stop: int | None) -> list[Any]:
+        """See ``Source``."""
+        return list(self.items[start:stop])
+
+    def head(self, count: int) -> list[str]:
+        """See ``Source``."""
+        return list(dict.fromkeys(map(self._key, self._read(count))))
+
+    def rows(self, keys: Sequence[str], depth: int) -> dict[str, Any]:
+        """See ``Source``: looked for twice as deep as they stood, for products that came before them since."""
+        wanted, found = set(keys), dict[str, Any]()
+        for row in self._read(2 * depth + SLACK):
+            if (key := self._key(row)) in wanted:
+                found.setdefault(key, row)
+        return found
+
+    def alive(self, keys: Sequence[str]) -> int:
+        """See ``Source``."""
+        return len(self.rows(keys, len(keys)))
+
+    def others(self, keys: Sequence[str], start: int, stop: int | None) -> list[Any]:
+        """See ``Source``."""
+        known = set(keys)
+        depth = None if stop is None else stop + len(known)
+        fresh = (row for row in self._read(depth) if self._key(row) not in known)
+        return list(islice(fresh, start, stop))
+
+    def key(self, row: Any) -> str:
+        """See ``Source``."""
+        return self._key(row)
+
+    def _read(self, depth: int | None) -> list[Any]:
+        if depth is None:
+            return list(self.items[0:])
+        if len(self._first) < depth:
+            self._first = list(self.items[:depth])
+        return self._first[:depth]
+
+
+class Keys(list[Any]):
+    """Primary keys of a shop's products."""
+
+    def __init__(self, keys: Iterable[Any], shop: Catalogue) -> None:
+        super().__init__(keys)
+        self.shop = shop
+
+
+def source_of(items: Any) -> Source:
+    """The source behind what a view would hand to its paginator."""
+    if isinstance(items, Keys):
+        return SliceSource(items, str, items.shop)
+    if isinstance(items, QuerySet):
+        shop = catalogue_of(items.model)
+        whole = not items.query.is_sliced and not items.query.combinator
+        if shop is not None and whole and issubclass(items._iterable_class, ModelIterable):
+            return QuerySource(items, shop)
+        return SliceSource(items, _key_of, shop)
+    first = next(iter(items[:1]), None) if len(items) else None
+    return SliceSource(items, _key_of, _shop_of(first))
+
+
+def _key_of(row: Any) -> str:
+    """A row's primary key, a haystack result's, a mapping's, or the value itself."""
+    if isinstance(row, Mapping):
+        return str(row.get("pk", row.get("id", "")))
+    return str(getattr(row, "pk", row))
+
+
+def _shop_of(row: Any) -> Catalogue | None:
+    """The catalogue of a row, or of the row that a search result stands for."""
+    models: tuple[Any, ...] = (type(row), getattr(row, "model", None))
+    found = (catalogue_of(model) for model in models if hasattr(model, "_meta"))
+    return next((shop for shop in found if shop is not None), None)
