@@ -133,17 +133,18 @@ def test_the_crop_box_moves_by_keyboard_and_by_mouse(chromium: Any, shop: Any) -
     open_dialog(chromium, url)
     chromium.execute_script(
         "const send = window.fetch; window.crops = [];"
-        "window.fetch = (u, o) => { window.crops.push(o.body?.get?.('crop') ?? ''); return send(u, o); };"
+        "window.fetch = (u, o) => { const crop = o?.body?.get?.('crop');"  # events are sent, too: they have none
+        " if (crop) window.crops.push(crop); return send(u, o); };"
     )
     upload(chromium, photo_of(products[0]))
     cards(chromium)
     corner = css(chromium, ".sv-handle.sv-se")
     for _ in range(5):
         corner.send_keys(Keys.ARROW_LEFT)
-    crop = wait(chromium, "window.crops.find((one) => one)")
+    crop = wait(chromium, "window.crops[0]")
     assert [float(x) for x in crop.split(",")] == pytest.approx([0, 0, 0.85, 1], abs=1e-3)
     css(chromium, ".sv-crop").send_keys(Keys.ARROW_RIGHT)
-    wait(chromium, "window.crops.at(-1).startsWith('0.03')")
+    wait(chromium, "window.crops.at(-1)?.startsWith('0.03')")
     ActionChains(chromium).drag_and_drop_by_offset(css(chromium, ".sv-handle.sv-nw"), 60, 60).perform()
     crop = wait(chromium, "!window.crops.at(-1).startsWith('0.03') && window.crops.at(-1)")
     x0, y0, x1, y1 = (float(x) for x in crop.split(","))
