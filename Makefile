@@ -51,6 +51,7 @@ bench: .venv/.dev
 	$(BIN)/python -m bench.index --size 100000 --json
 	$(BIN)/python -m bench.http --size 100000 --json
 	$(BIN)/python -m bench.events --json
+	$(BIN)/python -m bench.rerank --json
 	$(BIN)/python manage.py shopvision_bench freshness --json
 
 clean:
