@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .covisitation import co_visitation, recency
-from .ease import ease
+from .covisitation import CoVisits, recency
+from .ease import Ease
 from .interactions import Facts, Interactions
 from .knowledge import Knowledge
 from .neighbours import WIDTH
@@ -15,6 +15,28 @@ from .text import embed_text, fit_text
 
 WINDOWS_DAYS = {"popularity": 180.0, "recent": 30.0, "trend": 7.0}  # half-lives
 PRIOR_SHOWN = 50.0  # impressions at the shop's own rate that a product starts with
+
+
+class Builder:
+    """Builds knowledge of one log and catalogue as of several times, going over the log once."""
+
+    def __init__(
+        self, log: Interactions, facts: Facts, *, projections: Mapping[str, np.ndarray] | None = None
+    ) -> None:
+        self._log, self._facts = log, facts
+        self._visits = CoVisits(log, len(facts.items))
+        self._ease = Ease(log, len(facts.items))
+        self._words = fit_text(facts.texts) if projections is None else projections
+        self._spaces = {"text": embed_text(facts.texts, self._words)}
+        if facts.visual is not None:
+            self._spaces["visual"] = facts.visual.astype(np.float16)
+
+    def at(self, now: float, width: int = WIDTH) -> Knowledge:
+        """What was known at a time; what happened from then on is left out."""
+        past = self._log.take(self._log.times < now)
+        neighbours = {**self._visits.at(now, width), "ease": self._ease.at(now, width)}
+        columns = _columns(past, self._facts, now)
+        return Knowledge(self._facts.items, neighbours, columns, self._spaces, self._words, float(now))
 
 
 def build(
@@ -34,30 +56,14 @@ def build(
         projections: an earlier knowledge's, of the same catalogue; None learns the words anew.
         width: neighbours kept of an item.
     """
-    past = log.take(log.times < now)
-    count = len(facts.items)
-    neighbours = co_visitation(past, count, now=now, width=width)
-    if len(past):
-        neighbours["ease"] = ease(past, count, width=width)
-    words = fit_text(facts.texts) if projections is None else projections
-    spaces = {"text": embed_text(facts.texts, words)}
-    if facts.visual is not None:
-        spaces["visual"] = facts.visual.astype(np.float16)
-    return Knowledge(
-        facts.items,
-        neighbours,
-        _columns(past, facts, now),
-        spaces,
-        words,
-        float(now),
-    )
+    return Builder(log, facts, projections=projections).at(now, width)
 
 
 def _columns(log: Interactions, facts: Facts, now: float) -> dict[str, np.ndarray]:
     count = len(facts.items)
     found = {}
     for name, half_life in WINDOWS_DAYS.items():
-        weights = log.weights * recency(log.times, now, half_life)
+        weights = log.strengths * recency(log.times, now, half_life)
         found[name] = _share(np.bincount(log.items, weights, minlength=count))
     found["repeat"] = _repeat_rate(log, count)
     found["ctr"] = _click_rate(facts, count)

@@ -7,57 +7,56 @@ from typing import NamedTuple
 import numpy as np
 
 from .interactions import Interactions
-from .neighbours import WIDTH, Neighbours, from_pairs
+from .neighbours import WIDTH, Neighbours, Pairs, from_pairs
 
-REACH = 24  # acts of one visit between two that are still a pair
-VISITS_ON = 2  # visits between two that are still a pair
-VISIT_ACTS = 60  # acts of a visit that pair with the next visits', spread evenly; wholesalers buy hundreds
+VISIT_ACTS = 64  # acts of a visit that make pairs, spread evenly over it; wholesalers buy hundreds
+VISITS_ON = 3  # visits between two that are still a pair
 HALF_LIFE_DAYS = 90.0
 SECONDS_A_DAY = 86400.0
 LIFT = 0.5
 """Exponent on the target's own weight that a pair is divided by: 0 favours what is popular, 1 what is rare."""
 
 
-class Pairs(NamedTuple):
-    """Items of which one was met before (``next``, ``after``) or with (``together``) the other."""
-
-    source: np.ndarray
-    target: np.ndarray
-    weight: np.ndarray
-
-
-def co_visitation(log: Interactions, count: int, *, now: float, width: int = WIDTH) -> dict[str, Neighbours]:
-    """``next``, ``after`` and ``together`` of each item.
-
-    A pair weighs ``2^(-age / half-life) / distance``; between acts of the same second (a basket) it has no
-    direction. Sums are divided by the sources' and, to the power ``LIFT``, the targets' own weights.
+class Moves(NamedTuple):
+    """Pairs of acts of one subject, the source first.
 
     Args:
-        log: of visits before ``now``.
-        count: of all items.
-        now: seconds since 1970.
-        width: neighbours kept of an item.
+        pairs: of their items; what they weigh before recency.
+        times: of the targets, seconds.
     """
-    ordered = log.take(np.lexsort((log.items, log.times, log.visits)))
-    fresh = recency(ordered.times, now)
-    own = np.bincount(ordered.items, fresh, minlength=count) + 1.0
-    within = _within(ordered, fresh)
-    same = Pairs(
-        np.concatenate([within.source, within.target]),
-        np.concatenate([within.target, within.source]),
-        np.concatenate([within.weight, within.weight]),
-    )
-    found = {"next": _directed(ordered, fresh), "after": _between(ordered, fresh), "together": same}
-    return {
-        name: from_pairs(
-            pairs.source,
-            pairs.target,
-            pairs.weight / (own[pairs.source] * own[pairs.target] ** (2 * LIFT)) ** 0.5,
-            count,
-            width,
-        )
-        for name, pairs in found.items()
-    }
+
+    pairs: Pairs
+    times: np.ndarray
+
+    def at(self, now: float) -> Pairs:
+        """Those before a time, weighing less the longer ago they are."""
+        past = self.times < now
+        source, target, weight = (column[past] for column in self.pairs)
+        return Pairs(source, target, weight * recency(self.times[past], now))
+
+
+class CoVisits:
+    """The pairs of a log, to be added up as of several times."""
+
+    def __init__(self, log: Interactions, count: int) -> None:
+        self._count = count
+        self._log = log.take(np.lexsort((log.items, log.times, log.visits)))
+        spread = self._log.take(_spread(self._log.visits))
+        self._moves = {"next": _within(spread), "after": _between(spread)}
+
+    def at(self, now: float, width: int = WIDTH) -> dict[str, Neighbours]:
+        """``next``, ``after`` and ``together`` of each item, as of a time.
+
+        Sums of ``weight * 2^(-age / half-life)`` over the pairs before ``now``, divided by the root of the
+        source's own sum of recency and by the target's to the power ``LIFT``; ``together`` is ``next`` both
+        ways.
+        """
+        before = self._log.times < now
+        fresh = recency(self._log.times[before], now)
+        own = 1 + np.bincount(self._log.items[before], fresh, minlength=self._count)
+        next_, after = (self._moves[name].at(now) for name in ("next", "after"))
+        pairs = {"next": next_, "after": after, "together": next_.both_ways()}
+        return {name: from_pairs(one, own**-0.5, own**-LIFT, width) for name, one in pairs.items()}
 
 
 def recency(times: np.ndarray, now: float, half_life_days: float = HALF_LIFE_DAYS) -> np.ndarray:
@@ -66,55 +65,62 @@ def recency(times: np.ndarray, now: float, half_life_days: float = HALF_LIFE_DAY
     return np.asarray(np.exp2(-age / half_life_days))
 
 
-def _within(log: Interactions, fresh: np.ndarray) -> Pairs:
-    """Pairs of one visit, the earlier one first, near ones more."""
-    parts = []
-    for distance in range(1, REACH + 1):
-        first = np.flatnonzero(log.visits[:-distance] == log.visits[distance:])
-        parts.append((first, first + distance, fresh[first + distance] / distance**0.5))
-    first, later, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return Pairs(log.items[first], log.items[later], weight)
+def _spread(visits: np.ndarray) -> np.ndarray:
+    """Rows kept of acts sorted by visit: at most ``VISIT_ACTS`` of each, evenly spaced."""
+    if not len(visits):
+        return np.empty(0, int)
+    starts = np.flatnonzero(np.append(True, visits[1:] != visits[:-1]))
+    sizes = np.diff(np.append(starts, len(visits)))
+    place = np.arange(len(visits)) - np.repeat(starts, sizes)
+    size = np.repeat(sizes, sizes)
+    step = np.maximum(size / VISIT_ACTS, 1)
+    return np.flatnonzero(np.floor(place / step) != np.floor((place - 1) / step))
 
 
-def _directed(log: Interactions, fresh: np.ndarray) -> Pairs:
-    """The same, but of acts of one second both ways by half."""
-    parts: list[tuple[np.ndarray, ...]] = []
-    for distance in range(1, REACH + 1):
-        first = np.flatnonzero(log.visits[:-distance] == log.visits[distance:])
-        later, weight = first + distance, fresh[first + distance] / distance
-        at_once = log.times[first] == log.times[later]
-        parts.append((log.items[first], log.items[later], np.where(at_once, weight / 2, weight)))
-        parts.append((log.items[later[at_once]], log.items[first[at_once]], weight[at_once] / 2))
-    return Pairs(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+def _within(log: Interactions) -> Moves:
+    """Pairs of one visit; ``1 / moments between``, and by half both ways where both are of one second."""
+    starts, sizes = _runs(log.visits)
+    moment = np.cumsum(np.append(True, (log.times[1:] != log.times[:-1]) | (np.diff(log.visits) != 0)))
+    own = np.repeat(np.arange(len(starts)), sizes)
+    source, target = _cross(np.arange(len(log)), starts[own], sizes[own])
+    kept = (moment[source] <= moment[target]) & (source != target)
+    source, target = source[kept], target[kept]
+    apart = moment[target] - moment[source]
+    weight = np.where(apart > 0, 1 / np.maximum(apart, 1), 0.5) / sizes[own[target]] ** 0.5
+    return Moves(Pairs(log.items[source], log.items[target], weight), log.times[target])
 
 
-def _between(log: Interactions, fresh: np.ndarray) -> Pairs:
-    """From the acts of a visit to those of the subject's following visits."""
-    if not len(log):
-        return Pairs(*(np.empty(0, int) for _ in range(3)))
-    starts = np.flatnonzero(np.append(True, log.visits[1:] != log.visits[:-1]))
-    ends = np.append(starts[1:], len(log))
+def _between(log: Interactions) -> Moves:
+    """From the acts of a visit to those of the subject's following visits, ``1 / visits between``."""
+    starts, sizes = _runs(log.visits)
     order = np.lexsort((log.times[starts], log.subjects[starts]))
-    starts, ends = starts[order], ends[order]
-    subjects = log.subjects[starts]
-    parts = [
-        _cross(log, fresh, starts[place : place + on + 1 : on], ends[place : place + on + 1 : on], on)
-        for on in range(1, VISITS_ON + 1)
-        for place in np.flatnonzero(subjects[:-on] == subjects[on:])
-    ]
-    if not parts:
-        return Pairs(*(np.empty(0, int) for _ in range(3)))
-    return Pairs(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+    parts = []
+    for on in range(1, VISITS_ON + 1):
+        first, later = order[:-on], order[on:]
+        mine = log.subjects[starts[first]] == log.subjects[starts[later]]
+        first, later = first[mine], later[mine]
+        rows = _ranges(starts[first], sizes[first])
+        to = np.repeat(later, sizes[first])
+        source, target = _cross(rows, starts[to], sizes[to])
+        weight = 1 / (on * np.repeat((sizes[np.repeat(first, sizes[first])] * sizes[to]) ** 0.5, sizes[to]))
+        parts.append((log.items[source], log.items[target], weight, log.times[target]))
+    source, target, weight, times = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Moves(Pairs(source, target, weight), times)
 
 
-def _cross(log: Interactions, fresh: np.ndarray, starts: np.ndarray, ends: np.ndarray, on: int) -> Pairs:
-    """All pairs of two visits; each act of the later one gives one unit of weight to the earlier ones."""
-    early, late = (_spread(a, b) for a, b in zip(starts, ends, strict=True))
-    source, target = np.repeat(early, len(late)), np.tile(late, len(early))
-    return Pairs(log.items[source], log.items[target], fresh[target] / (on * len(early) ** 0.5))
+def _runs(visits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First row and length of each visit of acts sorted by visit."""
+    starts = np.flatnonzero(np.append(len(visits) > 0, visits[1:] != visits[:-1]))
+    return starts, np.diff(np.append(starts, len(visits)))
 
 
-def _spread(start: int, end: int) -> np.ndarray:
-    if end - start <= VISIT_ACTS:
-        return np.arange(start, end)
-    return np.linspace(start, end - 1, VISIT_ACTS).astype(int)
+def _ranges(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """``start .. start + size`` of each, one after another."""
+    ends = np.cumsum(sizes)
+    places = np.arange(int(ends[-1]) if len(ends) else 0)
+    return np.asarray(places + np.repeat(starts - (ends - sizes), sizes))
+
+
+def _cross(rows: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each row with each of its own range."""
+    return np.repeat(rows, sizes), _ranges(starts, sizes)

@@ -7,45 +7,67 @@ import numpy as np
 from .interactions import Interactions
 from .neighbours import WIDTH, Neighbours, from_matrix
 
-MOST_ITEMS = 8192  # inverted at once: 256 MB and some seconds; the items that occur most
+MOST_ITEMS = 8192  # inverted at once: 256 MB and some seconds; the items that most subjects have
 RIDGE = 200.0  # per item, in subjects
+SUBJECTS_AT_ONCE = 2048
 
 
-def ease(log: Interactions, count: int, *, ridge: float = RIDGE, width: int = WIDTH) -> Neighbours:
-    """Weights with which having one item predicts another.
+class Ease:
+    """The ridge regressions of a log, as of several times; each is quicker after an earlier one."""
 
-    With X the subjects' items (1 where a subject has one), ``G = X'X + ridge I`` and ``P = G^-1``:
-    ``B_ij = -P_ij / P_jj``, and 0 on the diagonal. Row i of B holds what item i predicts. Only the
-    ``MOST_ITEMS`` that most subjects have are looked at.
+    def __init__(self, log: Interactions, count: int, *, ridge: float = RIDGE) -> None:
+        self._count, self._ridge = count, ridge
+        held, place = np.unique(
+            log.subjects.astype(np.int64) * max(count, 1) + log.items, return_inverse=True
+        )
+        self._since = np.full(len(held), np.inf)
+        np.minimum.at(self._since, place, log.times)
+        _, self._subjects = np.unique(held // max(count, 1), return_inverse=True)
+        self._items = held % max(count, 1)
+        most = np.argsort(-np.bincount(self._items, minlength=count), kind="stable")[:MOST_ITEMS]
+        self._chosen = np.sort(most)
+        column = np.full(count, -1)
+        column[self._chosen] = np.arange(len(self._chosen))
+        self._columns = column[self._items]
+        self._gram = np.zeros((len(self._chosen),) * 2, np.float32)
+        self._now = -np.inf
 
-    Source: Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019.
-    """
-    pairs = np.unique(log.subjects.astype(np.int64) * max(count, 1) + log.items)
-    subjects, items = pairs // max(count, 1), pairs % max(count, 1)
-    held = np.bincount(items, minlength=count)
-    chosen = np.sort(np.argsort(-held, kind="stable")[:MOST_ITEMS])
-    chosen = chosen[held[chosen] > 0]
-    place = np.full(count, -1)
-    place[chosen] = np.arange(len(chosen))
-    inside = place[items] >= 0
-    gram = _gram(subjects[inside], place[items[inside]], len(chosen))
-    gram[np.diag_indices_from(gram)] += ridge
-    inverse = np.linalg.inv(gram)
-    weights = from_matrix(-inverse / np.diag(inverse), width)
-    ids = np.full((count, weights.ids.shape[1]), -1, np.int32)
-    values = np.zeros(ids.shape, np.float32)
-    ids[chosen] = np.where(weights.ids >= 0, chosen[weights.ids], -1)
-    values[chosen] = weights.weights
-    return Neighbours(ids, values)
+    def at(self, now: float, width: int = WIDTH) -> Neighbours:
+        """Weights with which having one item predicts another, from what subjects had before a time.
 
+        With X the subjects' items (1 where a subject has one), ``G = X'X + ridge I`` and ``P = G^-1``:
+        ``B_ij = -P_ij / P_jj``, and 0 on the diagonal. Row i of B holds what item i predicts. Only the
+        ``MOST_ITEMS`` that most subjects have are looked at.
 
-def _gram(subjects: np.ndarray, items: np.ndarray, count: int) -> np.ndarray:
-    """How many subjects have both, float32 (N, N); subjects in parts, so that X is never whole."""
-    gram = np.zeros((count, count), np.float32)
-    names, rows = np.unique(subjects, return_inverse=True)
-    for start in range(0, len(names), 2048):
-        part = (rows >= start) & (rows < start + 2048)
-        dense = np.zeros((min(2048, len(names) - start), count), np.float32)
-        dense[rows[part] - start, items[part]] = 1
-        gram += dense.T @ dense
-    return gram
+        Source: Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019.
+        """
+        self._move_to(now)
+        gram = self._gram.copy()
+        gram[np.diag_indices_from(gram)] += self._ridge
+        inverse = np.linalg.inv(gram)
+        found = from_matrix(-inverse / np.diag(inverse), width)
+        ids = np.full((self._count, found.ids.shape[1]), -1, np.int32)
+        weights = np.zeros(ids.shape, np.float32)
+        ids[self._chosen] = np.where(found.ids >= 0, self._chosen[found.ids], -1)
+        weights[self._chosen] = found.weights
+        return Neighbours(ids, weights)
+
+    def _move_to(self, now: float) -> None:
+        """Add to ``X'X`` what subjects came to have since the last time: only their rows are multiplied."""
+        if now < self._now:
+            self._gram[:], self._now = 0, -np.inf
+        newly = (self._since >= self._now) & (self._since < now)
+        changed = np.unique(self._subjects[newly])
+        for start in range(0, len(changed), SUBJECTS_AT_ONCE):
+            part = changed[start : start + SUBJECTS_AT_ONCE]
+            for end, sign in ((self._now, -1), (now, 1)):
+                rows = self._rows(part, end)
+                self._gram += sign * (rows.T @ rows)
+        self._now = now
+
+    def _rows(self, subjects: np.ndarray, end: float) -> np.ndarray:
+        """X of some subjects (sorted) before a time, float32."""
+        mine = np.isin(self._subjects, subjects) & (self._since < end) & (self._columns >= 0)
+        rows = np.zeros((len(subjects), len(self._chosen)), np.float32)
+        rows[np.searchsorted(subjects, self._subjects[mine]), self._columns[mine]] = 1
+        return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -47,37 +48,58 @@ def from_matrix(matrix: np.ndarray, width: int = WIDTH) -> Neighbours:
     return Neighbours(ids, weights)
 
 
-def from_pairs(
-    source: np.ndarray, target: np.ndarray, weight: np.ndarray, count: int, width: int = WIDTH
-) -> Neighbours:
-    """The heaviest targets of each source; equal pairs are added up, an item with itself is left out.
+class Pairs(NamedTuple):
+    """Pairs of items with what they weigh; equal pairs may occur often. All of one length.
 
     Args:
-        source, target: item numbers, (n,). weight: positive, (n,).
-        count: of all items.
+        source, target: item numbers. weight: positive.
+    """
+
+    source: np.ndarray
+    target: np.ndarray
+    weight: np.ndarray
+
+    def both_ways(self) -> Pairs:
+        """Each pair and its opposite."""
+        return Pairs(
+            np.concatenate([self.source, self.target]),
+            np.concatenate([self.target, self.source]),
+            np.concatenate([self.weight, self.weight]),
+        )
+
+
+def from_pairs(pairs: Pairs, of_source: np.ndarray, of_target: np.ndarray, width: int = WIDTH) -> Neighbours:
+    """The heaviest targets of each source: the sum of equal pairs, times the source's and the target's factor.
+
+    Args:
+        of_source, of_target: factors of each item, (N,).
         width: most neighbours kept.
     """
-    wide = min(width, max(count, 1))
-    ids, weights = np.full((count, wide), -1, np.int32), np.zeros((count, wide), np.float32)
-    apart = (source != target) & (weight > 0)
-    source, target, total = add_up(source[apart], target[apart], weight[apart], count)
-    order = np.lexsort((target, -total, source))
+    count = len(of_source)
+    if count <= DENSE_ITEMS:
+        key = pairs.source.astype(np.int64) * count + pairs.target
+        sums = np.bincount(key, pairs.weight, minlength=count * count)
+        matrix = sums.reshape(count, count).astype(np.float32)
+        matrix *= of_source[:, None].astype(np.float32)
+        matrix *= of_target.astype(np.float32)
+        return from_matrix(matrix, width)
+    return _sorted(pairs, of_source, of_target, width)
+
+
+def _sorted(pairs: Pairs, of_source: np.ndarray, of_target: np.ndarray, width: int) -> Neighbours:
+    """The same without a matrix."""
+    count = len(of_source)
+    apart = pairs.source != pairs.target
+    key = pairs.source[apart].astype(np.int64) * count + pairs.target[apart]
+    key, place = np.unique(key, return_inverse=True)
+    source, target = key // count, key % count
+    total = np.bincount(place, pairs.weight[apart], minlength=len(key))
+    total = total * of_source[source] * of_target[target]
+    order = np.lexsort((-total, source))
     source, target, total = source[order], target[order], total[order]
     rank = np.arange(len(source)) - np.searchsorted(source, source, side="left")
-    kept = rank < wide
+    kept = rank < width
+    ids, weights = np.full((count, width), -1, np.int32), np.zeros((count, width), np.float32)
     ids[source[kept], rank[kept]] = target[kept]
     weights[source[kept], rank[kept]] = total[kept]
     return Neighbours(ids, weights)
-
-
-def add_up(
-    source: np.ndarray, target: np.ndarray, weight: np.ndarray, count: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Equal pairs once, with the sum of their weights, by source and target."""
-    key = source.astype(np.int64) * count + target
-    if count <= DENSE_ITEMS:
-        sums = np.bincount(key, weight, minlength=0)
-        found = np.flatnonzero(sums)
-        return found // max(count, 1), found % max(count, 1), sums[found]
-    found, place = np.unique(key, return_inverse=True)
-    return found // count, found % count, np.bincount(place, weight, minlength=len(found))

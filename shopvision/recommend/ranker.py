@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
@@ -12,9 +12,11 @@ from typing import Protocol
 import numpy as np
 
 from ..vision.checkpoints import CorruptCheckpoint, IncompatibleCheckpoint, pack, unpack
+from .boosted import BoostedRanker
 from .features import FEATURES
-
-KIND = "ranker-"  # before a ranker's kind in its checkpoint
+from .linear import LinearRanker
+from .mlp import MlpRanker
+from .scaling import KIND, check_features
 
 
 class Ranker(Protocol):
@@ -110,22 +112,8 @@ class PriorRanker:
     def from_bytes(cls, data: bytes) -> PriorRanker:
         """Read what ``to_bytes`` gave."""
         weights = unpack(data, KIND + "prior").record["weights"]
-        columns_of(list(weights))
+        check_features(weights)
         return cls(MappingProxyType(weights))
-
-
-def columns_of(names: Sequence[str]) -> np.ndarray:
-    """Places of named columns in ``FEATURES``.
-
-    Raises:
-        IncompatibleCheckpoint: this version makes no such feature.
-    """
-    missing = sorted(set(names) - set(FEATURES))
-    if missing:
-        raise IncompatibleCheckpoint(
-            f"the ranker reads {missing}, which this version does not make; train again"
-        )
-    return np.array([FEATURES.index(name) for name in names], np.int64)
 
 
 def digest(ranker: Ranker) -> str:
@@ -133,7 +121,12 @@ def digest(ranker: Ranker) -> str:
     return hashlib.sha256(ranker.to_bytes()).hexdigest()
 
 
-READERS: dict[str, Callable[[bytes], Ranker]] = {"prior": PriorRanker.from_bytes}
+READERS: dict[str, Callable[[bytes], Ranker]] = {
+    "prior": PriorRanker.from_bytes,
+    "linear": LinearRanker.from_bytes,
+    "mlp": MlpRanker.from_bytes,
+    "lightgbm": BoostedRanker.from_bytes,
+}
 
 
 def ranker_from_bytes(data: bytes) -> Ranker:

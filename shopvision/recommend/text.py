@@ -28,14 +28,23 @@ def fit_text(texts: Sequence[str]) -> dict[str, np.ndarray]:
     for start in range(0, len(texts), TEXTS_AT_ONCE):
         held += (_counted(texts[start : start + TEXTS_AT_ONCE]) > 0).sum(axis=0)
     idf = np.where(held >= SHARED, np.log((1 + len(texts)) / (1 + held)) + 1, 0).astype(np.float32)
+    values, axes = _directions(texts, idf)
+    kept = np.argsort(-values)[:DIM]
+    kept = kept[values[kept] > 1e-6]
+    return {"text_idf": idf, "text_axes": axes[:, kept].astype(np.float16)}
+
+
+def _directions(texts: Sequence[str], idf: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Squared lengths and directions (columns) in which the texts' rows differ from nought."""
+    if len(texts) <= BUCKETS:
+        _, lengths, axes = np.linalg.svd(_weighted(texts, idf), full_matrices=False)
+        return lengths**2, axes.T
     scatter = np.zeros((BUCKETS, BUCKETS), np.float32)
     for start in range(0, len(texts), TEXTS_AT_ONCE):
         rows = _weighted(texts[start : start + TEXTS_AT_ONCE], idf)
         scatter += rows.T @ rows
     values, axes = np.linalg.eigh(scatter)
-    kept = np.argsort(-values)[:DIM]
-    kept = kept[values[kept] > 1e-6]
-    return {"text_idf": idf, "text_axes": axes[:, kept].astype(np.float16)}
+    return values, axes
 
 
 def embed_text(texts: Sequence[str], fitted: Mapping[str, np.ndarray]) -> np.ndarray:

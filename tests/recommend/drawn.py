@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from shopvision.recommend.interactions import Facts, Interactions
+from shopvision.recommend.features import FEATURES, PLACE
+from shopvision.recommend.interactions import KINDS, Facts, Interactions
+from shopvision.recommend.lessons import Lessons
 from shopvision.recommend.profile import Profile
 
 DAY = 86400.0
 
 
 def log(*rows: tuple[int, int, int, float]) -> Interactions:
-    """Interactions of (subject, visit, item, day), each of weight 1."""
+    """Views of (subject, visit, item, day)."""
     columns = list(zip(*rows, strict=True)) or [()] * 4
     return Interactions(
         np.array(columns[0], np.int64),
         np.array(columns[1], np.int64),
         np.array(columns[2], np.int32),
-        np.ones(len(rows), np.float32),
+        np.full(len(rows), KINDS.index("view"), np.int8),
         np.array(columns[3], np.float64) * DAY,
     )
 
@@ -41,4 +43,20 @@ def viewed(*items: int, days: float = 0.0, kind: str = "view") -> Profile:
         nothing,
         nothing,
         np.full(count, -1, np.int32),
+    )
+
+
+def taught(listings: int = 100, length: int = 30, seed: int = 0) -> Lessons:
+    """Listings of drawn features whose two most co-visited products, popularity helping, were chosen."""
+    rng = np.random.default_rng(seed)
+    x = rng.random((listings * length, len(FEATURES)), np.float32)
+    truth = 4 * x[:, PLACE["next_sum"]] + 2 * x[:, PLACE["popularity"]] + 0.3 * rng.standard_normal(len(x))
+    by_listing = truth.reshape(listings, length)
+    chosen = by_listing >= np.sort(by_listing, axis=1)[:, -2:-1]
+    return Lessons(
+        x,
+        chosen.ravel().astype(np.float32),
+        np.arange(listings + 1) * length,
+        np.arange(listings),
+        np.ones(len(x), np.float32),
     )

@@ -1,0 +1,124 @@
+"""Ranking measures on listings: what of the right products is how far up, for whom, and how surely."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+RESAMPLES = 2000
+RESAMPLES_AT_ONCE = 200
+
+
+def ranked(relevance: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Relevance in the order of falling scores; equal scores keep the order given."""
+    return relevance[np.argsort(-scores, kind="stable")]
+
+
+def ndcg_at(row: np.ndarray, k: int) -> float:
+    """Normalised discounted cumulative gain of one listing.
+
+    ``DCG@k = sum over ranks i <= k of rel_i / log2(i + 1)``, over that of the best possible order; 0.0 where
+    nothing is relevant.
+
+    Args:
+        row: relevance in the order ranked, 0 or more; all of the listing.
+        k: ranks looked at.
+
+    Source: Järvelin & Kekäläinen, "Cumulated gain-based evaluation of IR techniques", TOIS 2002.
+    """
+    discount = 1 / np.log2(np.arange(2, min(k, len(row)) + 2))
+    best = float(np.sort(row)[::-1][: len(discount)] @ discount)
+    return float(row[: len(discount)] @ discount) / best if best > 0 else 0.0
+
+
+def recall_at(row: np.ndarray, k: int) -> float:
+    """Share of a listing's relevant products among its first k; 0.0 where nothing is relevant.
+
+    ``R@k = |relevant among the first k| / min(|relevant|, k)``, so that a perfect order reaches 1.
+    """
+    right = row > 0
+    return float(right[:k].sum()) / min(int(right.sum()), k) if right.any() else 0.0
+
+
+def reciprocal_rank(row: np.ndarray) -> float:
+    """``1 / rank`` of a listing's first relevant product; 0.0 where nothing is relevant. Its mean is the MRR."""
+    places = np.flatnonzero(row > 0)
+    return 1.0 / (int(places[0]) + 1) if len(places) else 0.0
+
+
+def coverage_at(listings: Sequence[np.ndarray], k: int, catalogue: int) -> float:
+    """Share of the catalogue's products that are among the first k of some listing; 0.0 without products.
+
+    Args:
+        listings: product numbers in the order ranked.
+    """
+    if not catalogue or not len(listings):
+        return 0.0
+    return len(np.unique(np.concatenate([one[:k] for one in listings]))) / catalogue
+
+
+def novelty_at(listings: Sequence[np.ndarray], k: int, counts: np.ndarray) -> float:
+    """Mean surprise in bits of the products among the first k: ``-log2((n_i + 1) / sum over all of (n + 1))``.
+
+    Args:
+        listings: product numbers in the order ranked.
+        counts: how often each product was chosen before, n; (N,).
+
+    Source: Zhou et al., "Solving the apparent diversity-accuracy dilemma", PNAS 2010.
+    """
+    if not len(listings):
+        return 0.0
+    bits = -np.log2((counts + 1) / (counts + 1).sum())
+    return float(np.concatenate([bits[one[:k]] for one in listings]).mean())
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """How much better one ranker is than another on the same listings.
+
+    Args:
+        value: mean of ours over mean of theirs.
+        low, high: bounds of its interval.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def bootstrap_ratio(
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    users: np.ndarray,
+    *,
+    level: float = 0.95,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Ratio:
+    """Ratio of two means with a percentile bootstrap interval, paired, drawing whole users with replacement.
+
+    One user's listings go well or badly together, so the user is what is drawn; both rankers are judged on
+    the same draw. nan where theirs is 0, or without listings.
+
+    Args:
+        ours, theirs: a measure of each listing, (Q,). users: whose listing each was, (Q,).
+
+    Source: Efron & Tibshirani, "An Introduction to the Bootstrap", 1993.
+    """
+    if not len(ours) or not theirs.sum():
+        return Ratio(float("nan"), float("nan"), float("nan"))
+    _, place = np.unique(users, return_inverse=True)
+    sums = np.stack([np.bincount(place, ours), np.bincount(place, theirs)])
+    rng = np.random.default_rng(seed)
+    count = sums.shape[1]
+    found = []
+    for start in range(0, resamples, RESAMPLES_AT_ONCE):
+        size = min(RESAMPLES_AT_ONCE, resamples - start)
+        drawn = rng.multinomial(count, np.full(count, 1 / count), size=size)
+        top, bottom = sums @ drawn.T
+        found.append(top / np.where(bottom > 0, bottom, np.nan))
+    tail = (1 - level) / 2
+    low, high = np.nanquantile(np.concatenate(found), [tail, 1 - tail])
+    return Ratio(float(ours.mean() / theirs.mean()), float(low), float(high))

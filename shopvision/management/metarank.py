@@ -1,0 +1,99 @@
+"""The peer of the ranking evaluation: Metarank's feature set, learned by LambdaMART tuned on the validation days."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from ..recommend.covisitation import SECONDS_A_DAY
+from ..recommend.lessons import Answered, Past
+from .purchases import Purchases
+
+WINDOWS_DAYS = (1, 7, 30, 90)
+WORDS = 16  # of a title
+WORD = re.compile(r"\w+")
+REMEMBERED = 100  # acts of a subject whose words are remembered, as ``interacted_with`` does
+
+
+class MetarankFeatures:
+    """Metarank's extractors as far as a purchase log has what they read.
+
+    Of the item: ``number`` (price), ``item_age``, ``interaction_count``, ``window_count`` over 1, 7, 30 and 90
+    days. Of the user: ``interaction_count``, ``window_count``. Of both: ``interacted_with`` by the words of the
+    title and by sku (how often and how lately), the price against the user's usual and against the listing's
+    (``diversity``). No clicks over impressions: the log has no impressions.
+
+    Source: docs.metarank.ai, "Feature extractors".
+    """
+
+    def __init__(self, data: Purchases, past: Past) -> None:
+        self._data, self._past = data, past
+        self._times = data.log.times
+        vocabulary: dict[str, int] = {}
+        self._words = np.full((len(data.facts.items), WORDS), -1)
+        for row, text in enumerate(data.facts.texts):
+            words = dict.fromkeys(WORD.findall(text.casefold()))
+            for place, word in enumerate(list(words)[:WORDS]):
+                self._words[row, place] = vocabulary.setdefault(word, len(vocabulary))
+        self._vocabulary = len(vocabulary)
+        prices = data.facts.prices
+        self._prices = np.log(np.where(prices > 0, prices, 1)) if prices is not None else None
+
+    def rows(self, listing: Answered) -> np.ndarray:
+        """Features of a listing's products, float32 (L, F)."""
+        items, at = listing.items, listing.at
+        span = self._past.rows(listing.subject, at)
+        acts, times = self._past.acts.items[span], self._past.acts.times[span]
+        since = self._data.facts.since
+        age = (at - since[items]) / SECONDS_A_DAY if since is not None else np.zeros(len(items))
+        columns = [np.log1p(np.maximum(np.nan_to_num(age), 0))]
+        columns += [np.log1p(counts[items]) for counts in self._counts(at)]
+        user = [np.log1p((times >= at - days * SECONDS_A_DAY).sum()) for days in (7, 30, 90, 10_000)]
+        columns += [np.full(len(items), value) for value in user]
+        columns += self._same_words(acts[-REMEMBERED:], items)
+        columns += self._same_item(acts, times, items, at)
+        columns += self._price(acts, items)
+        return np.stack(columns, axis=1).astype(np.float32)
+
+    @lru_cache(maxsize=8)  # noqa: B019 - a few days, for as long as the features
+    def _counts(self, at: float) -> list[np.ndarray]:
+        """Purchases of every item in each window before a time, and in all."""
+        end = int(np.searchsorted(self._times, at))
+        starts = [int(np.searchsorted(self._times, at - days * SECONDS_A_DAY)) for days in WINDOWS_DAYS]
+        count = len(self._data.facts.items)
+        return [np.bincount(self._data.log.items[start:end], minlength=count) for start in (*starts, 0)]
+
+    def _same_words(self, acts: np.ndarray, items: np.ndarray) -> list[np.ndarray]:
+        """Share of a title's words that the user's titles had, and how often they had them, mean and largest."""
+        mine = self._words[acts]
+        met = np.bincount(mine[mine >= 0], minlength=self._vocabulary + 1)
+        words = self._words[items]
+        has = words >= 0
+        times = np.where(has, met[words], 0) / max(len(acts), 1)
+        size = np.maximum(has.sum(axis=1), 1)
+        return [((times > 0) & has).sum(axis=1) / size, times.sum(axis=1) / size, times.max(axis=1)]
+
+    def _same_item(
+        self, acts: np.ndarray, times: np.ndarray, items: np.ndarray, at: float
+    ) -> list[np.ndarray]:
+        """How often the user bought it, in log, and how many days ago for the last time."""
+        last = np.full(len(self._data.facts.items), -np.inf)
+        np.maximum.at(last, acts, times)
+        days = np.minimum((at - last[items]) / SECONDS_A_DAY, 400)
+        return [np.log1p(np.bincount(acts, minlength=len(last))[items]), np.log1p(days)]
+
+    def _price(self, acts: np.ndarray, items: np.ndarray) -> list[np.ndarray]:
+        """The price, against the user's usual, against the listing's."""
+        if self._prices is None:
+            return []
+        price = self._prices[items]
+        usual = self._prices[acts].mean() if len(acts) else price.mean()
+        return [price, price - usual, price - np.median(price)]
+
+
+def as_rows(features: MetarankFeatures, listings: Sequence[Answered]) -> np.ndarray:
+    """Features of listings, one after another."""
+    return np.concatenate([features.rows(one) for one in listings])
