@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connections, router
+from django.utils.module_loading import import_string
 from PIL import features
 
 from . import conf
@@ -128,6 +129,34 @@ def check_sessions(**_: Any) -> list[CheckMessage]:
             id="shopvision.W005",
         )
     ]
+
+
+@register("shopvision")
+def check_ranking(**_: Any) -> list[CheckMessage]:
+    """E009: RANKING names a cache that is not there; E010: or a ranker that cannot be imported."""
+    if conf.problems():
+        return []
+    found: list[CheckMessage] = []
+    if conf.RANKING["cache"] not in settings.CACHES:
+        found.append(
+            Error(
+                f"SHOPVISION['RANKING']['cache'] is {conf.RANKING['cache']!r}, which CACHES does not have",
+                hint=f"It takes {', '.join(settings.CACHES)}.",
+                id="shopvision.E009",
+            )
+        )
+    path = conf.RANKING["ranker"]
+    try:
+        import_string(path) if path != "auto" else None
+    except ImportError as error:
+        found.append(
+            Error(
+                f"SHOPVISION['RANKING']['ranker'] {path!r} cannot be imported: {error}",
+                hint="'auto', or the dotted path of a callable that returns a Ranker.",
+                id="shopvision.E010",
+            )
+        )
+    return found
 
 
 @register("shopvision")

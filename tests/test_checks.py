@@ -78,3 +78,10 @@ def test_a_format_this_pillow_lacks_is_warned_of(settings: Any, monkeypatch: pyt
     settings.SHOPVISION = {"IMAGE_FORMATS": ("JPEG", "AVIF")}
     monkeypatch.setattr(checks.features, "check", lambda name: False)
     assert ids(checks.check_formats()) == ["shopvision.W004"]
+
+
+def test_a_cache_or_a_ranker_that_is_not_there_is_an_error(settings: Any) -> None:
+    settings.SHOPVISION = {"RANKING": {"cache": "redis", "ranker": "shop.no_such.Ranker"}}
+    assert ids(checks.check_ranking()) == ["shopvision.E009", "shopvision.E010"]
+    settings.SHOPVISION = {}
+    assert ids(checks.check_ranking()) == []

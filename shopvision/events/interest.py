@@ -49,6 +49,10 @@ class Visit:
         self._changed()
         return str(self._kept["v"]) if self._session is not None else ""
 
+    def owner(self) -> str:
+        """Random name under which listings of this visitor are kept; it goes when the visitor is forgotten."""
+        return str(self._kept.get("o", ""))
+
     def knows(self, key: str) -> bool:
         """An event with this key is among those remembered."""
         return any(row[3] == mark(key) for row in self._kept.get("i", ()))
@@ -57,6 +61,7 @@ class Visit:
         """Add a product; the oldest gives way."""
         row = [product, kind, round(at.timestamp(), 6), mark(key), value]
         self._kept["i"] = [*self._kept.get("i", ()), row][-MOST_PRODUCTS:]
+        self._kept.setdefault("o", secrets.token_hex(8))
         self._changed()
 
     def counts_today(self, product: str, day: str) -> bool:

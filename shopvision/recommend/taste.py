@@ -11,6 +11,7 @@ import numpy as np
 from django.utils import timezone
 
 from ..events.history import Seen, latest
+from ..events.interest import Visit
 from ..events.models import Kind
 from ..privacy.consent import subject_of
 from .knowledge import Knowledge
@@ -55,13 +56,14 @@ def taste_of(request: Any) -> Taste:
     if plain is None:
         return Taste()
     seen = tuple(latest(plain, limit=LATEST))
-    return Taste(seen, _owner(plain)) if seen else Taste()
+    owner = _owner(plain) if seen else NOBODY
+    return Taste(seen, owner) if owner else Taste()
 
 
 def _owner(request: Any) -> str:
+    """A name that ends with what the taste comes from: the visit's, or that of the consent."""
     subject = subject_of(request)
-    session = getattr(getattr(request, "session", None), "session_key", None)
-    return f"{session or ''} {subject.visitor or subject.user_id}".strip()
+    return Visit(request).owner() or subject.visitor or subject.user_id
 
 
 @dataclass(frozen=True, slots=True)
