@@ -21,6 +21,7 @@ from .models import Event, Kind
 
 HISTORY = timedelta(days=90)  # older acts say little about what somebody wants now
 LISTINGS_AT_ONCE = 200  # read together; a listing has some dozens of rows
+SIMULATED = "simulated:"  # how keys of made-up events begin
 OUTCOMES = (Kind.CLICK, Kind.BASKET_ADD, Kind.PURCHASE)
 
 
@@ -113,9 +114,12 @@ def _stored(permission: Permission, kinds: Collection[str], limit: int) -> list[
         return []
 
 
-def sequences(since: datetime, until: datetime) -> Iterator[tuple[str, str, ProductRef, str, datetime]]:
+def sequences(
+    since: datetime, until: datetime, kinds: Collection[str] = Kind.values
+) -> Iterator[tuple[str, str, ProductRef, str, datetime]]:
     """Subject, visit, product, kind and time of events that may improve the shop, by subject and time."""
-    rows = _improving(since, until).exclude(product="").order_by("subject", "at", "pk")
+    rows = _improving(since, until).filter(kind__in=list(kinds)).exclude(product="")
+    rows = rows.order_by("subject", "at", "pk")
     columns = rows.values_list("subject", "session", "product", "kind", "at")
     for subject, session, product, kind, at in columns.iterator(chunk_size=2000):
         yield subject, session, ProductRef.parse(product), kind, at
@@ -154,6 +158,11 @@ def _listings(ids: list[str]) -> Iterable[ShownListing]:
             )
             top = by_position[min(by_position)]
             yield ShownListing(listing, top.subject, top.session, top.at, items)
+
+
+def simulated(since: datetime, until: datetime) -> int:
+    """How many of those events nobody did: the demo shop made them up."""
+    return int(_improving(since, until).filter(key__startswith=SIMULATED).count())
 
 
 def _improving(since: datetime, until: datetime) -> QuerySet[Any]:
