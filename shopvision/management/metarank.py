@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..evaluation.ranking import ndcg_at, ranked
+from ..recommend.boosted import fit_trees, lightgbm
 from ..recommend.covisitation import SECONDS_A_DAY
-from ..recommend.lessons import Answered, Past
+from ..recommend.lessons import Answered, Lessons, Past
 from .purchases import Purchases
 
 WINDOWS_DAYS = (1, 7, 30, 90)
 WORDS = 16  # of a title
 WORD = re.compile(r"\w+")
+GRID: tuple[dict[str, int], ...] = (
+    {"num_leaves": 7, "min_data_in_leaf": 100},
+    {"num_leaves": 15, "min_data_in_leaf": 50},
+    {"num_leaves": 31, "min_data_in_leaf": 50},
+    {"num_leaves": 31, "min_data_in_leaf": 400},
+)
+ROUNDS = (50, 100, 200)
 REMEMBERED = 100  # acts of a subject whose words are remembered, as ``interacted_with`` does
 
 
@@ -94,6 +105,40 @@ class MetarankFeatures:
         return [price, price - usual, price - np.median(price)]
 
 
-def as_rows(features: MetarankFeatures, listings: Sequence[Answered]) -> np.ndarray:
-    """Features of listings, one after another."""
-    return np.concatenate([features.rows(one) for one in listings])
+def as_lessons(features: MetarankFeatures, listings: Sequence[Answered], ours: Lessons) -> Lessons:
+    """The same listings and answers with the peer's features."""
+    return replace(ours, x=np.concatenate([features.rows(one) for one in listings]) if listings else ours.x)
+
+
+class Peer(NamedTuple):
+    """The peer as the validation days chose it.
+
+    Args:
+        learner: ``lambdamart`` or ``mlp``. chosen: its parameters. validated: NDCG@10 there.
+        score: of feature rows.
+    """
+
+    learner: str
+    chosen: dict[str, Any]
+    validated: float
+    score: Callable[[np.ndarray], np.ndarray]
+
+
+def fit_lambdamart(train: Lessons, validation: Lessons, seed: int) -> Peer:
+    """LambdaMART of the sizes in ``GRID``, each judged after ``ROUNDS`` trees on the validation listings."""
+    library = lightgbm()
+    found = []
+    for grid in GRID:
+        text = fit_trees(train.x, train.chosen, train.starts, seed=seed, rounds=max(ROUNDS), **grid)
+        trees = library.Booster(model_str=text)
+        for rounds in ROUNDS:
+            score = partial(trees.predict, num_iteration=rounds)
+            judged = ndcg(validation, score(validation.x))
+            found.append(Peer("lambdamart", {**grid, "rounds": rounds}, judged, score))
+    return max(found, key=lambda one: one.validated)
+
+
+def ndcg(lessons: Lessons, scores: np.ndarray) -> float:
+    """Mean NDCG@10 of the scores of all listings' rows."""
+    spans = [lessons.rows(listing) for listing in range(len(lessons))]
+    return float(np.mean([ndcg_at(ranked(lessons.chosen[span], scores[span]), 10) for span in spans]))

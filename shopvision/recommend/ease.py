@@ -13,7 +13,11 @@ SUBJECTS_AT_ONCE = 2048
 
 
 class Ease:
-    """The ridge regressions of a log, as of several times; each is quicker after an earlier one."""
+    """The ridge regressions of a log, as of several times; each is quicker after an earlier one.
+
+    X has a row of ones and noughts for each subject: the items they have. ``chosen`` are the items that most
+    subjects have, at most ``MOST_ITEMS``, rising; the others are not looked at.
+    """
 
     def __init__(self, log: Interactions, count: int, *, ridge: float = RIDGE) -> None:
         self._count, self._ridge = count, ridge
@@ -25,32 +29,41 @@ class Ease:
         _, self._subjects = np.unique(held // max(count, 1), return_inverse=True)
         self._items = held % max(count, 1)
         most = np.argsort(-np.bincount(self._items, minlength=count), kind="stable")[:MOST_ITEMS]
-        self._chosen = np.sort(most)
+        self.chosen = np.sort(most)
         column = np.full(count, -1)
-        column[self._chosen] = np.arange(len(self._chosen))
+        column[self.chosen] = np.arange(len(self.chosen))
         self._columns = column[self._items]
-        self._gram = np.zeros((len(self._chosen),) * 2, np.float32)
+        self._gram = np.zeros((len(self.chosen),) * 2, np.float32)
         self._now = -np.inf
 
     def at(self, now: float, width: int = WIDTH) -> Neighbours:
-        """Weights with which having one item predicts another, from what subjects had before a time.
+        """The heaviest weights of each item; see ``matrix``."""
+        found = from_matrix(self.matrix(now), width)
+        ids = np.full((self._count, found.ids.shape[1]), -1, np.int32)
+        weights = np.zeros(ids.shape, np.float32)
+        ids[self.chosen] = np.where(found.ids >= 0, self.chosen[found.ids], -1)
+        weights[self.chosen] = found.weights
+        return Neighbours(ids, weights)
 
-        With X the subjects' items (1 where a subject has one), ``G = X'X + ridge I`` and ``P = G^-1``:
-        ``B_ij = -P_ij / P_jj``, and 0 on the diagonal. Row i of B holds what item i predicts. Only the
-        ``MOST_ITEMS`` that most subjects have are looked at.
+    def matrix(self, now: float) -> np.ndarray:
+        """Weights with which having one of the ``chosen`` predicts another, from what was had before a time.
+
+        With ``P = (X'X + ridge I)^-1``: ``B_ij = -P_ij / P_jj``, and 0 on the diagonal. Row i of B holds what
+        item i predicts.
 
         Source: Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019.
         """
-        self._move_to(now)
-        gram = self._gram.copy()
+        gram = self.gram(now)
         gram[np.diag_indices_from(gram)] += self._ridge
         inverse = np.linalg.inv(gram)
-        found = from_matrix(-inverse / np.diag(inverse), width)
-        ids = np.full((self._count, found.ids.shape[1]), -1, np.int32)
-        weights = np.zeros(ids.shape, np.float32)
-        ids[self._chosen] = np.where(found.ids >= 0, self._chosen[found.ids], -1)
-        weights[self._chosen] = found.weights
-        return Neighbours(ids, weights)
+        found = -inverse / np.diag(inverse)
+        found[np.diag_indices_from(found)] = 0
+        return np.asarray(found)
+
+    def gram(self, now: float) -> np.ndarray:
+        """How many subjects had both of two of the ``chosen`` before a time, ``X'X``, float32."""
+        self._move_to(now)
+        return self._gram.copy()
 
     def _move_to(self, now: float) -> None:
         """Add to ``X'X`` what subjects came to have since the last time: only their rows are multiplied."""
@@ -68,6 +81,6 @@ class Ease:
     def _rows(self, subjects: np.ndarray, end: float) -> np.ndarray:
         """X of some subjects (sorted) before a time, float32."""
         mine = np.isin(self._subjects, subjects) & (self._since < end) & (self._columns >= 0)
-        rows = np.zeros((len(subjects), len(self._chosen)), np.float32)
+        rows = np.zeros((len(subjects), len(self.chosen)), np.float32)
         rows[np.searchsorted(subjects, self._subjects[mine]), self._columns[mine]] = 1
         return rows

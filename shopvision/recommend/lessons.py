@@ -27,10 +27,9 @@ class Answered:
     Args:
         subject: number, as in the log.
         at: when, seconds since 1970; their profile holds what was before.
-        items: item numbers in the shop's own order, int32 (L,).
+        items: item numbers, int32 (L,).
         chosen: how much each was wanted, 0 for not at all; float32 (L,).
-        positions: where each was shown, from 0; None where the listing was never shown.
-        propensities: probability with which each was shown there, in (0, 1]; None where it is not known.
+        positions: at which each was shown, from 0; None where the listing was never shown.
     """
 
     subject: int
@@ -38,7 +37,6 @@ class Answered:
     items: np.ndarray
     chosen: np.ndarray
     positions: np.ndarray | None = None
-    propensities: np.ndarray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +49,7 @@ class Lessons:
         starts: first row of each listing, and M at the end; int64 (G + 1,).
         subjects: of each listing, int64 (G,).
         weights: of each row's answer, 1 where nothing is to be corrected; float32 (M,).
+        positions: at which each row was shown, from 0; -1 where the listing never was; int32 (M,).
     """
 
     x: np.ndarray
@@ -58,6 +57,7 @@ class Lessons:
     starts: np.ndarray
     subjects: np.ndarray
     weights: np.ndarray
+    positions: np.ndarray
 
     def __len__(self) -> int:
         return len(self.subjects)
@@ -73,7 +73,12 @@ class Lessons:
         sizes = np.array([len(one) for one in rows], np.int64)
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
         return Lessons(
-            self.x[chosen], self.chosen[chosen], starts, self.subjects[listings], self.weights[chosen]
+            self.x[chosen],
+            self.chosen[chosen],
+            starts,
+            self.subjects[listings],
+            self.weights[chosen],
+            self.positions[chosen],
         )
 
 
@@ -120,8 +125,8 @@ def _some(column: np.ndarray | None, items: np.ndarray, missing: float, kind: ty
     return np.full(len(items), missing, kind) if column is None else column[items].astype(kind)
 
 
-def listed(facts: Facts, items: np.ndarray, at: float, positions: np.ndarray | None = None) -> Candidates:
-    """Candidates of a catalogue, as they were at a time."""
+def listed(facts: Facts, items: np.ndarray, at: float) -> Candidates:
+    """Candidates of a catalogue as they were at a time, in no order of the shop's."""
     since = _some(facts.since, items, np.nan, np.float64)
     age = np.maximum(at - since, 0) / SECONDS_A_DAY
     return Candidates(
@@ -130,7 +135,7 @@ def listed(facts: Facts, items: np.ndarray, at: float, positions: np.ndarray | N
         _some(facts.categories, items, -1, np.int32),
         age.astype(np.float32),
         np.ones(len(items), bool),
-        np.full(len(items), -1, np.int32) if positions is None else positions.astype(np.int32),
+        np.full(len(items), -1, np.int32),
         np.full(len(items), np.nan, np.float32),
     )
 
@@ -162,11 +167,20 @@ def learn_from(
         np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
         np.array([one.subject for one in listings], np.int64),
         np.ones(sum(sizes), np.float32),
+        np.concatenate([np.empty(0, np.int32), *(_shown(one) for one in listings)]),
     )
 
 
+def _shown(listing: Answered) -> np.ndarray:
+    if listing.positions is None:
+        return np.full(len(listing.items), -1, np.int32)
+    return listing.positions.astype(np.int32)
+
+
 def seen_then(knowledge: Knowledge, past: Past, facts: Facts, listing: Answered) -> np.ndarray:
-    """What a ranker would have seen of a listing."""
+    """What a ranker would have seen of a listing.
+
+    Without the shop's own order: all that is kept is where a ranker put each, and that must not teach the next.
+    """
     profile = past.profile(listing.subject, listing.at, listing.at)
-    positions = None if listing.positions is None else np.arange(len(listing.items))
-    return features(knowledge, profile, listed(facts, listing.items, listing.at, positions))
+    return features(knowledge, profile, listed(facts, listing.items, listing.at))

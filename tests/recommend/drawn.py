@@ -59,4 +59,5 @@ def taught(listings: int = 100, length: int = 30, seed: int = 0) -> Lessons:
         np.arange(listings + 1) * length,
         np.arange(listings),
         np.ones(len(x), np.float32),
+        np.full(len(x), -1, np.int32),
     )

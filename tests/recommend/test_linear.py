@@ -68,6 +68,7 @@ def test_targets_share_out_what_was_chosen() -> None:
         np.array([0, 3, 5]),
         np.array([1, 2]),
         np.array([1, 1, 3, 1, 1], np.float32),
+        np.full(5, -1, np.int32),
     )
     assert targets(lessons).tolist() == [0.25, 0, 0.75, 0, 0]
 
@@ -81,6 +82,7 @@ def test_listings_of_which_nothing_was_chosen_change_nothing() -> None:
         starts=np.concatenate([lessons.starts, lessons.starts[-1] + lessons.starts[1:]]),
         subjects=np.concatenate([lessons.subjects, lessons.subjects]),
         weights=np.concatenate([lessons.weights, lessons.weights]),
+        positions=np.concatenate([lessons.positions, lessons.positions]),
     )
     np.testing.assert_allclose(fit_linear(twice).weights, fit_linear(lessons).weights, atol=1e-4)
 
@@ -89,7 +91,14 @@ def test_answers_that_weigh_more_are_heard_more() -> None:
     """Two listings disagree; the one whose answer weighs more wins within one listing."""
     x = np.zeros((2, len(FEATURES)), np.float32)
     x[0, PLACE["popularity"]], x[1, PLACE["fresh"]] = 1, 1
-    one = Lessons(x, np.ones(2, np.float32), np.array([0, 2]), np.array([1]), np.array([3, 1], np.float32))
+    one = Lessons(
+        x,
+        np.ones(2, np.float32),
+        np.array([0, 2]),
+        np.array([1]),
+        np.array([3, 1], np.float32),
+        np.full(2, -1, np.int32),
+    )
     scores = fit_linear(one).score(x)
     assert scores[0] > scores[1]
     assert float(scores[0] - scores[1]) == pytest.approx(np.log(3), abs=0.1)

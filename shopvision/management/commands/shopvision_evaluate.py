@@ -10,20 +10,21 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from ...exceptions import ShopvisionError
-from .. import classification, retrieval
+from .. import classification, ranking, retrieval
 
 
 class Command(BaseCommand):
-    """``shopvision_evaluate retrieval|classification --data DIR``: train and tune, then judge once."""
+    """``shopvision_evaluate retrieval|classification|ranking --data DIR``: train and tune, then judge once."""
 
     help = (
         "Evaluate searching on a catalogue folder (products.csv, queries.csv), or classifying on a folder of "
-        "labelled photos (labels.csv: image,label,split) or a catalogue folder; the shop's data is not touched."
+        "labelled photos (labels.csv: image,label,split) or a catalogue folder, or ranking on a folder of "
+        "purchases (events.csv, products.csv); the shop's data is not touched."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=["retrieval", "classification"])
-        parser.add_argument("--data", required=True, type=Path, help="folder of photos")
+        parser.add_argument("what", choices=["retrieval", "classification", "ranking"])
+        parser.add_argument("--data", required=True, type=Path, help="folder of photos, or of events")
         parser.add_argument("--no-tune", action="store_true", help="leave the encoder untuned, to compare")
         parser.add_argument("--folds", type=int, default=5, help="of the cross-validation of classifiers")
         parser.add_argument("--shots", type=int, default=5, help="photos a label of a catalogue folder")
@@ -32,6 +33,8 @@ class Command(BaseCommand):
         )
         parser.add_argument("--finetune", action="store_true", help="train networks too; needs torch")
         parser.add_argument("--seed", type=int, default=0, help="of the folds")
+        parser.add_argument("--seeds", type=int, default=3, help="times the listings of ranking are drawn")
+        parser.add_argument("--users", type=int, help="at most so many judge a ranking; all by default")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -45,6 +48,8 @@ class Command(BaseCommand):
     def _evaluate(self, folder: Path, options: dict[str, Any]) -> dict[str, Any]:
         if options["what"] == "retrieval":
             return retrieval.evaluate(folder, tune=not options["no_tune"], say=self._say)
+        if options["what"] == "ranking":
+            return ranking.evaluate(folder, seeds=options["seeds"], users=options["users"], say=self._say)
         chosen = {name: options[name] for name in ("folds", "shots", "target", "finetune", "seed")}
         return classification.evaluate(folder, **chosen, say=self._say)
 
