@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from .profile import Profile
 SIGNALS = {"together": "together", "next": "after", "after": "after"}
 """Neighbours of the knowledge, with the reason each is."""
 FRESH_DAYS = 14.0
+MOST_OF_ONE = 0.5  # share of a listing that one category may have, to be a reason
+LEAST_ACTS = 5.0  # views, or what counts as much, below which nothing is popular yet
 POPULAR = 0.9  # share of the listing's products that a popular one exceeds
 
 
@@ -70,6 +72,18 @@ def _going_with(
     return {place: reason for place, (_, reason) in best.items()}
 
 
+def same_category(categories: np.ndarray, liked: np.ndarray, names: Sequence[str]) -> dict[int, Reason]:
+    """By place, that a product of the same category was looked at; nothing where nearly all are of it.
+
+    Args:
+        categories: of the candidates, -1 where unknown, (L,). liked: of the profile's products.
+        names: of the candidates' categories.
+    """
+    wanted = [one for one in np.unique(liked[liked >= 0]) if (categories == one).mean() <= MOST_OF_ONE]
+    places = np.flatnonzero(np.isin(categories, wanted)).tolist()
+    return {place: Reason("category", names[place]) for place in places if names[place]}
+
+
 def general(popularity: np.ndarray, ages_days: np.ndarray) -> dict[int, Reason]:
     """By place, the reason that is everybody's: new, or popular among these.
 
@@ -78,7 +92,7 @@ def general(popularity: np.ndarray, ages_days: np.ndarray) -> dict[int, Reason]:
     """
     found: dict[int, Reason] = {}
     if popularity.any():
-        least = max(float(np.quantile(popularity, POPULAR)), 1.0)
+        least = max(float(np.quantile(popularity, POPULAR)), LEAST_ACTS)
         found.update({place: Reason("popular") for place in np.flatnonzero(popularity >= least).tolist()})
     fresh = np.nan_to_num(ages_days, nan=np.inf) <= FRESH_DAYS
     if not fresh.all():

@@ -12,10 +12,15 @@ FORMAT = 1  # of what lies in the cache
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a product stands where it does: a kind of ``why.WORDS``, and the product it was seen through."""
+    """Why a product stands where it does.
+
+    Args:
+        kind: as ``why`` puts it in words.
+        about: the product it was seen through, as text; of the kind ``category``, the category's name.
+    """
 
     kind: str
-    product: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Order:
             "stamp": self.stamp,
             "keys": list(self.keys),
             "propensities": list(self.propensities),
-            "reasons": {key: [one.kind, one.product] for key, one in self.reasons.items()},
+            "reasons": {key: [one.kind, one.about] for key, one in self.reasons.items()},
         }
 
     @classmethod

@@ -118,6 +118,8 @@ def look(
     if texts is not None and acts:
         content["text"] = _likeness(texts[:count], texts[count:])
     popularity = np.array([live.get(name, NO_COUNT).acts for name in names], np.float32)
+    if popularity.max(initial=0.0) < evidence.LEAST_ACTS:  # relative to the most, one view would say all
+        popularity[:] = 0
     position = np.arange(count, dtype=np.int32) if places else np.full(count, -1, np.int32)
     candidates = Candidates(
         numbers,
@@ -188,7 +190,10 @@ def _guarded(
     """The order after the guardrails and exploration."""
     names = [str(ref) for ref in refs]
     place_of = {name: place for place, name in enumerate(names)}
-    order = guards.diverse(scores, looked.vectors, conf.RANKING["diversity"])
+    variety = (
+        conf.RANKING["diversity"] if taste.seen else 0.0
+    )  # without a taste the shop's own order is its best
+    order = guards.diverse(scores, looked.vectors, variety)
     order = guards.at_most(order, conf.RANKING["max_moved"])
     away = rules.hidden | taste.hidden()
     last = np.array([name in away for name in names], bool)
@@ -223,6 +228,13 @@ def _reasons(
         moved_up: only of products that stand higher than the shop has them.
     """
     found = evidence.general(looked.candidates.popularity, looked.candidates.age_days)
+    found.update(
+        evidence.same_category(
+            looked.candidates.category,
+            looked.profile.categories[looked.profile.strengths > 0],
+            looked.shelf.names,
+        )
+    )
     found.update(
         evidence.strongest(
             knowledge,

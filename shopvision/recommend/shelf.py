@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.db.models import Min, TextField
 from django.db.models.functions import Cast
 
+from .. import conf
 from ..catalogue.adapter import catalogues
 from ..catalogue.ages import ages_days
-from ..catalogue.keys import with_keys
 from ..catalogue.models import CatalogueEntry, CatalogueImage
 from ..indexing.releases import LiveRelease
 from ..types import ProductRef
+
+KEEP_SECONDS = 30.0  # price and stock on a page are the shop's of now; these only order it
+MOST_KEPT = 20_000  # about 25 MB
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,26 +48,102 @@ class Shelf:
         return len(self.prices)
 
 
+class Fact(NamedTuple):
+    """Of one product, the same as a shelf's columns."""
+
+    entry: int
+    price: float
+    in_stock: bool
+    category: int
+    name: str
+    age_days: float
+    look: np.ndarray | None
+
+
+UNKNOWN = Fact(-1, np.nan, True, -1, "", np.nan, None)
+
+
+class Kept:
+    """Facts that this process read a moment ago; only whole ones, so that what is new is looked for each time."""
+
+    def __init__(self, seconds: float = KEEP_SECONDS, most: int = MOST_KEPT) -> None:
+        self.seconds = seconds
+        self.most = most
+        self._facts: dict[tuple[str, ProductRef], tuple[float, Fact]] = {}
+
+    def get(self, release: str, refs: Iterable[ProductRef]) -> dict[ProductRef, Fact]:
+        """Those that are not too old."""
+        since, found = time.monotonic() - self.seconds, {}
+        for ref in refs:
+            kept = self._facts.get((release, ref))
+            if kept is not None and kept[0] >= since:
+                found[ref] = kept[1]
+        return found
+
+    def put(self, release: str, facts: Mapping[ProductRef, Fact]) -> None:
+        """Keep some; when there are too many, all the others give way."""
+        if len(self._facts) + len(facts) > self.most:
+            self._facts = {}
+        now = time.monotonic()
+        for ref, fact in facts.items():
+            if fact.look is not None:
+                self._facts[release, ref] = (now, fact)
+
+
+kept = Kept()
+
+
 def shelf_of(refs: Sequence[ProductRef], live: LiveRelease | None) -> Shelf:
-    """The facts of some products, two light queries per catalogue and one for their photos."""
-    places: dict[str, dict[str, list[int]]] = {}
-    for place, ref in enumerate(refs):
-        places.setdefault(ref.source, {}).setdefault(ref.object_id, []).append(place)
-    count = len(refs)
-    prices, ages = np.full(count, np.nan, np.float32), np.full(count, np.nan, np.float32)
-    categories, entries = np.full(count, -1, np.int32), np.full(count, -1, np.int64)
-    in_stock, names = np.ones(count, bool), [""] * count
-    for source, wanted in places.items():
-        for pk, key, price, stock, texts in _rows(source, list(wanted)):
-            code, name = _category(texts)
-            for place in wanted[key]:
-                entries[place], in_stock[place] = pk, stock
-                prices[place] = np.nan if price is None else float(price)
-                categories[place], names[place] = code, name
+    """The facts of some products; what is not at hand takes two light queries per catalogue, and one for photos."""
+    release = live.row.digest if live is not None else ""
+    known = kept.get(release, refs) if conf.ENGINE != "immediate" else {}
+    missing = [ref for ref in dict.fromkeys(refs) if ref not in known]
+    if missing:
+        read = _read(missing, live)
+        kept.put(release, read)
+        known |= read
+    facts = [known.get(ref, UNKNOWN) for ref in refs]
+    return Shelf(
+        np.array([one.price for one in facts], np.float32),
+        np.array([one.category for one in facts], np.int32),
+        np.array([one.in_stock for one in facts], bool),
+        np.array([one.age_days for one in facts], np.float32),
+        np.array([one.entry for one in facts], np.int64),
+        tuple(one.name for one in facts),
+        _stacked([one.look for one in facts], live.row.dim) if live is not None else None,
+    )
+
+
+def _stacked(looks: Sequence[np.ndarray | None], dim: int) -> np.ndarray:
+    out = np.zeros((len(looks), dim), np.float32)
+    for place, look in enumerate(looks):
+        if look is not None:
+            out[place] = look
+    return out
+
+
+def _read(refs: Sequence[ProductRef], live: LiveRelease | None) -> dict[ProductRef, Fact]:
+    keys: dict[str, list[str]] = {}
+    for ref in refs:
+        keys.setdefault(ref.source, []).append(ref.object_id)
+    rows = {source: list(_rows(source, wanted)) for source, wanted in keys.items()}
+    looks = _looks([row[0] for found in rows.values() for row in found], live)
+    facts = {}
+    for source, found in rows.items():
         shop = catalogues().get(source)
-        for key, days in (ages_days(shop, list(wanted)) if shop is not None else {}).items():
-            ages[wanted[key]] = days
-    return Shelf(prices, categories, in_stock, ages, entries, tuple(names), _looks(entries, live))
+        ages = ages_days(shop, [row[1] for row in found]) if shop is not None else {}
+        for pk, key, price, in_stock, texts in found:
+            code, name = _category(texts)
+            facts[ProductRef(source, key)] = Fact(
+                pk,
+                np.nan if price is None else float(price),
+                in_stock,
+                code,
+                name,
+                ages.get(key, np.nan),
+                looks.get(pk),
+            )
+    return facts
 
 
 def _rows(source: str, keys: Sequence[str]) -> Any:
@@ -78,21 +158,11 @@ def _category(text: str) -> tuple[int, str]:
     return (zlib.crc32(found[0]["id"].encode()) & 0x7FFFFFFF, found[0]["name"]) if found else (-1, "")
 
 
-def _looks(entries: np.ndarray, live: LiveRelease | None) -> np.ndarray | None:
+def _looks(entries: Sequence[int], live: LiveRelease | None) -> dict[int, np.ndarray]:
     """Vector of each entry's first usable photo."""
-    known = np.unique(entries[entries >= 0])
-    if live is None or not len(known):
-        return None
-    leads = dict(
-        with_keys(CatalogueEntry.objects.order_by(), known.tolist())
-        .filter(images__state=CatalogueImage.State.INDEXED)
-        .annotate(lead=Min("images__pk"))
-        .values_list("pk", "lead")
-    )
+    if live is None or not entries:
+        return {}
+    images = CatalogueImage.objects.filter(state=CatalogueImage.State.INDEXED, entry_id__in=entries)
+    leads = dict(images.order_by().values_list("entry_id").annotate(Min("pk")))
     vectors = live.index.vectors(list(leads.values()))
-    out = np.zeros((len(entries), live.row.dim), np.float32)
-    for place, entry in enumerate(entries.tolist()):
-        vector = vectors.get(leads.get(entry, -1))
-        if vector is not None:
-            out[place] = vector
-    return out
+    return {entry: vectors[image] for entry, image in leads.items() if image in vectors}

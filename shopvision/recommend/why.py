@@ -15,9 +15,12 @@ MOST_TITLE = 60  # characters of a product's title within a reason
 
 def in_words(reasons: Mapping[str, Reason]) -> dict[str, str]:
     """The reasons in the visitor's language; products are named as the shop names them now."""
-    refs = {one.product for one in reasons.values() if one.product}
+    refs = {one.about for one in reasons.values() if one.about and one.kind != "category"}
     named = titles(map(ProductRef.parse, refs))
-    return {key: _said(one, named.get(one.product, "")) for key, one in reasons.items()}
+    return {
+        key: _said(one, one.about if one.kind == "category" else named.get(one.about, ""))
+        for key, one in reasons.items()
+    }
 
 
 def _said(reason: Reason, title: str) -> str:
@@ -35,6 +38,7 @@ def _said(reason: Reason, title: str) -> str:
         "looks": _("Looks like “%(title)s”, which you looked at"),
         "together": _("Often together with “%(title)s”"),
         "after": _("Often looked at after “%(title)s”"),
+        "category": _("Also in “%(title)s”"),
     }
     if title and reason.kind in with_title:
         return with_title[reason.kind] % {"title": title}
