@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +26,7 @@ from .shelf import shelf_of
 
 DAYS = 365  # looked back; retention (90 days unless the shop says more) is nearly always shorter
 PRODUCTS_AT_ONCE = 2000
+MOST_LOGGED = 4000  # listings for the off-policy estimate: it asks for 500 effective ones
 TELLING = tuple(kind for kind, strength in STRENGTHS.items() if strength > 0)
 """Kinds of acts that say something about interest."""
 KIND_OF = {kind: KINDS.index(kind) for kind in TELLING}
@@ -39,6 +40,7 @@ class Behaviour:
         log: acts, by subject and time.
         facts: of every product in the catalogue, and of no other.
         listings: that were shown and answered by an act, oldest first.
+        logged: the latest listings whose products a ranker chose, answered or not, each with the odds.
         counts: sums over all visitors, that name nobody.
         simulated: how many events nobody did.
         until: the time up to which it was read.
@@ -47,6 +49,7 @@ class Behaviour:
     log: Interactions
     facts: Facts
     listings: tuple[Answered, ...]
+    logged: tuple[tuple[Answered, np.ndarray], ...]
     counts: Counts
     simulated: int
     until: datetime
@@ -100,8 +103,23 @@ def read(*, listings: bool = True) -> Behaviour:
     places = {item: place for place, item in enumerate(facts.items)}
     subjects: dict[str, int] = {}
     log = _log(history.sequences(since, until, TELLING), places, subjects)
-    shown = _answered(history.shown_listings(since, until), places, subjects) if listings else ()
-    return Behaviour(log, facts, tuple(shown), _counts(since, places), history.simulated(since, until), until)
+    shown = history.shown_listings(since, until) if listings else ()
+    answered: list[Answered] = []
+    logged: deque[tuple[Answered, np.ndarray]] = deque(maxlen=MOST_LOGGED)
+    for one, odds in _listings(shown, places, subjects):
+        if one.chosen.any():
+            answered.append(one)
+        if np.isfinite(odds).all():
+            logged.append((one, odds))
+    return Behaviour(
+        log,
+        facts,
+        tuple(answered),
+        tuple(logged),
+        _counts(since, places),
+        history.simulated(since, until),
+        until,
+    )
 
 
 def _log(
@@ -123,23 +141,23 @@ def _log(
     return Interactions(*(np.array(column, kind) for column, kind in zip(columns, types, strict=True)))
 
 
-def _answered(
+def _listings(
     listings: Iterable[history.ShownListing], places: Mapping[str, int], subjects: dict[str, int]
-) -> Iterable[Answered]:
-    """Listings of which something was chosen, as far as their products are still in the catalogue."""
+) -> Iterator[tuple[Answered, np.ndarray]]:
+    """As far as their products are still in the catalogue; with the odds of each, nan where no ranker chose."""
     for one in listings:
         kept = [item for item in one.items if str(item.product) in places]
         wanted = [max((STRENGTHS[kind] for kind in item.outcomes), default=0.0) for item in kept]
-        if len(kept) > 1 and any(wanted):
-            odds = [item.propensity for item in kept]
-            yield Answered(
+        if len(kept) > 1:
+            odds = [np.nan if item.propensity is None else item.propensity for item in kept]
+            answered = Answered(
                 subjects.setdefault(one.subject, len(subjects)),
                 one.at.timestamp(),
                 np.array([places[str(item.product)] for item in kept], np.int32),
                 np.array(wanted, np.float32),
                 np.array([item.position for item in kept], np.int32),
-                np.array([np.nan if chance is None else chance for chance in odds], np.float32),
             )
+            yield answered, np.array(odds, np.float32)
 
 
 def read_facts(now: datetime) -> Facts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -14,20 +14,26 @@ import numpy as np
 from .. import artefacts, telemetry
 from ..exceptions import InvalidRequest, ShopvisionError
 from .build import Builder
+from .choose import choose, kinds
 from .data import Behaviour, read
 from .gate import gate
 from .lessons import Answered, Lessons, Past, learn_from
 from .models import RankerRelease
+from .offline import off_policy
+from .position_bias import corrected, examination
 from .ranker import PriorRanker, Ranker
 from .refresh import refresh
 from .release import RANKERS, live, open_ranker, promote
 from .sample import next_acts
-from .trials import FITS, Judge, Outcome, Parts, Trial, parted, possible, tried
+from .trials import Judge, Outcome, Parts, parted
 
 PACKAGES = ("shopvision", "numpy", "scipy", "torch", "lightgbm")
 LEAST_ACTS = 100  # of visitors who agreed to improvement; fewer say nothing
 LEAST_SHOWN = 300  # listings answered; with fewer, listings are made up around what was chosen
 MOST_LISTINGS = 12_000  # the latest; more are slower to learn from, not better
+SHOWN_PLACES = 24  # whose bias the release's page shows
+TRAINED = ("linear", "mlp", "lightgbm")
+"""Kinds there are; which of them can be trained here depends on the extras."""
 State = RankerRelease.State
 
 
@@ -37,14 +43,15 @@ class Course:
 
     Args:
         listings: oldest first. lessons: of the same. parts: numbers of both.
-        shown: the listings were really shown; else they are made up around what was chosen.
+        looked: how likely each position is looked at; None where the listings are made up around what was chosen.
     """
 
     behaviour: Behaviour
     listings: Sequence[Answered]
     lessons: Lessons
     parts: Parts
-    shown: bool
+    looked: np.ndarray | None
+    builder: Builder
 
     def judge(self, part: np.ndarray) -> Judge:
         """Judges orders of some of the listings."""
@@ -71,7 +78,7 @@ def training(
     The same events, kind and seed give the same ranker; if it is live already nothing changes.
 
     Args:
-        kind: ``auto`` (the best that can be trained here) or one of ``trials.FITS``.
+        kind: ``auto`` (the best that can be trained here) or one of ``TRAINED``.
         seed: of what is drawn.
         torch: may be imported in this process.
         force: go live even if the gate says no; the reason is kept.
@@ -79,7 +86,7 @@ def training(
     Raises:
         InvalidRequest: an unknown kind, one that cannot be trained here, or too few events (``too_few_events``).
     """
-    kinds = _kinds(kind, torch)
+    there = _kinds(kind, torch)
     yield "reading what visitors did"
     behaviour = read()
     yield "looking at what goes with what"
@@ -92,27 +99,31 @@ def training(
         )
     yield f"preparing listings of {len(behaviour.log)} acts"
     course = _course(behaviour, seed)
-    choosing = course.judge(course.parts.validation)
-    trials = []
-    for one in kinds:
-        yield f"training {one} on {len(course.parts.train)} listings"
-        trials.append(tried(one, course.lessons.take(course.parts.train), choosing, seed))
-    best = max(trials, key=lambda trial: trial.ndcg)
-    yield f"training {best.kind} on all but the latest listings"
+    train, validation = (course.lessons.take(part) for part in (course.parts.train, course.parts.validation))
+    tried: dict[str, dict[str, float]] = {}
+    for one in there:
+        yield f"training {one} on {len(train)} listings"
+        found = choose(train, validation, seed=seed, only={one})
+        tried[one] = {"ndcg@10": round(found.validated[one], 4), "seconds": found.seconds[one]}
+    best = max(tried, key=lambda one: tried[one]["ndcg@10"])
+    yield f"training {best} on all but the latest listings"
     seen = np.sort(np.concatenate([course.parts.train, course.parts.validation]))
-    ranker = FITS[best.kind](course.lessons.take(seen), seed)
+    ranker = kinds()[best](course.lessons.take(seen), seed)
     yield "comparing it with what ranks now"
-    return _released(course, ranker, trials, seed=seed, user=user, force=force)
+    return _released(course, ranker, tried, seed=seed, user=user, force=force)
 
 
 def _kinds(kind: str, torch: bool) -> tuple[str, ...]:
-    there = possible(torch)
+    there = tuple(one for one in TRAINED if one in kinds() and (torch or one != "mlp"))
     if kind == "auto":
         return there
-    if kind not in FITS:
-        raise InvalidRequest(f"no ranker of kind {kind!r}; it takes auto, {', '.join(FITS)}")
+    if kind not in TRAINED:
+        raise InvalidRequest(f"no ranker of kind {kind!r}; it takes auto, {', '.join(TRAINED)}")
     if kind not in there:
-        raise InvalidRequest(f"a ranker of kind {kind!r} cannot be trained here: its extra is not installed")
+        raise InvalidRequest(
+            f"a ranker of kind {kind!r} cannot be trained here: it takes an extra, and mlp a worker of the gpu "
+            "queue or the command"
+        )
     return (kind,)
 
 
@@ -127,11 +138,13 @@ def _course(behaviour: Behaviour, seed: int) -> Course:
     builder = Builder(behaviour.log, behaviour.facts)
     past = Past(behaviour.log, behaviour.facts)
     lessons = learn_from(builder, past, behaviour.facts, listings)
-    return Course(behaviour, listings, lessons, parted(np.array([one.at for one in listings])), shown)
+    parts = parted(np.array([one.at for one in listings]))
+    looked = examination(lessons.take(np.concatenate([parts.train, parts.validation])))
+    return Course(behaviour, listings, corrected(lessons, looked), parts, looked if shown else None, builder)
 
 
 def _released(
-    course: Course, ranker: Ranker, trials: Sequence[Trial], *, seed: int, user: Any, force: bool
+    course: Course, ranker: Ranker, tried: Mapping[str, Any], *, seed: int, user: Any, force: bool
 ) -> RankerRelease:
     """Its row and its file, its measures, and the gate's verdict."""
     artefact, digest = artefacts.store(RANKERS, ranker.to_bytes())
@@ -141,13 +154,17 @@ def _released(
     judge = course.judge(course.parts.test)
     ours = judge.scored(ranker.score)
     others = _others(judge, before, seed)
-    verdict = gate(ours, others, judge.subjects, live="live" if "live" in others else "prior")
+    verdict = gate(ours, others, judge.subjects, judge.weights, live="live" if "live" in others else "prior")
     metrics = {
         **judge.in_numbers(ours),
         "rows": {name: judge.in_numbers(one) for name, one in others.items()},
-        "kinds": {one.kind: {"ndcg@10": round(one.ndcg, 4), "seconds": one.seconds} for one in trials},
+        "kinds": dict(tried),
         "test": _about(course, judge, ours),
         "compared": verdict.compared,
+        "off_policy": off_policy(course.behaviour, ranker, course.builder, course.learned_until.timestamp()),
+        "looked": []
+        if course.looked is None
+        else [round(float(one), 3) for one in course.looked[:SHOWN_PLACES]],
     }
     go = verdict.promote or force
     row = RankerRelease.objects.create(
@@ -183,7 +200,7 @@ def _about(course: Course, judge: Judge, ours: Outcome) -> dict[str, Any]:
     return {
         "listings": len(ours.ndcg),
         "subjects": len(np.unique(judge.subjects)),
-        "kind": "shown" if course.shown else "next acts",
+        "kind": "next acts" if course.looked is None else "shown",
         "cold": int((~np.isnan(ours.cold)).sum()),
         "products": round(float(np.diff(judge.lessons.starts).mean()), 1) if len(ours.ndcg) else 0,
         "trained_on": len(course.parts.train) + len(course.parts.validation),

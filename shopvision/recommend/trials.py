@@ -1,46 +1,21 @@
-"""Trials: lessons -> rankers of several kinds, and what each of them, and simpler orders, would have shown."""
+"""Trials: later listings than a ranker learned from, and what it and simpler orders would have shown of them."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from ..evaluation.classification import interval
 from ..evaluation.ranking import coverage_at, ndcg_at, novelty_at, recall_at, reciprocal_rank
-from .boosted import fit_boosted
 from .features import PLACE
 from .interactions import Interactions
 from .lessons import Answered, Lessons
-from .linear import fit_linear
-from .ranker import Ranker
 
 NDCG, RECALL, COLD = "ndcg@10", "recall@20", "cold_ndcg@10"
 TEST, VALIDATION = 0.2, 0.15  # of the listings, the latest and those before
-FITS: Mapping[str, Callable[[Lessons, int], Ranker]] = {
-    "linear": lambda lessons, seed: fit_linear(lessons),
-    "lightgbm": lambda lessons, seed: fit_boosted(lessons, seed=seed),
-    "mlp": lambda lessons, seed: import_module("shopvision.recommend.train").fit_mlp(lessons, seed=seed),
-}
-"""Kinds of rankers with how each is trained; only ``mlp`` needs torch, which its module alone imports."""
-NEEDS = {"mlp": "torch", "lightgbm": "lightgbm"}
-
-
-def possible(torch: bool) -> tuple[str, ...]:
-    """Kinds that can be trained here.
-
-    Args:
-        torch: may be imported in this process.
-    """
-    there = {kind for kind, package in NEEDS.items() if find_spec(package) is not None}
-    if not torch:
-        there.discard("mlp")
-    return tuple(kind for kind in FITS if kind not in NEEDS or kind in there)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +60,7 @@ class Judge:
     """Listings with their answers, to judge orders by.
 
     Args:
+        lessons: with answers weighed against position bias.
         listings: as ``lessons`` holds them.
         log: of all acts, for what was met before.
         catalogue: number of products.
@@ -98,6 +74,8 @@ class Judge:
         np.minimum.at(self._first, log.items, log.times)
         start = min((one.at for one in listings), default=np.inf)
         self._met = np.bincount(log.items[log.times < start], minlength=catalogue)
+
+        self.weights = _weights(lessons)
 
     @property
     def subjects(self) -> np.ndarray:
@@ -134,37 +112,34 @@ class Judge:
         }
 
     def in_numbers(self, outcome: Outcome) -> dict[str, Any]:
-        """Means over the listings, with the interval of the main one, drawing whole subjects."""
-        low, high = interval(lambda rows: float(outcome.ndcg[rows].mean()), self.subjects)
-        cold = outcome.cold[~np.isnan(outcome.cold)]
+        """Weighed means over the listings, with the interval of the main one, drawing whole subjects."""
+        low, high = interval(lambda rows: mean(outcome.ndcg[rows], self.weights[rows]), self.subjects)
+        cold = np.flatnonzero(~np.isnan(outcome.cold))
         found = {
-            NDCG: float(outcome.ndcg.mean()),
-            RECALL: float(outcome.recall.mean()),
-            "mrr": float(outcome.mrr.mean()),
+            NDCG: mean(outcome.ndcg, self.weights),
+            RECALL: mean(outcome.recall, self.weights),
+            "mrr": mean(outcome.mrr, self.weights),
             "coverage": coverage_at(outcome.tops, 10, len(self._met)),
             "novelty": novelty_at(outcome.tops, 10, self._met),
-            COLD: float(cold.mean()) if len(cold) else None,
+            COLD: mean(outcome.cold[cold], self.weights[cold]) if len(cold) else None,
         }
         plain = {name: value if value is None else round(value, 4) for name, value in found.items()}
         return {**plain, f"{NDCG}_interval": [round(low, 4), round(high, 4)]}
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A ranker of one kind.
+def mean(values: np.ndarray, weights: np.ndarray) -> float:
+    """``sum w v / sum w``; 0 without weight."""
+    total = float(weights.sum())
+    return float(values @ weights) / total if total else 0.0
 
-    Args:
-        ndcg: NDCG@10 on the listings to choose by. seconds: of its training.
+
+def _weights(lessons: Lessons) -> np.ndarray:
+    """How much each listing's answer counts: the mean of its chosen products' weights, (G,).
+
+    What was chosen far down was chosen although few look there, and stands for those who did not.
     """
-
-    kind: str
-    ndcg: float
-    seconds: float
-
-
-def tried(kind: str, lessons: Lessons, judge: Judge, seed: int) -> Trial:
-    """Train a kind on some lessons and judge it by others."""
-    start = time.perf_counter()
-    ranker = FITS[kind](lessons, seed)
-    seconds = time.perf_counter() - start
-    return Trial(kind, float(judge.scored(ranker.score).ndcg.mean()), round(seconds, 2))
+    if not len(lessons):
+        return np.empty(0)
+    given = np.add.reduceat(lessons.chosen * lessons.weights, lessons.starts[:-1])
+    plain = np.add.reduceat(lessons.chosen, lessons.starts[:-1])
+    return np.asarray(given / np.where(plain > 0, plain, 1), float)

@@ -15,7 +15,7 @@ from ...exceptions import ShopvisionError
 from ...indexing import releases
 from ...jobs import Job
 from ...recommend.models import RankerRelease
-from ...recommend.trials import FITS
+from ...recommend.training import TRAINED
 from ..foreground import run_here
 from ..ready import ReadyCommand
 
@@ -31,7 +31,7 @@ class Command(ReadyCommand):
         parser.add_argument("--ranker", action="store_true", help="train the ranker of listings instead")
         parser.add_argument(
             "--kind",
-            choices=list(dict.fromkeys(["auto", *KINDS, *FITS])),
+            choices=list(dict.fromkeys(["auto", *KINDS, *TRAINED])),
             default="auto",
             help="auto tries all classifiers that need no torch, and all rankers that can be trained here",
         )
