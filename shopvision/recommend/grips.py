@@ -12,10 +12,10 @@ from .. import conf
 from ..catalogue.adapter import Catalogue, catalogues
 from ..types import ProductRef
 from .budget import own_order
+from .experiment import Arm, arm_of, shown
 from .order import Ranking
-from .rerank import Rules, rank
+from .rerank import Rules, rank, ruled
 from .sequence import RankedRows
-from .serving import current
 from .sources import Keys, source_of
 from .taste import NOBODY, Taste, taste_of
 from .why import in_words
@@ -74,6 +74,19 @@ def rank_or_none(refs: Sequence[ProductRef], taste: Taste, *, places: bool = Tru
         return None
 
 
+def rank_for(request: Any, refs: Sequence[ProductRef]) -> Ranking | None:
+    """A listing's order for a request's visitor, as their arm of an experiment has it; None for the shop's own."""
+    try:
+        arm = arm_of(request)
+        shown(request, arm)
+        if arm.ranks_with is None or len(refs) < 2:
+            return None
+        return rank(refs, taste_of(request), seed=uuid.uuid4().hex, serving=arm.ranks_with)
+    except Exception as error:  # noqa: BLE001 - as above
+        own_order(error)
+        return None
+
+
 def is_sorted_by_shopper(request: Any) -> bool:
     """The shopper chose an order: a sort parameter of the request holds something but the shop's own order."""
     given: Mapping[str, str] = getattr(getattr(request, "_request", request), "GET", None) or {}
@@ -100,27 +113,32 @@ class RankedSequence(RankedRows):
             return
         taste = taste_of(request)
         rules = Rules(tuple(_refs(shop, pinned)), frozenset(_refs(shop, hidden)))
-        stamp = _stamp(taste, rules)
+        arm = arm_of(request)
+        stamp = _stamp(taste, rules, arm)
+        shown(request, arm)
 
         def ranked(keys: Sequence[str]) -> Ranking | None:
             refs = [ProductRef(shop.source, key) for key in keys]
-            return rank(refs, taste, rules=rules, seed=f"{taste.owner} {stamp}")
+            if arm.ranks_with is None:
+                return ruled(refs, rules)
+            return rank(refs, taste, rules=rules, seed=f"{taste.owner} {stamp}", serving=arm.ranks_with)
 
         super().__init__(
             source,
             ranked,
             stamp=stamp,
-            owners=[taste.owner, NOBODY] if taste.owner else [NOBODY],
+            owners=[taste.owner, arm.crowd] if taste.owner else [arm.crowd],
             name=f"{shop.source} {name} {source.name() or _page_of(request)}",
             words=in_words,
         )
 
 
-def _stamp(taste: Taste, rules: Rules) -> str:
+def _stamp(taste: Taste, rules: Rules, arm: Arm) -> str:
     """What an order depends on beside its products. Of visitors without a taste, time: so others are explored."""
     known = taste.stamp or str(int(time.time()) // conf.RANKING["keep_seconds"])
     settings = sorted((name, str(value)) for name, value in conf.RANKING.items())
-    return f"{current().name} {known} {rules.pinned} {sorted(rules.hidden)} {settings}"
+    by = arm.ranks_with.name if arm.ranks_with else "the shop"
+    return f"{by} {known} {rules.pinned} {sorted(rules.hidden)} {settings}"
 
 
 def _refs(shop: Catalogue, products: Sequence[Any]) -> list[str]:
