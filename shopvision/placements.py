@@ -143,16 +143,16 @@ def _hits(
     refs: Sequence[ProductRef], ranking: Ranking | None, chosen: Chosen, request: Any, limit: int
 ) -> tuple[tuple[Hit, ...], Ordering | None]:
     """The first that the shop shows this visitor now, with what it says of them."""
-    order = ranking.order if ranking else range(len(refs))
-    depth = list(order)[: limit * SPARE + 10]
+    depth = list(ranking.order if ranking else range(len(refs)))[: limit * SPARE + 10]
     allowed = set(visible_refs([refs[place] for place in depth], request))
-    listed = [place for place in depth if refs[place] in allowed][: limit * SPARE]
-    facts = facts_now([refs[place] for place in listed])
-    kept = [
-        place
-        for place in listed
-        if refs[place] in facts and (chosen.sold_out or facts[refs[place]]["in_stock"])
-    ][:limit]
+    listed = [place for place in depth if refs[place] in allowed]
+    kept: list[int] = []
+    facts: dict[ProductRef, dict[str, Any]] = {}
+    while listed and len(kept) < limit:  # only as many products are loaded as it takes
+        part, listed = listed[: limit - len(kept)], listed[limit - len(kept) :]
+        facts |= facts_now([refs[place] for place in part])
+        there = [place for place in part if refs[place] in facts]
+        kept += [place for place in there if chosen.sold_out or facts[refs[place]]["in_stock"]]
     reasons = (
         {str(place): ranking.reasons[place] for place in kept if place in ranking.reasons} if ranking else {}
     )

@@ -35,3 +35,7 @@ consent_changed = Signal()
 
 subject_erased = Signal()
 """What was kept of a subject is gone. ``pseudonyms`` (all it had), ``receipt`` (privacy.erase.Receipt)."""
+
+listing_ranked = Signal()
+"""A listing was re-ordered for a visitor. ``listing`` (id), ``keys`` (primary keys as text, in their new order),
+``moved`` (how many stand elsewhere than in the shop's own order). Nothing says for whom."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+from django.http import QueryDict
 
 from .. import conf
 from ..catalogue.adapter import Catalogue, catalogues
@@ -15,13 +17,14 @@ from .budget import own_order
 from .experiment import Arm, arm_of, shown
 from .order import Ranking
 from .rerank import Rules, rank, ruled
-from .sequence import RankedRows
-from .sources import Keys, source_of
-from .taste import NOBODY, Taste, taste_of
+from .sequence import OWN_ORDER, Plan, RankedRows
+from .sources import Keys, Source, source_of
+from .taste import Taste, taste_of, viewer_of
 from .why import in_words
 
+ORDER = "sv"  # parameter that names the order a page belongs to
 PAGING = frozenset(
-    {"page", "p", "page_size", "per_page", "offset", "limit", "cursor", "start"}
+    {ORDER, "page", "p", "page_size", "per_page", "offset", "limit", "cursor", "start"}
 )  # parameters that leave a listing the same
 
 
@@ -39,7 +42,8 @@ def rank_queryset(queryset: Any, request: Any, *, name: str = "", pinned: Any = 
     try:
         if is_sorted_by_shopper(request):
             return queryset
-        return RankedSequence(queryset, request, name=name, pinned=pinned, hidden=hidden)
+        found = RankedSequence(queryset, request, name=name, pinned=pinned, hidden=hidden)
+        return found if found.active else queryset
     except Exception as error:  # noqa: BLE001 - the shop's pages never break because of us
         own_order(error)
         return queryset
@@ -89,7 +93,7 @@ def rank_for(request: Any, refs: Sequence[ProductRef]) -> Ranking | None:
 
 def is_sorted_by_shopper(request: Any) -> bool:
     """The shopper chose an order: a sort parameter of the request holds something but the shop's own order."""
-    given: Mapping[str, str] = getattr(getattr(request, "_request", request), "GET", None) or {}
+    given = _given(request)
     own = {"", *conf.RANKING["own_order"]}
     return any(given.get(name, "").lower() not in own for name in conf.RANKING["sort_parameters"])
 
@@ -107,30 +111,38 @@ class RankedSequence(RankedRows):
         self, items: Any, request: Any, *, name: str = "", pinned: Any = (), hidden: Any = ()
     ) -> None:
         source = source_of(items)
-        shop = source.shop
-        if shop is None or is_sorted_by_shopper(request):
-            super().__init__(source, None, stamp="", owners=[NOBODY], name="", words=in_words)
-            return
-        taste = taste_of(request)
-        rules = Rules(tuple(_refs(shop, pinned)), frozenset(_refs(shop, hidden)))
-        arm = arm_of(request)
-        stamp = _stamp(taste, rules, arm)
-        shown(request, arm)
+        plan = OWN_ORDER
+        try:
+            if source.shop is not None and not is_sorted_by_shopper(request):
+                plan = _plan(source, source.shop, request, name, (pinned, hidden))
+        except Exception as error:  # noqa: BLE001 - as above
+            own_order(error)
+        super().__init__(source, plan)
 
-        def ranked(keys: Sequence[str]) -> Ranking | None:
-            refs = [ProductRef(shop.source, key) for key in keys]
-            if arm.ranks_with is None:
-                return ruled(refs, rules)
-            return rank(refs, taste, rules=rules, seed=f"{taste.owner} {stamp}", serving=arm.ranks_with)
 
-        super().__init__(
-            source,
-            ranked,
-            stamp=stamp,
-            owners=[taste.owner, arm.crowd] if taste.owner else [arm.crowd],
-            name=f"{shop.source} {name} {source.name() or _page_of(request)}",
-            words=in_words,
-        )
+def _plan(source: Source, shop: Catalogue, request: Any, name: str, wishes: tuple[Any, Any]) -> Plan:
+    """How a request's visitor sees a source."""
+    taste = taste_of(request)
+    rules = Rules(tuple(_refs(shop, wishes[0])), frozenset(_refs(shop, wishes[1])))
+    arm = arm_of(request)
+    stamp = _stamp(taste, rules, arm)
+    shown(request, arm)
+
+    def ranked(keys: Sequence[str]) -> Ranking | None:
+        refs = [ProductRef(shop.source, key) for key in keys]
+        if arm.ranks_with is None:
+            return ruled(refs, rules)
+        return rank(refs, taste, rules=rules, seed=f"{taste.owner} {stamp}", serving=arm.ranks_with)
+
+    return Plan(
+        ranked,
+        stamp,
+        (taste.owner, arm.crowd) if taste.owner else (arm.crowd,),
+        f"{shop.source} {name} {source.name() or _page_of(request)}",
+        in_words,
+        "" if taste.owner else viewer_of(request),
+        _given(request).get(ORDER, "")[:32],
+    )
 
 
 def _stamp(taste: Taste, rules: Rules, arm: Arm) -> str:
@@ -146,9 +158,13 @@ def _refs(shop: Catalogue, products: Sequence[Any]) -> list[str]:
     return [key if key.startswith(f"{shop.source}:") else f"{shop.source}:{key}" for key in keys]
 
 
+def _given(request: Any) -> Any:
+    """The parameters of the page's address."""
+    return getattr(getattr(request, "_request", request), "GET", None) or QueryDict()
+
+
 def _page_of(request: Any) -> str:
     """The page without its paging."""
-    plain = getattr(request, "_request", request)
-    given = getattr(plain, "GET", None)
-    kept = sorted((name, given.getlist(name)) for name in given if name not in PAGING) if given else []
-    return f"{getattr(plain, 'path', '')} {kept}"
+    given = _given(request)
+    kept = sorted((name, given.getlist(name)) for name in given if name not in PAGING)
+    return f"{getattr(getattr(request, '_request', request), 'path', '')} {kept}"

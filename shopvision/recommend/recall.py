@@ -51,7 +51,8 @@ def looking_like(anchors: Sequence[ProductRef]) -> list[ProductRef]:
     except ShopvisionError as error:
         telemetry.count("recall_failed")
         telemetry.log.warning("products that look alike could not be found: %s", error)
-    known = {one.pk: one.ref for one in with_keys(CatalogueEntry.objects.all(), sorted(set(entries)))}
+    rows = with_keys(CatalogueEntry.objects.order_by(), sorted(set(entries)))
+    known = {row[0]: ProductRef(row[1], row[2]) for row in rows.values_list("pk", "source", "object_id")}
     return [known[entry] for entry in dict.fromkeys(entries) if entry in known]
 
 

@@ -6,13 +6,14 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, SupportsIndex
+from typing import Any, SupportsIndex, cast
 
 from django.db import connections, router, transaction
 from django.utils.functional import SimpleLazyObject
 
-from .. import conf
+from .. import conf, signals, telemetry
 from ..catalogue.models import CatalogueEntry
 from ..types import Ordering
 from . import state
@@ -30,18 +31,47 @@ class RankedPage(list[Any]):
     Args:
         rows: in order.
         ordering: how they came to it; None where the shop's own order was kept.
+        token: names the order in the address of further pages, as the parameter ``sv``.
     """
 
-    def __init__(self, rows: Sequence[Any], ordering: Ordering | None = None) -> None:
+    def __init__(self, rows: Sequence[Any], ordering: Ordering | None = None, token: str = "") -> None:
         super().__init__(rows)
         self.ordering = ordering
+        self.token = token
 
     def __getitem__(self, wanted: Any) -> Any:
         part = super().__getitem__(wanted)
         if self.ordering is None or not isinstance(wanted, slice):
             return part
         one = self.ordering
-        return RankedPage(part, Ordering(one.listing, one.positions[wanted], one.propensities[wanted]))
+        cut = Ordering(one.listing, one.positions[wanted], one.propensities[wanted])
+        return RankedPage(part, cut, self.token)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a visitor sees a listing.
+
+    Args:
+        rank: keys -> ranking, or None where there is nothing to go by; no function leaves all as it is.
+        stamp: names what ``rank`` goes by; another stamp ranks anew at the next first page.
+        owners: names under which this visitor's order may lie, the one to write under first.
+        name: of the listing, the same at each page.
+        words: reasons by key -> in words.
+        viewer: names who looks at it, where several visitors share an order; "" where nobody does.
+        token: of the order that the page's address names: it stands, also on the first page.
+    """
+
+    rank: Ranker | None = None
+    stamp: str = ""
+    owners: tuple[str, ...] = ("",)
+    name: str = ""
+    words: Words = lambda reasons: {}
+    viewer: str = ""
+    token: str = ""
+
+
+OWN_ORDER = Plan()
 
 
 class RankedRows(Sequence[Any]):
@@ -53,28 +83,29 @@ class RankedRows(Sequence[Any]):
 
     Args:
         source: the shop's own order.
-        rank: keys -> ranking, or None where there is nothing to go by; no function leaves all as it is.
-        stamp: names what ``rank`` goes by; another stamp ranks anew at the next first page.
-        owners: names under which this visitor's order may lie, the one to write under first.
-        words: reasons by key, in words.
+        plan: how the visitor sees it.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        rank: Ranker | None,
-        *,
-        stamp: str,
-        owners: Sequence[str],
-        name: str,
-        words: Words,
-    ) -> None:
+    def __init__(self, source: Source, plan: Plan) -> None:
         self._source = source
-        self._rank = rank
-        self._stamp = stamp
-        self._words = words
+        self._plan = plan
         self.latest: RankedPage | None = None  # part handed out last: DRF copies its rows
-        self._keys = [state.key_of(owner, name) for owner in owners]
+        self._named = [state.key_of(owner, plan.name, plan.token) for owner in plan.owners if plan.token]
+        self._keys = [*self._named, *(state.key_of(owner, plan.name) for owner in plan.owners)]
+
+    @property
+    def active(self) -> bool:
+        """It may come in another order than the shop's own."""
+        return self._plan.rank is not None
+
+    @property
+    def ordering(self) -> Ordering | None:
+        """How the whole came to its order, for the impressions of a list without pages."""
+        return self._whole.ordering
+
+    @cached_property
+    def _whole(self) -> RankedPage:
+        return cast(RankedPage, self[0:])
 
     def __getattr__(self, name: str) -> Any:
         """Whatever else the shop's own list can: ``model``, ``ordered``, ``filter``, ..."""
@@ -87,7 +118,7 @@ class RankedRows(Sequence[Any]):
         return self.count()
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self[0:])
+        return iter(self._whole)
 
     def __bool__(self) -> bool:
         return bool(self._source.own(0, 1))
@@ -104,7 +135,7 @@ class RankedRows(Sequence[Any]):
         start, stop = wanted.start or 0, wanted.stop
         if start < 0 or (stop is not None and stop < 0) or wanted.step not in (None, 1):
             raise ValueError("a part is counted from the front, without steps")
-        if self._rank is None:
+        if not self.active:
             return RankedPage(self._source.own(start, stop))
         try:
             with _apart():
@@ -117,7 +148,7 @@ class RankedRows(Sequence[Any]):
     def count(self, value: Any = None) -> int:
         """How many places the listing has: its products, and those gone since its visitor began to page."""
         total = self._source.total()
-        if self._rank is None:
+        if not self.active:
             return total
         try:
             with _apart():
@@ -130,32 +161,43 @@ class RankedRows(Sequence[Any]):
 
     @cached_property
     def _kept(self) -> Order | None:
-        """The order that this visitor's earlier pages fixed."""
+        """The order that this visitor's earlier pages fixed; first of all the one that the address names."""
         return Order.read(state.recall(*self._keys))
+
+    def _keep(self, order: Order) -> None:
+        """For the visitor's next page, and for pages whose address names it."""
+        owner = self._plan.owners[0]
+        names = [state.key_of(owner, self._plan.name), state.key_of(owner, self._plan.name, order.listing)]
+        state.remember(dict.fromkeys(names, order.plain()))
+        self.__dict__["_kept"] = order
 
     def _part(self, start: int, stop: int | None) -> RankedPage:
         kept = self._kept
-        order = self._first(kept) if start == 0 or kept is None else kept
+        named = kept is not None and kept.listing == self._plan.token
+        order = self._first(kept) if kept is None or (start == 0 and not named) else kept
         if stop is not None and len(order.keys) < stop <= MOST_KEYS:
             missing = self._source.others(order.keys, 0, stop - len(order.keys))
             order = order.extended([self._source.key(row) for row in missing])
         if order is not kept:
-            state.remember(self._keys[0], order.plain())
-            self.__dict__["_kept"] = order
+            self._keep(order)
         return self._page(order, start, stop)
 
     def _first(self, kept: Order | None) -> Order:
         """The order a first page begins: the same again while nothing it depends on has changed."""
         keys = self._source.head(conf.RANKING["window"])
-        stamp = hashlib.sha256("\0".join([self._stamp, *keys]).encode()).hexdigest()[:32]
+        stamp = hashlib.sha256("\0".join([self._plan.stamp, *keys]).encode()).hexdigest()[:32]
         if kept is not None and kept.stamp == stamp:
             return kept.begun(len(keys))
         try:
-            ranking = self._rank(keys) if self._rank is not None and len(keys) > 1 else None
+            ranking = self._plan.rank(keys) if self._plan.rank is not None and len(keys) > 1 else None
         except Exception as error:  # noqa: BLE001 - this order stands for the pages to come; the next listing tries again
             own_order(error)
             ranking, stamp = None, ""
-        return ordered(uuid.uuid4().hex, stamp, keys, ranking)
+        order = ordered(uuid.uuid4().hex, stamp, keys, ranking)
+        if ranking is not None and signals.listing_ranked.receivers:
+            moved = sum(key != own for key, own in zip(order.keys, keys, strict=True))
+            signals.listing_ranked.send_robust(Order, listing=order.listing, keys=order.keys, moved=moved)
+        return order
 
     def _page(self, order: Order, start: int, stop: int | None) -> RankedPage:
         wanted = order.keys[start:stop]
@@ -168,18 +210,38 @@ class RankedRows(Sequence[Any]):
             rest = self._source.others(order.keys, first - len(order.keys), end)
             rows, shown = rows + rest, [*shown, *range(first, first + len(rest))]
         if not order.propensities:
-            return RankedPage(rows)
+            return RankedPage(rows, None, order.listing)
         self._explain(rows, order)
         odds = [order.propensities[place] if place < len(order.propensities) else None for place in shown]
-        return RankedPage(rows, Ordering(order.listing, tuple(shown), tuple(odds)))
+        return RankedPage(rows, Ordering(self._listing(order), tuple(shown), tuple(odds)), order.listing)
+
+    def _listing(self, order: Order) -> str:
+        """The listing's id for events: of each viewer another one, so that none counts for another."""
+        if not self._plan.viewer:
+            return order.listing
+        return hashlib.sha256(f"{order.listing} {self._plan.viewer}".encode()).hexdigest()[:32]
 
     def _explain(self, rows: Sequence[Any], order: Order) -> None:
         """Give rows their reason in words; it is looked up when a page first shows one of them."""
         reasons = {key: order.reasons[key] for key in map(self._source.key, rows) if key in order.reasons}
-        words: Any = SimpleLazyObject(lambda: self._words(reasons))
+        words: Any = SimpleLazyObject(partial(self._in_words, reasons))
         for row in rows:
             if (key := self._source.key(row)) in reasons and hasattr(row, "__dict__"):
-                row.shopvision_why = SimpleLazyObject(partial(words.get, key, ""))
+                row.shopvision_why = SimpleLazyObject(partial(_word, words, key))
+
+    def _in_words(self, reasons: dict[str, Reason]) -> dict[str, str]:
+        """Called while the shop's template is rendered: no words are better than no page."""
+        try:
+            with _apart():
+                return self._plan.words(reasons)
+        except Exception:  # noqa: BLE001 - as above
+            telemetry.count("why_failed")
+            telemetry.log.exception("reasons could not be put in words")
+            return {}
+
+
+def _word(words: dict[str, str], key: str) -> str:
+    return words.get(key, "")
 
 
 def _apart() -> AbstractContextManager[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.cache import caches
@@ -23,6 +24,6 @@ def recall(*keys: str) -> Any | None:
     return next((found[key] for key in keys if key in found), None)
 
 
-def remember(key: str, value: Any) -> None:
-    """Keep a value for ``RANKING['keep_seconds']`` from now on."""
-    caches[conf.RANKING["cache"]].set(key, value, conf.RANKING["keep_seconds"])
+def remember(values: Mapping[str, Any]) -> None:
+    """Keep some for ``RANKING['keep_seconds']`` from now on, in one round trip."""
+    caches[conf.RANKING["cache"]].set_many(dict(values), conf.RANKING["keep_seconds"])

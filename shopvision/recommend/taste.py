@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +65,15 @@ def _owner(request: Any) -> str:
     """A name that ends with what the taste comes from: the visit's, or that of the consent."""
     subject = subject_of(request)
     return Visit(request).owner() or subject.visitor or subject.user_id
+
+
+def viewer_of(request: Any) -> str:
+    """Tells one viewer of a shared order from another, as far as anything does; else another at each page."""
+    plain = getattr(request, "_request", request)
+    subject = subject_of(plain) if plain is not None else None
+    known = (subject.visitor or subject.user_id) if subject is not None else ""
+    session = getattr(getattr(plain, "session", None), "session_key", None)
+    return known or session or secrets.token_hex(8)
 
 
 @dataclass(frozen=True, slots=True)

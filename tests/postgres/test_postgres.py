@@ -26,6 +26,9 @@ SUITES = (
     "tests/management/test_privacy_commands.py",
     "tests/classification",
     "tests/management/test_classify_commands.py",
+    "tests/recommend/test_sequence.py",
+    "tests/recommend/test_grips.py",
+    "tests/recommend/test_placements.py",
 )
 FEWEST = 360  # tests that must have run: an empty run proves nothing
 

@@ -36,8 +36,8 @@ def nobody_was_here(settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def mugs(live_release: Any) -> list[Any]:
-    """Thirty other things, and then four products whose photos show one thing: a mug, say."""
-    DemoProductFactory.create_batch(30)
+    """Twenty-two other things, and then four products whose photos show one thing: a mug, say."""
+    DemoProductFactory.create_batch(22)
     made = [
         DemoProductFactory(title=f"red mug {view}", image=photo_file(990, view=view)) for view in range(4)
     ]

@@ -206,6 +206,16 @@ def test_a_slow_ranker_is_not_waited_for_and_then_not_asked(mugs: list[Any], set
     assert counted["rank_paused"] == 1
 
 
+def test_a_slow_database_costs_the_order_and_not_much_time(
+    mugs: list[Any], settings: Any, monkeypatch: Any
+) -> None:
+    use(settings, budget_ms=20)
+    monkeypatch.setattr("shopvision.recommend.shelf._rows", lambda *_: time.sleep(0.05) or ())
+    assert ids(rank_queryset(Product.objects.all(), looked_at(*mugs[:2]))) == own()
+    counted = telemetry.snapshot()["counters"]
+    assert (counted["rank_own_order"], counted["rank_over_budget"]) == (1, 1)
+
+
 def test_a_database_that_fails_us_does_not_fail_the_shop(mugs: list[Any], monkeypatch: Any) -> None:
     def broken(*_: Any) -> Any:
         raise OperationalError("our table is locked")
@@ -329,7 +339,14 @@ def test_the_shops_pages_stand_whatever_breaks(mugs: list[Any], monkeypatch: Any
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("everything of ours is broken")
 
-    for path in ("rerank.features", "rerank.shelf_of", "sequence.state.recall", "taste.latest", "grips.rank"):
+    for path in (
+        "grips._stamp",
+        "rerank.features",
+        "rerank.shelf_of",
+        "sequence.state.recall",
+        "taste.latest",
+        "grips.rank",
+    ):
         monkeypatch.setattr(f"shopvision.recommend.{path}", broken)
         response = client.get("/")
         assert response.status_code == 200

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -17,8 +18,9 @@ from hypothesis import strategies as st
 from demo_shop.models import Product
 from shopvision.catalogue.adapter import catalogues
 from shopvision.recommend.order import Ranking, Reason
-from shopvision.recommend.sequence import RankedRows
+from shopvision.recommend.sequence import Plan, RankedRows
 from shopvision.recommend.sources import QuerySource, source_of
+from shopvision.signals import listing_ranked
 
 UNREACHABLE = {
     "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -39,9 +41,7 @@ def shuffled(seed: int) -> Any:
 
 def sequence(items: Any, rank: Any, *, stamp: str = "s", name: str = "", owners: Any = ("ann",)) -> Any:
     source = source_of(items)
-    return RankedRows(
-        source, rank, stamp=stamp, owners=owners, name=name or source.name(), words=lambda reasons: {}
-    )
+    return RankedRows(source, Plan(rank, stamp, tuple(owners), name or source.name()))
 
 
 def stock(count: int) -> None:
@@ -85,7 +85,10 @@ def test_paging_never_repeats_and_never_drops(
     while True:
         listed: Any = Product.objects.order_by(sort, "pk")
         listed = list(listed) if sliced else listed
-        page = Paginator(sequence(listed, shuffled(seed), name="shelf"), size).page(number)
+        pages = Paginator(sequence(listed, shuffled(seed), name="shelf"), size)
+        if number > pages.num_pages:  # all that the next page would have held was deleted
+            break
+        page = pages.page(number)
         seen += ids(page)
         if not page.has_next():
             break
@@ -190,3 +193,79 @@ def test_rows_carry_their_ordering() -> None:
     assert page.ordering.positions == (2, 3)
     assert page.ordering.propensities == (1.0, 1.0)
     assert sequence(Product.objects.all(), lambda keys: None, name="other")[0:3].ordering is None
+
+
+@pytest.mark.django_db
+def test_a_list_without_pages_knows_its_ordering_and_is_read_once(django_assert_max_num_queries: Any) -> None:
+    stock(5)
+    whole = sequence(Product.objects.all(), shuffled(1))
+    with django_assert_max_num_queries(5):  # keys, rows, what lies behind them; a savepoint and its end
+        assert whole.ordering.positions == (0, 1, 2, 3, 4)
+        assert len(ids(whole)) == 5
+
+
+@pytest.mark.django_db
+def test_listeners_hear_of_a_new_order_and_not_for_whom() -> None:
+    heard: list[dict[str, Any]] = []
+
+    def hear(**told: Any) -> None:
+        heard.append(told)
+
+    stock(5)
+    listing_ranked.connect(hear)
+    try:
+        for _ in range(2):  # the second time it is the same order still
+            page = sequence(Product.objects.all(), shuffled(1))[0:5]
+    finally:
+        listing_ranked.disconnect(hear)
+    (told,) = heard
+    assert told["listing"] == page.ordering.listing
+    assert [int(key) for key in told["keys"]] == ids(page)
+    assert told["moved"] == sum(
+        pk != own for pk, own in zip(ids(page), ids(Product.objects.all()), strict=True)
+    )
+    assert set(told) == {"signal", "sender", "listing", "keys", "moved"}
+
+
+@pytest.mark.django_db
+def test_two_tabs_each_go_on_in_their_own_order() -> None:
+    """The address of a further page names the order; without it, the latest first page's order goes on."""
+    stock(40)
+    plans = [Plan(shuffled(seed), f"taste {seed}", ("ann",), "shelf") for seed in (1, 2)]
+    firsts = [RankedRows(source_of(Product.objects.all()), plan)[0:20] for plan in plans]
+    named = replace(plans[1], token=firsts[0].token)
+    second = RankedRows(source_of(Product.objects.all()), named)[20:40]
+    assert sorted(ids(firsts[0]) + ids(second)) == ids(Product.objects.all())
+    assert ids(RankedRows(source_of(Product.objects.all()), named)[0:20]) == ids(firsts[0])
+    latest = RankedRows(source_of(Product.objects.all()), plans[1])[20:40]
+    assert sorted(ids(firsts[1]) + ids(latest)) == ids(Product.objects.all())
+
+
+@pytest.mark.django_db
+def test_an_address_handed_on_gives_nobody_elses_order() -> None:
+    stock(40)
+    anns = RankedRows(source_of(Product.objects.all()), Plan(shuffled(1), "a", ("ann", ""), "shelf"))[0:20]
+    bobs = Plan(shuffled(2), "b", ("bob", ""), "shelf", token=anns.token)
+    assert ids(RankedRows(source_of(Product.objects.all()), bobs)[0:20]) != ids(anns)
+
+
+@pytest.mark.django_db
+def test_who_shares_an_order_has_a_listing_of_their_own() -> None:
+    stock(40)
+    pages = [
+        RankedRows(source_of(Product.objects.all()), Plan(shuffled(1), "s", ("",), "shelf", viewer=who))[0:20]
+        for who in ("ann", "bob", "ann")
+    ]
+    ann, bob, again = [page.ordering.listing for page in pages]
+    assert ann == again != bob
+    assert len({page.token for page in pages}) == 1
+
+
+@pytest.mark.django_db
+def test_reasons_that_cannot_be_said_cost_no_page() -> None:
+    def speechless(reasons: Any) -> dict[str, str]:
+        raise ValueError("no title")
+
+    stock(5)
+    page = RankedRows(source_of(Product.objects.all()), Plan(shuffled(1), words=speechless))[0:5]
+    assert [str(getattr(row, "shopvision_why", "")) for row in page] == [""] * 5
