@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,12 +20,11 @@ WINDOWS_DAYS = (1, 7, 30, 90)
 WORDS = 16  # of a title
 WORD = re.compile(r"\w+")
 GRID: tuple[dict[str, int], ...] = (
-    {"num_leaves": 7, "min_data_in_leaf": 100},
     {"num_leaves": 15, "min_data_in_leaf": 50},
     {"num_leaves": 31, "min_data_in_leaf": 50},
     {"num_leaves": 31, "min_data_in_leaf": 400},
 )
-ROUNDS = (50, 100, 200)
+ROUNDS = (30, 60, 100, 150)
 REMEMBERED = 100  # acts of a subject whose words are remembered, as ``interacted_with`` does
 
 
@@ -33,21 +32,22 @@ class MetarankFeatures:
     """Metarank's extractors as far as a purchase log has what they read.
 
     Of the item: ``number`` (price), ``item_age``, ``interaction_count``, ``window_count`` over 1, 7, 30 and 90
-    days. Of the user: ``interaction_count``, ``window_count``. Of both: ``interacted_with`` by the words of the
-    title and by sku (how often and how lately), the price against the user's usual and against the listing's
-    (``diversity``). No clicks over impressions: the log has no impressions.
+    days, counted daily. Of the user: ``interaction_count``, ``window_count``. Of both: ``interacted_with`` by
+    category and by sku (how often and how lately), the price against the user's usual and against the
+    listing's (``diversity``). No clicks over impressions: the log has no impressions. With ``words``, titles
+    are cut into words first, which Metarank does not do, and ``interacted_with`` compares those too.
 
     Source: docs.metarank.ai, "Feature extractors".
     """
 
-    def __init__(self, data: Purchases, past: Past) -> None:
-        self._data, self._past = data, past
+    def __init__(self, data: Purchases, past: Past, *, words: bool) -> None:
+        self._data, self._past, self._with_words = data, past, words
         self._times = data.log.times
         vocabulary: dict[str, int] = {}
         self._words = np.full((len(data.facts.items), WORDS), -1)
         for row, text in enumerate(data.facts.texts):
-            words = dict.fromkeys(WORD.findall(text.casefold()))
-            for place, word in enumerate(list(words)[:WORDS]):
+            different = dict.fromkeys(WORD.findall(text.casefold()))
+            for place, word in enumerate(list(different)[:WORDS]):
                 self._words[row, place] = vocabulary.setdefault(word, len(vocabulary))
         self._vocabulary = len(vocabulary)
         prices = data.facts.prices
@@ -64,7 +64,9 @@ class MetarankFeatures:
         columns += [np.log1p(counts[items]) for counts in self._counts(at)]
         user = [np.log1p((times >= at - days * SECONDS_A_DAY).sum()) for days in (7, 30, 90, 10_000)]
         columns += [np.full(len(items), value) for value in user]
-        columns += self._same_words(acts[-REMEMBERED:], items)
+        if self._with_words:
+            columns += self._same_words(acts[-REMEMBERED:], items)
+        columns += self._same_category(acts[-REMEMBERED:], items)
         columns += self._same_item(acts, times, items, at)
         columns += self._price(acts, items)
         return np.stack(columns, axis=1).astype(np.float32)
@@ -86,6 +88,14 @@ class MetarankFeatures:
         times = np.where(has, met[words], 0) / max(len(acts), 1)
         size = np.maximum(has.sum(axis=1), 1)
         return [((times > 0) & has).sum(axis=1) / size, times.sum(axis=1) / size, times.max(axis=1)]
+
+    def _same_category(self, acts: np.ndarray, items: np.ndarray) -> list[np.ndarray]:
+        """How many of the user's items are of the product's category."""
+        categories = self._data.facts.categories
+        if categories is None or categories.max(initial=-1) < 0:
+            return []
+        met = np.bincount(categories[acts][categories[acts] >= 0], minlength=int(categories.max()) + 2)
+        return [np.log1p(met[categories[items]] * (categories[items] >= 0))]
 
     def _same_item(
         self, acts: np.ndarray, times: np.ndarray, items: np.ndarray, at: float
@@ -114,27 +124,28 @@ class Peer(NamedTuple):
     """The peer as the validation days chose it.
 
     Args:
-        learner: ``lambdamart`` or ``mlp``. chosen: its parameters. validated: NDCG@10 there.
-        score: of feature rows.
+        grid: its parameters. rounds: trees. validated: NDCG@10 there. score: of feature rows.
     """
 
-    learner: str
-    chosen: dict[str, Any]
+    grid: dict[str, int]
+    rounds: int
     validated: float
     score: Callable[[np.ndarray], np.ndarray]
 
 
-def fit_lambdamart(train: Lessons, validation: Lessons, seed: int) -> Peer:
-    """LambdaMART of the sizes in ``GRID``, each judged after ``ROUNDS`` trees on the validation listings."""
+def fit_lambdamart(
+    train: Lessons, validation: Lessons, seed: int, grid: Sequence[Mapping[str, int]] = GRID
+) -> Peer:
+    """LambdaMART of the sizes in a grid, each judged after ``ROUNDS`` trees on the validation listings."""
     library = lightgbm()
     found = []
-    for grid in GRID:
-        text = fit_trees(train.x, train.chosen, train.starts, seed=seed, rounds=max(ROUNDS), **grid)
+    for one in grid:
+        text = fit_trees(train.x, train.chosen, train.starts, seed=seed, rounds=max(ROUNDS), **one)
         trees = library.Booster(model_str=text)
         for rounds in ROUNDS:
             score = partial(trees.predict, num_iteration=rounds)
             judged = ndcg(validation, score(validation.x))
-            found.append(Peer("lambdamart", {**grid, "rounds": rounds}, judged, score))
+            found.append(Peer(dict(one), rounds, judged, score))
     return max(found, key=lambda one: one.validated)
 
 

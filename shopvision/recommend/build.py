@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,9 +12,10 @@ from .ease import Ease
 from .interactions import Facts, Interactions
 from .knowledge import Knowledge
 from .neighbours import WIDTH
-from .text import embed_text, fit_text
+from .text import embed_text, fit_text, words_of
 
-WINDOWS_DAYS = {"popularity": 180.0, "recent": 30.0, "trend": 7.0}  # half-lives
+WINDOWS_DAYS = {"popularity": 180.0, "recent": 30.0, "trend": 7.0, "today": 1.5}  # half-lives
+LULL_DAYS = 7.0  # half-life of how lately an item was last chosen: what cannot be had is chosen by nobody
 PRIOR_SHOWN = 50.0  # impressions at the shop's own rate that a product starts with
 
 
@@ -27,6 +29,7 @@ class Builder:
         self._visits = CoVisits(log, len(facts.items))
         self._ease = Ease(log, len(facts.items))
         self._words = fit_text(facts.texts) if projections is None else projections
+        self._lists = words_of(facts.texts, self._words)
         self._spaces = {"text": embed_text(facts.texts, self._words)}
         if facts.visual is not None:
             self._spaces["visual"] = facts.visual.astype(np.float16)
@@ -35,8 +38,20 @@ class Builder:
         """What was known at a time; what happened from then on is left out."""
         past = self._log.take(self._log.times < now)
         neighbours = {**self._visits.at(now, width), "ease": self._ease.at(now, width)}
-        columns = _columns(past, self._facts, now)
-        return Knowledge(self._facts.items, neighbours, columns, self._spaces, self._words, float(now))
+        columns = {
+            **_counts(past, len(self._facts.items), now),
+            "repeat": _repeat_rate(past, len(self._facts.items)),
+            "ctr": _click_rate(self._facts, len(self._facts.items)),
+        }
+        return Knowledge(
+            self._facts.items, neighbours, columns, self._spaces, self._lists, self._words, float(now)
+        )
+
+    def recounted(self, knowledge: Knowledge, now: float) -> Knowledge:
+        """The same with what is popular as of a later time: counting is cheap enough to be done daily."""
+        past = self._log.take(self._log.times < now)
+        columns = {**knowledge.columns, **_counts(past, len(self._facts.items), now)}
+        return replace(knowledge, columns=columns, as_of=float(now))
 
 
 def build(
@@ -59,14 +74,15 @@ def build(
     return Builder(log, facts, projections=projections).at(now, width)
 
 
-def _columns(log: Interactions, facts: Facts, now: float) -> dict[str, np.ndarray]:
-    count = len(facts.items)
+def _counts(log: Interactions, count: int, now: float) -> dict[str, np.ndarray]:
+    """What is popular, by half-life, and how lately each item was chosen."""
     found = {}
     for name, half_life in WINDOWS_DAYS.items():
         weights = log.strengths * recency(log.times, now, half_life)
         found[name] = _share(np.bincount(log.items, weights, minlength=count))
-    found["repeat"] = _repeat_rate(log, count)
-    found["ctr"] = _click_rate(facts, count)
+    last = np.full(count, -np.inf)
+    np.maximum.at(last, log.items, log.times)
+    found["chosen_lately"] = recency(last, now, LULL_DAYS).astype(np.float32)
     return found
 
 

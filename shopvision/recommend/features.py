@@ -13,29 +13,38 @@ from .profile import Profile
 
 SIGNALS = ("next", "after", "together", "ease")
 SPACES = ("text", "visual")
+COUNTS = ("popularity", "recent", "trend", "today")
+COLUMNS = (*COUNTS, "chosen_lately", "ctr")
 FEATURES = (
     *(f"{name}_sum" for name in SIGNALS),
     *(f"{name}_best" for name in SIGNALS),
+    *(f"{name}_lately" for name in SIGNALS),
     *(f"{name}_{way}" for name in SPACES for way in ("mean", "best")),
-    "popularity",
-    "recent",
-    "trend",
-    "ctr",
+    "words",
+    "words_often",
+    *COLUMNS,
     "seen",
     "seen_lately",
     "comes_back",
+    "price",
     "price_gap",
+    "dearer",
     "category",
     "fresh",
+    "young",
     "known",
     "position",
+    "acts",
+    "idle",
 )
-"""Columns in their order: what follows the profile's products, likeness to them, popularity over half a year, a
-month and a week, click rate, what was had before, distance in price, share of the category, newness, whether the
-knowledge holds the product, and the shop's own order."""
+"""Columns in their order: what the profile's products point at (all in all, at most, and by the latest), likeness
+to them, words of the title that theirs have, what is chosen lately and how often it is clicked, what was had
+before, price and distance in price, share of the category, newness, whether the knowledge holds the product, the
+shop's own order, and of the profile how long it is and how long ago."""
 PLACE = {name: column for column, name in enumerate(FEATURES)}
-HALF_LIFE_DAYS = 7.0  # in which what was done last loses half its say against what was done before
-FRESH_DAYS = 30.0
+HALF_LIFE_DAYS, LATELY_DAYS = 60.0, 7.0
+"""In which what was done loses half its say: tastes last for months, an intention for days."""
+FRESH_DAYS, YOUNG_DAYS = 30.0, 180.0
 POSITIONS = 20.0
 
 
@@ -44,6 +53,7 @@ class _Looked(NamedTuple):
 
     profile: Profile
     say: np.ndarray  # of each act, sums to 1 where there is any
+    lately: np.ndarray  # the same, of what was done last
 
 
 def features(knowledge: Knowledge, profile: Profile, candidates: Candidates) -> np.ndarray:
@@ -56,41 +66,50 @@ def features(knowledge: Knowledge, profile: Profile, candidates: Candidates) -> 
     out = np.zeros((length, len(FEATURES)), np.float32)
     if not length:
         return out
-    looked = _Looked(profile, _say(profile))
+    looked = _Looked(profile, _say(profile, HALF_LIFE_DAYS), _say(profile, LATELY_DAYS))
     known = (candidates.numbers >= 0) & (candidates.numbers < len(knowledge))
     _fill_neighbours(out, knowledge, looked, candidates)
     for name in SPACES:
         _fill_content(out, name, knowledge, looked, candidates, known)
+    _fill_words(out, knowledge, looked, candidates, known)
     _fill_columns(out, knowledge, candidates, known)
     _fill_repeats(out, knowledge, looked, candidates, known)
-    _fill_facts(out, looked, candidates, known)
+    _fill_facts(out, candidates, known)
+    _fill_against(out, looked, candidates)
     return out
 
 
-def _say(profile: Profile) -> np.ndarray:
-    """How much each act counts: its strength, halved each week it is older than the newest."""
+def _say(profile: Profile, half_life: float) -> np.ndarray:
+    """How much each act counts: its strength, halved in each half-life it is older than the newest.
+
+    Of several acts on one product the one that says most counts.
+    """
     if not len(profile):
         return np.empty(0, np.float32)
     age = profile.ages_days - profile.ages_days.min()
-    weight = profile.strengths * np.exp2(-age / HALF_LIFE_DAYS)
+    weight = profile.strengths * np.exp2(-age / half_life)
+    order = np.argsort(-weight, kind="stable")
+    _, first = np.unique(profile.items[order], return_index=True)
+    counts = np.zeros(len(weight), bool)
+    counts[order[first]] = True
+    weight = np.where(counts | (profile.items < 0), weight, 0)
     total = weight.sum()
     return np.asarray(weight / total if total > 0 else weight, np.float32)
 
 
 def _fill_neighbours(out: np.ndarray, knowledge: Knowledge, looked: _Looked, candidates: Candidates) -> None:
-    """``sum`` and ``best`` over the profile's products of the weight with which they point at a candidate."""
+    """Of the weights with which the profile's products point at a candidate: ``sum``, ``best`` and ``lately``."""
     held = looked.profile.items
     rows = np.flatnonzero((held >= 0) & (held < len(knowledge)) & (looked.say > 0))
     if not len(rows):
         return
-    items, first = np.unique(held[rows], return_inverse=True)
-    say = np.bincount(first, looked.say[rows])
+    items, say = held[rows], np.stack([looked.say[rows], looked.lately[rows]])
     slots = _slots(len(knowledge), candidates.numbers)
     for name in SIGNALS:
         if name in knowledge.neighbours:
-            total, best = pointed_at(knowledge.neighbours[name], items, say, slots, len(out))
-            out[:, PLACE[f"{name}_sum"]] = np.sqrt(total)
-            out[:, PLACE[f"{name}_best"]] = np.sqrt(best)
+            found = pointed_at(knowledge.neighbours[name], items, say, slots, len(out))
+            for way, value in zip(("sum", "lately", "best"), found, strict=True):
+                out[:, PLACE[f"{name}_{way}"]] = np.sqrt(value)
 
 
 def _slots(count: int, numbers: np.ndarray) -> np.ndarray:
@@ -103,22 +122,24 @@ def _slots(count: int, numbers: np.ndarray) -> np.ndarray:
 
 def pointed_at(
     neighbours: Neighbours, items: np.ndarray, say: np.ndarray, slots: np.ndarray, length: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sum of ``say * weight`` over the items that point at each candidate, and the largest weight.
+) -> tuple[np.ndarray, ...]:
+    """Sums of ``say * weight`` over the items that point at each candidate, and the largest weight.
 
     Args:
-        items: numbers, (P,). say: of each, (P,).
+        items: numbers, (P,). say: rows of how much each item counts, (S, P).
         slots: place of each item among the candidates, their number where it is none, (N + 1,).
         length: of the candidates.
+
+    Returns:
+        S sums and one largest, each (length,).
     """
-    places = slots[neighbours.ids[items]]
-    row, column = np.nonzero(places < length)
-    place = places[row, column]
-    weight = neighbours.weights[items[row], column]
-    total = np.bincount(place, weight * say[row], minlength=length)
+    places = slots[neighbours.ids[items]].ravel()
+    hit = np.flatnonzero(places < length)
+    place, row = places[hit], hit // neighbours.ids.shape[1]
+    weight = neighbours.weights[items].ravel()[hit]
     best = np.zeros(length)
     np.maximum.at(best, place, weight)
-    return total, best
+    return (*(np.bincount(place, weight * one[row], minlength=length) for one in say), best)
 
 
 def _fill_content(
@@ -138,9 +159,9 @@ def _fill_content(
     if like is None:
         return
     like = np.nan_to_num(like, nan=0.0)
-    heard = looked.say / looked.say.max()
+    heard = np.sqrt(looked.say / looked.say.max())
     out[:, PLACE[f"{name}_mean"]] = like @ looked.say
-    out[:, PLACE[f"{name}_best"]] = np.maximum((like * np.sqrt(heard)).max(axis=1), 0)
+    out[:, PLACE[f"{name}_best"]] = np.maximum((like * heard).max(axis=1), 0)
 
 
 def _compared(
@@ -156,16 +177,36 @@ def _compared(
     return np.asarray(theirs @ mine.T)
 
 
+def _fill_words(
+    out: np.ndarray, knowledge: Knowledge, looked: _Looked, candidates: Candidates, known: np.ndarray
+) -> None:
+    """Share of a title's words, by rarity, that the profile's titles have, and in what share of these."""
+    held = looked.profile.items
+    rows = (held >= 0) & (held < len(knowledge)) & (looked.say > 0)
+    if not len(knowledge.words) or not rows.any():
+        return
+    idf = knowledge.projections["word_idf"]
+    mine = knowledge.words[held[rows]]
+    say = np.broadcast_to(looked.say[rows][:, None], mine.shape)
+    heard = np.bincount(mine[mine >= 0], say[mine >= 0], minlength=len(idf) + 1)
+    words = knowledge.words[np.where(known, candidates.numbers, 0)]
+    rare = np.where((words >= 0) & known[:, None], idf[words], 0)
+    heard = heard[words]
+    total = np.maximum(rare.sum(axis=1), 1e-6)
+    out[:, PLACE["words"]] = (rare * (heard > 0)).sum(axis=1) / total
+    out[:, PLACE["words_often"]] = np.sqrt((rare * heard).sum(axis=1) / total)
+
+
 def _fill_columns(out: np.ndarray, knowledge: Knowledge, candidates: Candidates, known: np.ndarray) -> None:
     """The knowledge's columns; for products it does not hold, the live counts within the listing."""
     numbers = candidates.numbers[known]
-    for name in ("popularity", "recent", "trend", "ctr"):
+    for name in COLUMNS:
         if name in knowledge.columns:
             out[known, PLACE[name]] = knowledge.columns[name][numbers]
     live = np.log1p(np.nan_to_num(np.maximum(candidates.popularity, 0), nan=0.0))
     most = live.max(initial=0.0)
     if most > 0:
-        for name in ("popularity", "recent"):
+        for name in COUNTS:
             out[~known, PLACE[name]] = live[~known] / most
     out[~known, PLACE["ctr"]] = 1.0
 
@@ -192,17 +233,29 @@ def _fill_repeats(
         out[:, PLACE["comes_back"]] = rate * (met > 0)
 
 
-def _fill_facts(out: np.ndarray, looked: _Looked, candidates: Candidates, known: np.ndarray) -> None:
-    """Price against the profile's, share of the category in it, newness, the shop's own place."""
-    priced = ~np.isnan(looked.profile.prices) & (looked.profile.prices > 0) & (looked.say > 0)
-    if priced.any():
-        usual = np.average(np.log(looked.profile.prices[priced]), weights=looked.say[priced])
-        theirs = np.log(np.where(candidates.price > 0, candidates.price, np.nan))
-        out[:, PLACE["price_gap"]] = np.nan_to_num(np.minimum(np.abs(theirs - usual), 3.0), nan=0.0)
-    same = candidates.category[:, None] == looked.profile.categories
-    out[:, PLACE["category"]] = (same & (candidates.category[:, None] >= 0)) @ looked.say
+def _fill_facts(out: np.ndarray, candidates: Candidates, known: np.ndarray) -> None:
+    """Price, newness, whether the knowledge holds it, the shop's own place."""
+    out[:, PLACE["price"]] = np.nan_to_num(np.log1p(np.maximum(candidates.price, 0)), nan=0.0)
     age = np.maximum(candidates.age_days, 0)
     out[:, PLACE["fresh"]] = np.nan_to_num(np.exp2(-age / FRESH_DAYS), nan=0.0)
+    out[:, PLACE["young"]] = np.nan_to_num(np.exp2(-age / YOUNG_DAYS), nan=0.0)
     out[:, PLACE["known"]] = known
     placed = candidates.position >= 0
     out[placed, PLACE["position"]] = 1 / (1 + candidates.position[placed] / POSITIONS)
+
+
+def _fill_against(out: np.ndarray, looked: _Looked, candidates: Candidates) -> None:
+    """Price against the profile's, share of the category in it, how long the profile is and how long ago."""
+    profile = looked.profile
+    if not len(profile):
+        return
+    priced = ~np.isnan(profile.prices) & (profile.prices > 0) & (looked.say > 0)
+    if priced.any():
+        usual = np.average(np.log(profile.prices[priced]), weights=looked.say[priced])
+        theirs = np.log(np.where(candidates.price > 0, candidates.price, np.nan))
+        dearer = np.nan_to_num(np.clip(theirs - usual, -3, 3), nan=0.0)
+        out[:, PLACE["dearer"]], out[:, PLACE["price_gap"]] = dearer, np.abs(dearer)
+    same = candidates.category[:, None] == profile.categories
+    out[:, PLACE["category"]] = (same & (candidates.category[:, None] >= 0)) @ looked.say
+    out[:, PLACE["acts"]] = np.log1p(len(profile))
+    out[:, PLACE["idle"]] = np.exp2(-profile.ages_days.min() / FRESH_DAYS)

@@ -26,6 +26,7 @@ class Knowledge:
             visits), ``together`` (in one visit), ``ease`` (item-item ridge, of the items that occur most).
         columns: by name, float32 (N,), such as ``popularity``.
         spaces: by name, unit rows or rows of zeros, float16 (N, D); a dot product is a similarity.
+        words: buckets of each item's words (``text.words_of``), -1 where there are fewer; int32 (N, W).
         projections: matrices that bring new products into a space; see ``text``.
         as_of: when the last thing it knows happened, seconds since 1970.
     """
@@ -34,6 +35,7 @@ class Knowledge:
     neighbours: Mapping[str, Neighbours] = field(default_factory=dict)
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
     spaces: Mapping[str, np.ndarray] = field(default_factory=dict)
+    words: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.int32))
     projections: Mapping[str, np.ndarray] = field(default_factory=dict)
     as_of: float = 0.0
 
@@ -71,7 +73,8 @@ class Knowledge:
 
     def to_bytes(self) -> bytes:
         """A checkpoint (``vision.checkpoints``); the same knowledge always gives the same bytes."""
-        tensors = {"items": np.frombuffer(SEPARATOR.join(self.items).encode(), np.uint8)}
+        names = np.frombuffer(SEPARATOR.join(self.items).encode(), np.uint8)
+        tensors = {"items": names, "words": self.words}
         for name, one in self.neighbours.items():
             tensors[f"neighbours.{name}.ids"] = one.ids
             tensors[f"neighbours.{name}.weights"] = one.weights
@@ -88,7 +91,7 @@ class Knowledge:
             IncompatibleCheckpoint: of another format version or kind.
         """
         tensors, record, _ = unpack(data, KIND)
-        names = tensors.pop("items").tobytes().decode()
+        names, words = tensors.pop("items").tobytes().decode(), tensors.pop("words")
         items = tuple(names.split(SEPARATOR)) if record["items"] else ()
         groups: dict[str, dict[str, np.ndarray]] = {"columns": {}, "spaces": {}, "projections": {}}
         lists: dict[str, dict[str, np.ndarray]] = {}
@@ -101,7 +104,7 @@ class Knowledge:
         if len(items) != record["items"]:
             raise CorruptCheckpoint(f"{len(items)} names of {record['items']} items")
         neighbours = {name: Neighbours(**parts) for name, parts in lists.items()}
-        return cls(items, neighbours, **groups, as_of=float(record["as_of"]))
+        return cls(items, neighbours, **groups, words=words, as_of=float(record["as_of"]))
 
 
 NOTHING = Knowledge(())

@@ -15,7 +15,7 @@ from .interactions import KINDS, Facts, Interactions
 from .knowledge import Knowledge
 from .profile import Profile
 
-PROFILE_ACTS = 100  # of a subject, the latest
+PROFILE_ACTS = 200  # of a subject, the latest
 REBUILT_DAYS = 7.0
 """Knowledge a listing is judged with is up to a week old, as a shop's is that trains weekly."""
 
@@ -82,6 +82,19 @@ class Lessons:
         )
 
 
+def joined(parts: Sequence[Lessons]) -> Lessons:
+    """Several lessons as one."""
+    sizes = [np.diff(one.starts) for one in parts]
+    return Lessons(
+        np.concatenate([one.x for one in parts]),
+        np.concatenate([one.chosen for one in parts]),
+        np.concatenate([[0], np.cumsum(np.concatenate(sizes))]).astype(np.int64),
+        np.concatenate([one.subjects for one in parts]),
+        np.concatenate([one.weights for one in parts]),
+        np.concatenate([one.positions for one in parts]),
+    )
+
+
 class Past:
     """What the subjects of a log had done before any time."""
 
@@ -143,7 +156,9 @@ def listed(facts: Facts, items: np.ndarray, at: float) -> Candidates:
 def learn_from(
     builder: Builder, past: Past, facts: Facts, listings: Sequence[Answered], *, start: float | None = None
 ) -> Lessons:
-    """Features of each listing, made with the knowledge of the week it was shown in and the profile before it.
+    """Features of each listing, made with what was known then and the profile before it.
+
+    Neighbours are rebuilt every ``REBUILT_DAYS``, what is popular is counted daily.
 
     Args:
         builder, past: of the same log. facts: of its items.
@@ -152,12 +167,15 @@ def learn_from(
     """
     times = np.array([one.at for one in listings], float)
     first = times.min(initial=np.inf) if start is None else start
-    weeks = np.floor((times - first) / (REBUILT_DAYS * SECONDS_A_DAY)).astype(int)
+    days = np.floor((times - first) / SECONDS_A_DAY).astype(int)
+    weeks = (days // REBUILT_DAYS).astype(int)
     made: dict[int, np.ndarray] = {}
     for week in np.unique(weeks):
         knowledge = builder.at(first + float(week) * REBUILT_DAYS * SECONDS_A_DAY)
-        for place in np.flatnonzero(weeks == week):
-            made[int(place)] = seen_then(knowledge, past, facts, listings[int(place)])
+        for day in np.unique(days[weeks == week]):
+            knowledge = builder.recounted(knowledge, first + float(day) * SECONDS_A_DAY)
+            for place in np.flatnonzero(days == day):
+                made[int(place)] = seen_then(knowledge, past, facts, listings[int(place)])
     sizes = [len(one.items) for one in listings]
     chosen = [one.chosen for one in listings]
     none = np.empty((0, len(FEATURES)), np.float32)

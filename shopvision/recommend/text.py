@@ -12,6 +12,8 @@ BUCKETS = 1024  # of the hash; a catalogue has some thousands of words, few of w
 DIM = 64  # directions kept
 TEXTS_AT_ONCE = 4096
 WORD = re.compile(r"\w+", re.UNICODE)
+WORDS = 12  # kept of a text, the rarest; a title has half as many
+WORD_BUCKETS = 8192  # of the lists of words, in which two words should not be taken for one
 SHARED = 2  # texts that must share a bucket, or it says nothing about likeness
 
 
@@ -19,8 +21,8 @@ def fit_text(texts: Sequence[str]) -> dict[str, np.ndarray]:
     """Learn how rare each bucket is, and the directions, from a catalogue's own texts.
 
     Returns:
-        ``text_idf`` float32 (BUCKETS,) and ``text_axes`` float16 (BUCKETS, DIM or fewer), for ``embed_text``:
-        a knowledge keeps them as its projections.
+        ``text_idf`` float32 (BUCKETS,) and ``text_axes`` float16 (BUCKETS, DIM or fewer), for ``embed_text``,
+        and ``word_idf`` float32 (WORD_BUCKETS,), for ``words_of``: a knowledge keeps them as its projections.
 
     Source: Deerwester et al., "Indexing by Latent Semantic Analysis", JASIS 1990.
     """
@@ -31,7 +33,29 @@ def fit_text(texts: Sequence[str]) -> dict[str, np.ndarray]:
     values, axes = _directions(texts, idf)
     kept = np.argsort(-values)[:DIM]
     kept = kept[values[kept] > 1e-6]
-    return {"text_idf": idf, "text_axes": axes[:, kept].astype(np.float16)}
+    return {"text_idf": idf, "text_axes": axes[:, kept].astype(np.float16), "word_idf": _word_idf(texts)}
+
+
+def words_of(texts: Sequence[str], fitted: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Buckets of each text's words, rarest first, -1 where there are fewer; int32 (N, WORDS)."""
+    found = np.full((len(texts), WORDS), -1, np.int32)
+    idf = fitted["word_idf"]
+    for row, text in enumerate(texts):
+        buckets = sorted(_buckets(text), key=lambda bucket: (-idf[bucket], bucket))[:WORDS]
+        found[row, : len(buckets)] = buckets
+    return found
+
+
+def _word_idf(texts: Sequence[str]) -> np.ndarray:
+    """``log((1 + N) / (1 + texts with the bucket)) + 1``, float32 (WORD_BUCKETS,)."""
+    held = np.zeros(WORD_BUCKETS)
+    for text in texts:
+        held[list(_buckets(text))] += 1
+    return np.asarray(np.log((1 + len(texts)) / (1 + held)) + 1, np.float32)
+
+
+def _buckets(text: str) -> set[int]:
+    return {zlib.crc32(word.encode()) % WORD_BUCKETS for word in WORD.findall(text.casefold())}
 
 
 def _directions(texts: Sequence[str], idf: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

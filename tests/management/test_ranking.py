@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
+from shopvision.management import metarank, ranking
 from shopvision.management.purchases import Baskets, periods, read
 from shopvision.recommend.covisitation import SECONDS_A_DAY
 
@@ -66,7 +67,11 @@ def run(folder: Path, *args: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_a_log_is_judged_with_every_peer_that_is_installed(tmp_path: Path) -> None:
+def test_a_log_is_judged_with_every_peer_that_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "GRID", metarank.GRID[:1])
+    monkeypatch.setattr(metarank, "ROUNDS", (10, 20))
     found = run(write(tmp_path), "--seeds", "1")
     for way in ("new_only", "with_repeats"):
         rows = found[way]

@@ -9,7 +9,7 @@ import pytest
 
 from shopvision.recommend.build import build
 from shopvision.recommend.candidates import plain
-from shopvision.recommend.features import FEATURES, PLACE, features
+from shopvision.recommend.features import FEATURES, HALF_LIFE_DAYS, LATELY_DAYS, PLACE, features
 from shopvision.recommend.knowledge import NOTHING, Knowledge
 from shopvision.recommend.neighbours import Neighbours
 from shopvision.recommend.profile import nobody
@@ -41,10 +41,20 @@ def test_neighbours_of_two_products_add_up_by_their_say(knowledge: Knowledge) ->
     assert column(x, "popularity") == [1, 0.25, 0.5]
 
 
-def test_an_act_a_week_older_has_half_the_say(knowledge: Knowledge) -> None:
-    seen = replace(viewed(0, 1), ages_days=np.array([0, 7], np.float32))
+@pytest.mark.parametrize(("way", "half_life"), [("sum", HALF_LIFE_DAYS), ("lately", LATELY_DAYS)])
+def test_an_act_older_by_its_half_life_has_half_the_say(
+    knowledge: Knowledge, way: str, half_life: float
+) -> None:
+    seen = replace(viewed(0, 1), ages_days=np.array([0, half_life], np.float32))
     x = features(knowledge, seen, plain(np.array([2])))
-    assert column(x, "next_sum") == [round((0.04 * 2 / 3 + 0.16 / 3) ** 0.5, 4)]
+    assert column(x, f"next_{way}") == [round((0.04 * 2 / 3 + 0.16 / 3) ** 0.5, 4)]
+
+
+def test_of_several_acts_on_one_product_the_strongest_counts(knowledge: Knowledge) -> None:
+    """Item 0 was viewed and bought (3 views), item 1 viewed: (3/4 .04 + 1/4 .16)."""
+    seen = replace(viewed(0, 0, 1), kinds=("view", "purchase", "view"), ages_days=np.zeros(3, np.float32))
+    x = features(knowledge, seen, plain(np.array([2])))
+    assert column(x, "next_sum") == [round((0.75 * 0.04 + 0.25 * 0.16) ** 0.5, 4)]
 
 
 def test_a_product_seen_before_is_known_again_even_if_newer_than_the_knowledge(knowledge: Knowledge) -> None:
@@ -67,6 +77,15 @@ def test_likeness_of_words_comes_from_the_knowledge() -> None:
     assert column(x, "text_best")[1] == pytest.approx(0, abs=2e-3)
 
 
+def test_words_of_the_titles_are_compared_by_rarity() -> None:
+    """Three titles: ``mug`` is in two (idf log(4/3) + 1), ``red`` and ``blue`` in one (log(4/2) + 1)."""
+    known = build(log((1, 1, 0, 1.0)), facts("red mug", "blue mug", "plate"), now=2 * DAY)
+    x = features(known, viewed(0), plain(np.array([0, 1, 2, 9])))
+    mug, red = np.log(4 / 3) + 1, np.log(4 / 2) + 1
+    assert column(x, "words") == [1, round(mug / (mug + red), 4), 0, 0]
+    assert column(x, "words_often") == [1, round((mug / (mug + red)) ** 0.5, 4), 0, 0]
+
+
 def test_price_and_category_are_compared_with_the_profile(knowledge: Knowledge) -> None:
     seen = replace(
         viewed(0, 1),
@@ -80,7 +99,8 @@ def test_price_and_category_are_compared_with_the_profile(knowledge: Knowledge) 
         category=np.array([5, -1, 7], np.int32),
     )
     x = features(knowledge, seen, listed)
-    assert column(x, "price_gap") == [0, round(float(np.log(2)), 4), 0]
+    assert column(x, "price_gap") == column(x, "dearer") == [0, round(float(np.log(2)), 4), 0]
+    assert column(x, "price") == [round(float(np.log(21)), 4), round(float(np.log(41)), 4), 0]
     assert column(x, "category") == [0.5, 0, 0]
 
 
@@ -92,6 +112,7 @@ def test_newness_and_the_shops_own_order(knowledge: Knowledge) -> None:
     )
     x = features(knowledge, nobody(), listed)
     assert column(x, "fresh") == [1, 0.5, 0]
+    assert column(x, "young") == [1, round(0.5 ** (1 / 6), 4), 0]
     assert column(x, "position") == [1, 0.5, 0]
 
 

@@ -19,6 +19,14 @@ LENGTH = 30
 LOOKED = 1 / (1 + np.arange(LENGTH))
 
 
+def products(count: int, draw: np.random.Generator) -> np.ndarray:
+    """Features of so many products; those of no use here are nought."""
+    x = np.zeros((count, len(FEATURES)), np.float32)
+    for name in ("visual_mean", "popularity", "category", "words"):
+        x[:, PLACE[name]] = draw.random(count)
+    return x
+
+
 def wanted(x: np.ndarray) -> np.ndarray:
     """Probability that somebody who looks wants it: what is like what they saw, and no best seller."""
     return 1 / (1 + np.exp(-(2 * x[:, PLACE["visual_mean"]] - 2 * x[:, PLACE["popularity"]] - 2)))
@@ -27,7 +35,7 @@ def wanted(x: np.ndarray) -> np.ndarray:
 def clicked(listings: int, seed: int) -> Lessons:
     """The shop shows what is popular first, with some exploration; clicks need a look and a want."""
     draw = np.random.default_rng(seed)
-    x = draw.random((listings * LENGTH, len(FEATURES)), np.float32)
+    x = products(listings * LENGTH, draw)
     shown = x[:, PLACE["popularity"]] + 0.25 * draw.standard_normal(len(x))
     positions = np.argsort(np.argsort(-shown.reshape(listings, LENGTH), axis=1), axis=1).ravel()
     clicks = (draw.random(len(x)) < LOOKED[positions]) & (draw.random(len(x)) < wanted(x))
@@ -46,17 +54,17 @@ def quality(ranker: Ranker, listings: int = 300) -> float:
     draw = np.random.default_rng(99)
     found = []
     for _ in range(listings):
-        x = draw.random((LENGTH, len(FEATURES)), np.float32)
+        x = products(LENGTH, draw)
         truth = wanted(x) >= np.sort(wanted(x))[-3]
         found.append(ndcg_at(ranked(truth.astype(float), ranker.score(x)), 10))
     return float(np.mean(found))
 
 
 def test_a_corrected_ranker_beats_a_naive_one_by_more_than_15_percent() -> None:
-    lessons = clicked(1000, seed=1)
+    lessons = clicked(1500, seed=1)
     naive, mended = quality(fit_linear(lessons)), quality(fit_linear(corrected(lessons)))
     assert mended >= 1.15 * naive
-    assert naive > max(quality(Plain(None)), quality(Plain(3)))
+    assert mended >= 1.4 * max(quality(Plain(None)), quality(Plain(3)))
     assert mended >= 0.95 * quality(fit_linear(corrected(lessons, LOOKED)))
 
 
