@@ -25,7 +25,7 @@ from .indexing.releases import LiveRelease
 from .recommend.grips import RankedSequence, is_sorted_by_shopper, rank_for, rank_ids, rank_queryset
 from .recommend.mixin import PersonalisedListMixin
 from .recommend.why import in_words
-from .search import store
+from .search import clicks, store
 from .search.match import decide
 from .search.present import Query, Reasons, present
 from .search.query import VOTERS, Answer, Found, category_vote, facets, narrow_by_text, nearest
@@ -99,6 +99,7 @@ def search_by_photo(
     listing = replace(listing, match=match, query=said)
     if match.level == "none":
         store.record_demand(category["name"] if category else "", colours[0] if colours else "", text)
+    clicks.remember(context, listing.id, live.row.backbone_digest, blocks)
     return _keep(live, listing, found, reasons, "photo", clock, where)
 
 
