@@ -14,7 +14,9 @@ from django.utils import timezone
 
 from ..events.simulated import MadeUp, write
 from .data import read_facts
+from .experiment import OUTCOMES, SEEN
 from .interactions import Facts
+from .models import Experiment, ExperimentCount
 
 PAGE = 24  # products of a listing
 LOOKED = 0.75  # exponent with which attention falls along a page: (1 + place)^-0.75
@@ -25,17 +27,47 @@ GOES_WITH = 0.45  # chance that the next thing looked at goes with the last one
 def simulate(visitors: int = 400, days: int = 45, *, seed: int = 0) -> int:
     """Have made-up visitors look around the shop for some weeks; how many rows were written.
 
-    Each likes a category or two; products have partners that go with them; attention falls along a page; some
-    things are liked more than others. Every row is marked as simulated (``events.simulated``).
+    Each likes a category or two and a look; products have partners that go with them; attention falls along a
+    page; some things are liked more than others. Every row is marked as simulated (``events.simulated``).
     """
     facts = read_facts(timezone.now())
     return write(_Crowd(facts, days, seed).acts(visitors)) if len(facts.items) > 1 else 0
 
 
+def simulate_experiment(days: int = 21, *, seed: int = 0) -> Experiment:
+    """A stopped experiment with made-up counts, marked as simulated: one visitor in five saw the shop's own order."""
+    draw = np.random.default_rng(seed)
+    row = Experiment.objects.create(
+        name="Simulated: hold-out", state=Experiment.State.STOPPED, holdout=0.2, simulated=True
+    )
+    now = timezone.now()
+    counts = []
+    for day in range(days):
+        for arm, visitors, rates in (("own", 60, (0.24, 0.06, 0.02)), ("live", 240, (0.30, 0.075, 0.026))):
+            seen = int(draw.poisson(visitors))
+            done = dict(zip(OUTCOMES, (int(draw.binomial(seen, rate)) for rate in rates), strict=True))
+            counts += [
+                ExperimentCount(
+                    experiment=row,
+                    day=(now - timedelta(days=days - day)).date(),
+                    arm=arm,
+                    outcome=what,
+                    count=n,
+                )
+                for what, n in {SEEN: seen, **done}.items()
+            ]
+    ExperimentCount.objects.bulk_create(counts)
+    Experiment.objects.filter(pk=row.pk).update(started_at=now - timedelta(days=days), stopped_at=now)
+    return row
+
+
 @dataclass(frozen=True, slots=True)
 class _Visitor:
+    """Somebody made up: the categories and the look they like, and what they have bought."""
+
     number: int
     likes: frozenset[int]
+    suits: np.ndarray
     bought: set[int]
 
 
@@ -62,12 +94,22 @@ class _Crowd:
         start = timezone.now() - timedelta(days=self._days)
         for number in range(visitors):
             likes = frozenset(self._random.sample(shelves, min(len(shelves), self._random.choice((1, 1, 2)))))
-            one = _Visitor(number, likes, set())
+            one = _Visitor(number, likes, self._suits(likes), set())
             first = self._random.random() * self._days
             for visit in range(self._random.choice((1, 2, 2, 3, 4))):
                 day = first + visit * self._random.uniform(0.5, 6)
                 if day < self._days:
                     yield from self._visit(one, start + timedelta(days=day))
+
+    def _suits(self, likes: frozenset[int]) -> np.ndarray:
+        """How much each product suits who likes some categories, and of one of them one product's look best."""
+        inside = np.isin(self._categories, list(likes))
+        suits = np.where(inside, 1.0, 0.12)
+        looks = self._facts.visual
+        if looks is not None:
+            favourite = looks[int(self._draw.choice(np.flatnonzero(inside)))]
+            suits = suits * (0.5 + 2 * np.clip(looks @ favourite, 0, 1) ** 2)
+        return suits
 
     def _visit(self, one: _Visitor, at: datetime) -> Iterator[MadeUp]:
         name = f"{self._random.getrandbits(64):016x}"
@@ -108,10 +150,11 @@ class _Crowd:
         return [int(item) for item in pool[page * PAGE : (page + 1) * PAGE]]
 
     def _chance(self, one: _Visitor, item: int, place: int, last: int) -> float:
-        suits = 1.0 if int(self._categories[item]) in one.likes else 0.12
         goes_with = 4.0 if last >= 0 and self._partners[last] == item else 1.0
         seen = float((1 + place) ** -LOOKED)
-        return min(0.9, CLICKS * suits * goes_with * seen * min(float(self._appeal[item]), 2.5))
+        return min(
+            0.9, CLICKS * float(one.suits[item]) * goes_with * seen * min(float(self._appeal[item]), 2.5)
+        )
 
     def _act(
         self, kind: str, one: _Visitor, visit: str, item: int, at: datetime, listing: str, place: int | None

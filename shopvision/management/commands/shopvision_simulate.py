@@ -10,7 +10,8 @@ from django.core.management.base import CommandError
 
 from ...events import simulated
 from ...events.models import Event
-from ...recommend.simulate import simulate
+from ...recommend.models import Experiment
+from ...recommend.simulate import simulate, simulate_experiment
 from ..ready import ReadyCommand
 
 
@@ -27,8 +28,12 @@ class Command(ReadyCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        forget = options["forget"]
-        answer = {"forgotten": simulated.forget()} if forget else {"written": self._written(options)}
+        if options["forget"]:
+            Experiment.objects.filter(simulated=True).delete()
+            answer = {"forgotten": simulated.forget()}
+        else:
+            answer = {"written": self._written(options)}
+            simulate_experiment(seed=options["seed"])
         words = ", ".join(f"{number} simulated events {what}" for what, number in answer.items())
         self.stdout.write(json.dumps(answer) if options["json"] else words)
 
