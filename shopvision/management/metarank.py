@@ -24,7 +24,7 @@ GRID: tuple[dict[str, int], ...] = (
     {"num_leaves": 31, "min_data_in_leaf": 50},
     {"num_leaves": 31, "min_data_in_leaf": 400},
 )
-ROUNDS = (30, 60, 100, 150)
+ROUNDS = (25, 50, 100)
 REMEMBERED = 100  # acts of a subject whose words are remembered, as ``interacted_with`` does
 
 

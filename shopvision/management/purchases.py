@@ -53,7 +53,8 @@ class Periods:
 def read(folder: Path) -> Purchases:
     """``events.csv`` or ``events.csv.gz`` and ``products.csv`` of a folder.
 
-    What is no act of ours (``return``) is dropped. Where nobody buys, what is done most is what they want.
+    What is no act of ours (``return``) is dropped, and products without one. Where nobody buys, what is done
+    most is what they want.
 
     Raises:
         InvalidRequest: a file is missing, or lacks a column.
@@ -62,6 +63,8 @@ def read(folder: Path) -> Purchases:
     if not rows:
         raise InvalidRequest(f"{folder}: the events hold none of {', '.join(KINDS)}")
     products = {row["sku"]: row for row in read_csv(folder / "products.csv") if row.get("sku")}
+    met = {row["sku"] for row in rows}
+    products = {sku: row for sku, row in products.items() if sku in met}
     skus = tuple(products) + tuple(dict.fromkeys(row["sku"] for row in rows if row["sku"] not in products))
     number = {sku: place for place, sku in enumerate(skus)}
     times = np.array([_seconds(row["timestamp"]) for row in rows])
@@ -176,15 +179,16 @@ class Baskets:
             new_only: only products that the subject never bought before, right ones and others.
             first: only each subject's first basket of these days.
             seed: of what is drawn.
-            most: subjects, drawn; None takes all.
+            most: baskets, drawn; None takes all.
         """
         rng = np.random.default_rng(seed)
         inside = np.flatnonzero((self._days >= start) & (self._days < end))
         keys = np.unique(np.stack([self._days[inside], self._bought.subjects[inside]]), axis=1)
         if first:
             _, place = np.unique(keys[1], return_index=True)
-            place = place if most is None or most >= len(place) else rng.choice(place, most, replace=False)
             keys = keys[:, np.sort(place)]
+        if most is not None and most < keys.shape[1]:
+            keys = keys[:, np.sort(rng.choice(keys.shape[1], most, replace=False))]
         found = (self._listing(int(day), int(subject), new_only, rng) for day, subject in keys.T)
         return [one for one in found if one is not None]
 

@@ -132,7 +132,7 @@ def evaluate(folder: Path, *, seeds: int, users: int | None, say: Say) -> dict[s
     Args:
         folder: events.csv or events.csv.gz, and products.csv.
         seeds: times everything that is drawn is drawn anew; figures are means.
-        users: at most so many whose baskets judge; None takes all.
+        users: at most so many baskets train, and of so many users judge; None takes all.
 
     Raises:
         InvalidRequest: the folder is not one, or its log is too short.

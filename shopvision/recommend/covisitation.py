@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .interactions import Interactions
-from .neighbours import WIDTH, Neighbours, Pairs, from_pairs
+from .neighbours import DENSE_ITEMS, WIDTH, Neighbours, Pairs, from_pairs, from_sums
 
 VISIT_ACTS = 64  # acts of a visit that make pairs, spread evenly over it; wholesalers buy hundreds
 VISITS_ON = 3  # visits between two that are still a pair
@@ -18,31 +18,34 @@ LIFT = 0.5
 
 
 class Moves(NamedTuple):
-    """Pairs of acts of one subject, the source first.
+    """Pairs of acts of one subject, the source first, by time.
 
     Args:
         pairs: of their items; what they weigh before recency.
-        times: of the targets, seconds.
+        times: of the targets, seconds, rising.
     """
 
     pairs: Pairs
     times: np.ndarray
 
-    def at(self, now: float) -> Pairs:
-        """Those before a time, weighing less the longer ago they are."""
-        past = self.times < now
-        source, target, weight = (column[past] for column in self.pairs)
-        return Pairs(source, target, weight * recency(self.times[past], now))
+    def rows(self, first: int, end: int) -> Pairs:
+        """Some of the pairs."""
+        return Pairs(*(column[first:end] for column in self.pairs))
 
 
 class CoVisits:
-    """The pairs of a log, to be added up as of several times."""
+    """The pairs of a log, added up as of several times; what was added up before is only aged."""
 
     def __init__(self, log: Interactions, count: int) -> None:
         self._count = count
         self._log = log.take(np.lexsort((log.items, log.times, log.visits)))
+        self._last = float(log.times.max(initial=0.0))
         spread = self._log.take(_spread(self._log.visits))
-        self._moves = {"next": _within(spread), "after": _between(spread)}
+        self._moves = {
+            name: _by_time(moves, self._last)
+            for name, moves in (("next", _within(spread)), ("after", _between(spread)))
+        }
+        self._sums: dict[str, tuple[int, np.ndarray]] = {}
 
     def at(self, now: float, width: int = WIDTH) -> dict[str, Neighbours]:
         """``next``, ``after`` and ``together`` of each item, as of a time.
@@ -54,9 +57,39 @@ class CoVisits:
         before = self._log.times < now
         fresh = recency(self._log.times[before], now)
         own = 1 + np.bincount(self._log.items[before], fresh, minlength=self._count)
-        next_, after = (self._moves[name].at(now) for name in ("next", "after"))
-        pairs = {"next": next_, "after": after, "together": next_.both_ways()}
-        return {name: from_pairs(one, own**-0.5, own**-LIFT, width) for name, one in pairs.items()}
+        aged = float(np.exp2((self._last - now) / SECONDS_A_DAY / HALF_LIFE_DAYS))
+        factors = aged * own**-0.5, own**-LIFT
+        if self._count <= DENSE_ITEMS:
+            sums = {name: self._added(name, now) for name in self._moves}
+            sums["together"] = sums["next"] + sums["next"].T
+            return {name: from_sums(one, *factors, width) for name, one in sums.items()}
+        pairs = {name: self._before(name, now) for name in self._moves}
+        pairs["together"] = pairs["next"].both_ways()
+        return {name: from_pairs(one, *factors, width) for name, one in pairs.items()}
+
+    def _before(self, name: str, now: float, first: int = 0) -> Pairs:
+        moves = self._moves[name]
+        return moves.rows(first, int(np.searchsorted(moves.times, now)))
+
+    def _added(self, name: str, now: float) -> np.ndarray:
+        """The sums of all pairs before a time, float32 (N, N); only those since the last time are added."""
+        end = int(np.searchsorted(self._moves[name].times, now))
+        done, sums = self._sums.get(name, (0, np.zeros((self._count, self._count), np.float32)))
+        if end < done:
+            done, sums = 0, np.zeros_like(sums)
+        source, target, weight = self._moves[name].rows(done, end)
+        key = source.astype(np.int64) * self._count + target
+        sums += np.bincount(key, weight, minlength=sums.size).reshape(sums.shape)
+        self._sums[name] = end, sums
+        return sums
+
+
+def _by_time(moves: Moves, last: float) -> Moves:
+    """Pairs in order of time, their weights as of the last."""
+    order = np.argsort(moves.times, kind="stable")
+    source, target, weight = (column[order] for column in moves.pairs)
+    times = moves.times[order]
+    return Moves(Pairs(source, target, weight * recency(times, last)), times)
 
 
 def recency(times: np.ndarray, now: float, half_life_days: float = HALF_LIFE_DAYS) -> np.ndarray:

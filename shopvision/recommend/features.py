@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -66,7 +67,7 @@ def features(knowledge: Knowledge, profile: Profile, candidates: Candidates) -> 
     out = np.zeros((length, len(FEATURES)), np.float32)
     if not length:
         return out
-    looked = _Looked(profile, _say(profile, HALF_LIFE_DAYS), _say(profile, LATELY_DAYS))
+    looked = _looked(profile)
     known = (candidates.numbers >= 0) & (candidates.numbers < len(knowledge))
     _fill_neighbours(out, knowledge, looked, candidates)
     for name in SPACES:
@@ -79,37 +80,43 @@ def features(knowledge: Knowledge, profile: Profile, candidates: Candidates) -> 
     return out
 
 
-def _say(profile: Profile, half_life: float) -> np.ndarray:
+def _looked(profile: Profile) -> _Looked:
     """How much each act counts: its strength, halved in each half-life it is older than the newest.
 
     Of several acts on one product the one that says most counts.
     """
     if not len(profile):
-        return np.empty(0, np.float32)
-    age = profile.ages_days - profile.ages_days.min()
-    weight = profile.strengths * np.exp2(-age / half_life)
-    order = np.argsort(-weight, kind="stable")
+        return _Looked(profile, np.empty(0, np.float32), np.empty(0, np.float32))
+    strengths, age = profile.strengths, profile.ages_days - profile.ages_days.min()
+    say = strengths * np.exp2(-age / HALF_LIFE_DAYS)
+    order = np.argsort(-say, kind="stable")
     _, first = np.unique(profile.items[order], return_index=True)
-    counts = np.zeros(len(weight), bool)
+    counts = profile.items < 0
     counts[order[first]] = True
-    weight = np.where(counts | (profile.items < 0), weight, 0)
-    total = weight.sum()
-    return np.asarray(weight / total if total > 0 else weight, np.float32)
+    say = np.where(counts, say, 0)
+    lately = np.where(counts, strengths * np.exp2(-age / LATELY_DAYS), 0)
+    return _Looked(profile, _shares(say), _shares(lately))
+
+
+def _shares(weights: np.ndarray) -> np.ndarray:
+    total = weights.sum()
+    return np.asarray(weights / total if total > 0 else weights, np.float32)
 
 
 def _fill_neighbours(out: np.ndarray, knowledge: Knowledge, looked: _Looked, candidates: Candidates) -> None:
     """Of the weights with which the profile's products point at a candidate: ``sum``, ``best`` and ``lately``."""
     held = looked.profile.items
     rows = np.flatnonzero((held >= 0) & (held < len(knowledge)) & (looked.say > 0))
-    if not len(rows):
+    if not len(rows) or not knowledge.neighbours:
         return
-    items, say = held[rows], np.stack([looked.say[rows], looked.lately[rows]])
+    signals = [name for name in SIGNALS if name in knowledge.neighbours]
+    say = np.stack([looked.say[rows], looked.lately[rows]])
     slots = _slots(len(knowledge), candidates.numbers)
-    for name in SIGNALS:
-        if name in knowledge.neighbours:
-            found = pointed_at(knowledge.neighbours[name], items, say, slots, len(out))
-            for way, value in zip(("sum", "lately", "best"), found, strict=True):
-                out[:, PLACE[f"{name}_{way}"]] = np.sqrt(value)
+    lists = [knowledge.neighbours[name] for name in signals]
+    found = pointed_at(lists, held[rows], say, slots, len(out))
+    for way, values in zip(("sum", "lately", "best"), np.sqrt(found), strict=True):
+        for name, value in zip(signals, values, strict=True):
+            out[:, PLACE[f"{name}_{way}"]] = value
 
 
 def _slots(count: int, numbers: np.ndarray) -> np.ndarray:
@@ -121,25 +128,32 @@ def _slots(count: int, numbers: np.ndarray) -> np.ndarray:
 
 
 def pointed_at(
-    neighbours: Neighbours, items: np.ndarray, say: np.ndarray, slots: np.ndarray, length: int
-) -> tuple[np.ndarray, ...]:
+    lists: Sequence[Neighbours], items: np.ndarray, say: np.ndarray, slots: np.ndarray, length: int
+) -> np.ndarray:
     """Sums of ``say * weight`` over the items that point at each candidate, and the largest weight.
 
     Args:
-        items: numbers, (P,). say: rows of how much each item counts, (S, P).
+        lists: S signals. items: numbers, (P,). say: rows of how much each item counts, (R, P).
         slots: place of each item among the candidates, their number where it is none, (N + 1,).
         length: of the candidates.
 
     Returns:
-        S sums and one largest, each (length,).
+        float64 (R + 1, S, length): R sums, and the largest.
     """
-    places = slots[neighbours.ids[items]].ravel()
-    hit = np.flatnonzero(places < length)
-    place, row = places[hit], hit // neighbours.ids.shape[1]
-    weight = neighbours.weights[items].ravel()[hit]
-    best = np.zeros(length)
-    np.maximum.at(best, place, weight)
-    return (*(np.bincount(place, weight * one[row], minlength=length) for one in say), best)
+    parts = []
+    for signal, one in enumerate(lists):
+        places = slots[one.ids[items]].ravel()
+        hit = np.flatnonzero(places < length)
+        parts.append(
+            (places[hit] + signal * length, hit // one.ids.shape[1], one.weights[items].ravel()[hit])
+        )
+    place, row, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
+    size = len(lists) * length
+    out = np.zeros((len(say) + 1, size))
+    for sums, one_say in zip(out, say, strict=False):
+        sums[:] = np.bincount(place, weight * one_say[row], minlength=size)
+    np.maximum.at(out[-1], place, weight)
+    return out.reshape(len(say) + 1, len(lists), length)
 
 
 def _fill_content(
@@ -158,7 +172,8 @@ def _fill_content(
         like = _compared(knowledge, name, looked.profile.items, candidates.numbers, known)
     if like is None:
         return
-    like = np.nan_to_num(like, nan=0.0)
+    if np.isnan(like).any():
+        like = np.nan_to_num(like, nan=0.0)
     heard = np.sqrt(looked.say / looked.say.max())
     out[:, PLACE[f"{name}_mean"]] = like @ looked.say
     out[:, PLACE[f"{name}_best"]] = np.maximum((like * heard).max(axis=1), 0)
@@ -168,12 +183,12 @@ def _compared(
     knowledge: Knowledge, name: str, held: np.ndarray, numbers: np.ndarray, known: np.ndarray
 ) -> np.ndarray | None:
     """Similarity of candidates and profile by the knowledge's own vectors; 0 where either has none."""
-    space = knowledge.spaces.get(name)
-    if space is None or not len(space):
+    space = knowledge.vectors(name)
+    if not len(space):
         return None
     inside = (held >= 0) & (held < len(knowledge))
-    mine = space[np.where(inside, held, 0)].astype(np.float32) * inside[:, None]
-    theirs = space[np.where(known, numbers, 0)].astype(np.float32) * known[:, None]
+    mine = space[np.where(inside, held, 0)] * inside[:, None]
+    theirs = space[np.where(known, numbers, 0)] * known[:, None]
     return np.asarray(theirs @ mine.T)
 
 
@@ -199,11 +214,13 @@ def _fill_words(
 
 def _fill_columns(out: np.ndarray, knowledge: Knowledge, candidates: Candidates, known: np.ndarray) -> None:
     """The knowledge's columns; for products it does not hold, the live counts within the listing."""
-    numbers = candidates.numbers[known]
+    numbers = np.where(known, candidates.numbers, 0)
     for name in COLUMNS:
-        if name in knowledge.columns:
-            out[known, PLACE[name]] = knowledge.columns[name][numbers]
-    live = np.log1p(np.nan_to_num(np.maximum(candidates.popularity, 0), nan=0.0))
+        if name in knowledge.columns and len(knowledge):
+            out[:, PLACE[name]] = knowledge.columns[name][numbers] * known
+    if known.all():
+        return
+    live = np.log1p(np.fmax(candidates.popularity, 0))
     most = live.max(initial=0.0)
     if most > 0:
         for name in COUNTS:
@@ -219,10 +236,11 @@ def _fill_repeats(
     rows = np.flatnonzero((held >= 0) & (strong > 0))
     if not len(rows):
         return
-    ends = max(int(held[rows].max()), int(candidates.numbers.max())) + 1
-    slots = _slots(ends, candidates.numbers)
-    place = slots[held[rows]]
-    rows, place = rows[place < len(out)], place[place < len(out)]
+    order = np.argsort(candidates.numbers, kind="stable")
+    there = np.minimum(np.searchsorted(candidates.numbers[order], held[rows]), len(out) - 1)
+    place = order[there]
+    same = candidates.numbers[place] == held[rows]
+    rows, place = rows[same], place[same]
     met = np.bincount(place, strong[rows], minlength=len(out))
     lately = np.zeros(len(out))
     np.maximum.at(lately, place, np.exp2(-looked.profile.ages_days[rows] / FRESH_DAYS))
@@ -235,13 +253,13 @@ def _fill_repeats(
 
 def _fill_facts(out: np.ndarray, candidates: Candidates, known: np.ndarray) -> None:
     """Price, newness, whether the knowledge holds it, the shop's own place."""
-    out[:, PLACE["price"]] = np.nan_to_num(np.log1p(np.maximum(candidates.price, 0)), nan=0.0)
-    age = np.maximum(candidates.age_days, 0)
-    out[:, PLACE["fresh"]] = np.nan_to_num(np.exp2(-age / FRESH_DAYS), nan=0.0)
-    out[:, PLACE["young"]] = np.nan_to_num(np.exp2(-age / YOUNG_DAYS), nan=0.0)
+    out[:, PLACE["price"]] = np.log1p(np.fmax(candidates.price, 0))
+    age = np.where(np.isnan(candidates.age_days), np.inf, np.maximum(candidates.age_days, 0))
+    out[:, PLACE["fresh"]] = np.exp2(-age / FRESH_DAYS)
+    out[:, PLACE["young"]] = np.exp2(-age / YOUNG_DAYS)
     out[:, PLACE["known"]] = known
     placed = candidates.position >= 0
-    out[placed, PLACE["position"]] = 1 / (1 + candidates.position[placed] / POSITIONS)
+    out[:, PLACE["position"]] = placed / (1 + np.maximum(candidates.position, 0) / POSITIONS)
 
 
 def _fill_against(out: np.ndarray, looked: _Looked, candidates: Candidates) -> None:
@@ -249,13 +267,14 @@ def _fill_against(out: np.ndarray, looked: _Looked, candidates: Candidates) -> N
     profile = looked.profile
     if not len(profile):
         return
-    priced = ~np.isnan(profile.prices) & (profile.prices > 0) & (looked.say > 0)
+    priced = (profile.prices > 0) & (looked.say > 0)
     if priced.any():
-        usual = np.average(np.log(profile.prices[priced]), weights=looked.say[priced])
-        theirs = np.log(np.where(candidates.price > 0, candidates.price, np.nan))
-        dearer = np.nan_to_num(np.clip(theirs - usual, -3, 3), nan=0.0)
+        say = looked.say[priced]
+        usual = np.log(profile.prices[priced]) @ say / say.sum()
+        theirs = np.log(np.where(candidates.price > 0, candidates.price, np.exp(usual)))
+        dearer = np.minimum(np.maximum(theirs - usual, -3), 3)
         out[:, PLACE["dearer"]], out[:, PLACE["price_gap"]] = dearer, np.abs(dearer)
-    same = candidates.category[:, None] == profile.categories
-    out[:, PLACE["category"]] = (same & (candidates.category[:, None] >= 0)) @ looked.say
+    same = candidates.category[:, None] == np.where(profile.categories >= 0, profile.categories, -2)
+    out[:, PLACE["category"]] = same.astype(np.float32) @ looked.say
     out[:, PLACE["acts"]] = np.log1p(len(profile))
     out[:, PLACE["idle"]] = np.exp2(-profile.ages_days.min() / FRESH_DAYS)

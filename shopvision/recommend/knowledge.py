@@ -51,6 +51,14 @@ class Knowledge:
         """sha256 of the bytes."""
         return hashlib.sha256(self.to_bytes()).hexdigest()
 
+    @cached_property
+    def _vectors(self) -> dict[str, np.ndarray]:
+        return {name: space.astype(np.float32) for name, space in self.spaces.items()}
+
+    def vectors(self, name: str) -> np.ndarray:
+        """A space for arithmetic, float32 (N, D); (0, 0) where there is none."""
+        return self._vectors.get(name, np.empty((0, 0), np.float32))
+
     def numbers(self, refs: Iterable[str]) -> np.ndarray:
         """The items' numbers, int32; -1 for one it does not hold."""
         places = self._places

@@ -11,6 +11,7 @@ from ..vision.logistic import minimise
 from .lessons import Lessons
 from .scaling import KIND, Scaling, fit_scaling, scaling_of
 
+OTHERS = 64  # products of a listing that were not chosen and are learned from; more say little
 RIDGE = 1e-3  # pull to zero, in the units of the mean loss of a listing
 
 
@@ -62,9 +63,9 @@ def fit_linear(lessons: Lessons, *, ridge: float = RIDGE) -> LinearRanker:
     Source: Cao et al., "Learning to rank: from pairwise approach to listwise approach" (ListNet), ICML 2007.
     """
     scaling = fit_scaling(lessons.x)
-    rows = scaled(scaling, lessons)
-    target, starts = targets(lessons), lessons.starts[:-1]
-    sizes = np.diff(lessons.starts)
+    kept, ends = _thinned(lessons)
+    rows, target = scaled(scaling, lessons)[kept], targets(lessons)[kept]
+    starts, sizes = ends[:-1], np.diff(ends)
     share = np.add.reduceat(target, starts)
     count = max(float((share > 0).sum()), 1.0)
 
@@ -80,6 +81,21 @@ def fit_linear(lessons: Lessons, *, ridge: float = RIDGE) -> LinearRanker:
 
     weights = minimise(loss, np.zeros(rows.shape[1]))
     return LinearRanker(scaling, weights.astype(np.float32))
+
+
+def _thinned(lessons: Lessons) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of what was chosen and of at most ``OTHERS`` evenly spaced others of each listing; where each begins."""
+    sizes = np.diff(lessons.starts)
+    listing = np.repeat(np.arange(len(sizes)), sizes)
+    other = lessons.chosen <= 0
+    count = np.bincount(listing, other, minlength=len(sizes))
+    place: np.ndarray = np.cumsum(other) - np.repeat(
+        np.cumsum(count) - count, sizes
+    )  # from 1, among the listing's others
+    step = np.repeat(np.maximum(count / OTHERS, 1), sizes)
+    kept = ~other | (np.ceil(place / step) != np.ceil((place - 1) / step))
+    left = np.bincount(listing, kept, minlength=len(sizes)).astype(np.int64)
+    return np.flatnonzero(kept), np.concatenate([[0], np.cumsum(left)])
 
 
 def scaled(scaling: Scaling, lessons: Lessons) -> np.ndarray:

@@ -68,26 +68,21 @@ class Pairs(NamedTuple):
         )
 
 
+def from_sums(
+    sums: np.ndarray, of_source: np.ndarray, of_target: np.ndarray, width: int = WIDTH
+) -> Neighbours:
+    """The heaviest targets of each source: a matrix of sums, (N, N), times the factors of both, (N,)."""
+    factors = of_source.astype(np.float32)[:, None] * sums
+    return from_matrix(factors * of_target.astype(np.float32), width)
+
+
 def from_pairs(pairs: Pairs, of_source: np.ndarray, of_target: np.ndarray, width: int = WIDTH) -> Neighbours:
-    """The heaviest targets of each source: the sum of equal pairs, times the source's and the target's factor.
+    """The same of pairs, without a matrix: the sum of equal pairs, times the source's and the target's factor.
 
     Args:
         of_source, of_target: factors of each item, (N,).
         width: most neighbours kept.
     """
-    count = len(of_source)
-    if count <= DENSE_ITEMS:
-        key = pairs.source.astype(np.int64) * count + pairs.target
-        sums = np.bincount(key, pairs.weight, minlength=count * count)
-        matrix = sums.reshape(count, count).astype(np.float32)
-        matrix *= of_source[:, None].astype(np.float32)
-        matrix *= of_target.astype(np.float32)
-        return from_matrix(matrix, width)
-    return _sorted(pairs, of_source, of_target, width)
-
-
-def _sorted(pairs: Pairs, of_source: np.ndarray, of_target: np.ndarray, width: int) -> Neighbours:
-    """The same without a matrix."""
     count = len(of_source)
     apart = pairs.source != pairs.target
     key = pairs.source[apart].astype(np.int64) * count + pairs.target[apart]

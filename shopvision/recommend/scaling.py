@@ -36,11 +36,14 @@ class Scaling:
         co-visitation differ by an order of magnitude between a listing of new things and one of best sellers.
         """
         x = x[:, self._columns()]
-        wide = np.clip((x - self.mean) / self.scale, -FURTHEST, FURTHEST)
+        count = len(self.features)
+        out = np.empty((len(x), 2 * count), np.float32)
         if not len(x):
-            return np.empty((0, 2 * len(self.features)), np.float32)
-        own = np.clip((x - x.mean(axis=0)) / (x.std(axis=0) + LEAST), -FURTHEST, FURTHEST)
-        return np.concatenate([wide, own], axis=1).astype(np.float32, copy=False)
+            return out
+        out[:, :count] = (x - self.mean) / self.scale
+        own = x - x.mean(axis=0)
+        out[:, count:] = own / (np.sqrt(np.mean(own * own, axis=0)) + LEAST)
+        return np.asarray(np.minimum(np.maximum(out, -FURTHEST), FURTHEST))
 
     def _columns(self) -> np.ndarray:
         return np.array([PLACE[name] for name in self.features], np.int64)

@@ -12,6 +12,7 @@ from .scaling import fit_scaling
 
 WIDTH, NETS = 32, 4  # units of a layer; networks, whose mean is steadier than one by more than a seed's luck
 EPOCHS, LISTINGS_AT_ONCE = 12, 32
+OTHERS = 48  # products that were not chosen, drawn anew of each listing each time it is seen
 RATE, DECAY, DROPOUT = 3e-3, 1e-3, 0.2
 
 
@@ -44,8 +45,8 @@ class _Nets(torch.nn.Module):  # type: ignore[misc]
 def fit_mlp(lessons: Lessons, *, seed: int = 0, epochs: int = EPOCHS) -> MlpRanker:
     """Networks under which what was chosen is likeliest to be chosen first; each sees the listings in its own order.
 
-    The loss is that of ``linear.fit_linear``; AdamW with one cycle of the rate. Listings of which nothing was
-    chosen are left out.
+    The loss is that of ``linear.fit_linear`` over what was chosen and some of the others; AdamW with one cycle
+    of the rate. Listings of which nothing was chosen are left out.
 
     Args:
         lessons: at least one listing of which something was chosen.
@@ -57,13 +58,14 @@ def fit_mlp(lessons: Lessons, *, seed: int = 0, epochs: int = EPOCHS) -> MlpRank
     given = np.add.reduceat(lessons.chosen * lessons.weights, lessons.starts[:-1])
     lessons = lessons.take(np.flatnonzero(given > 0))
     scaling = fit_scaling(lessons.x)
-    x, wanted, there = _padded(lessons, scaled(scaling, lessons), targets(lessons))
+    draw = np.random.default_rng(seed)
+    x, wanted, there = _padded(lessons, scaled(scaling, lessons), targets(lessons), draw)
     torch.manual_seed(seed)
     nets = _Nets(x.shape[2])
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the matrices are small: a second thread waits more than it works
     try:
-        _fit(nets, x, wanted, there, np.random.default_rng(seed), epochs)
+        _fit(nets, x, wanted, there, draw, epochs)
     finally:
         torch.set_num_threads(threads)
     return MlpRanker(scaling, nets.layers())
@@ -78,6 +80,9 @@ def _fit(
     epochs: int,
 ) -> None:
     batches = max(1, len(x) // LISTINGS_AT_ONCE)
+    most = int((wanted > 0).sum(dim=1).max())
+    first, rest = np.arange(most), np.arange(most, wanted.shape[1])
+    drawn = min(OTHERS, len(rest))
     optimiser = torch.optim.AdamW(nets.parameters(), lr=RATE, weight_decay=DECAY)
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, RATE, total_steps=epochs * batches + 1, pct_start=0.1
@@ -85,21 +90,29 @@ def _fit(
     for _ in range(epochs):
         orders = np.stack([draw.permutation(len(x)) for _ in range(NETS)])
         for part in np.array_split(orders, batches, axis=1):
-            rows = torch.from_numpy(part)
-            scores = nets(x[rows].flatten(1, 2)).view(NETS, *rows.shape[1:], -1)
-            likely = torch.log_softmax(scores.masked_fill(~there[rows], -1e9), dim=-1)
-            loss = -(likely * wanted[rows]).sum(-1).mean(-1).sum()
+            rows = torch.from_numpy(part)[..., None]
+            columns = torch.from_numpy(np.concatenate([first, draw.choice(rest, drawn, replace=False)]))
+            scores = nets(x[rows, columns].flatten(1, 2)).view(*rows.shape[:2], -1)
+            likely = torch.log_softmax(scores.masked_fill(~there[rows, columns], -1e9), dim=-1)
+            loss = -(likely * wanted[rows, columns]).sum(-1).mean(-1).sum()
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             cycle.step()
 
 
-def _padded(lessons: Lessons, rows: np.ndarray, wanted: np.ndarray) -> tuple[torch.Tensor, ...]:
-    """Inputs (G, W, F), targets (G, W) and which rows are there (G, W), W the longest listing's length."""
+def _padded(
+    lessons: Lessons, rows: np.ndarray, wanted: np.ndarray, draw: np.random.Generator
+) -> tuple[torch.Tensor, ...]:
+    """Inputs (G, W, F), targets (G, W) and which rows are there (G, W), W the longest listing's length.
+
+    Within a listing what was chosen comes first, the others in an order that is drawn.
+    """
     sizes = np.diff(lessons.starts)
+    listing = np.repeat(np.arange(len(sizes)), sizes)
+    order = np.lexsort((draw.random(len(rows)), wanted <= 0, listing))
     there = np.arange(sizes.max(initial=1)) < sizes[:, None]
     x = np.zeros((*there.shape, rows.shape[1]), np.float32)
     y = np.zeros(there.shape, np.float32)
-    x[there], y[there] = rows, wanted
+    x[there], y[there] = rows[order], wanted[order]
     return torch.from_numpy(x), torch.from_numpy(y), torch.from_numpy(there)

@@ -34,7 +34,9 @@ class Command(BaseCommand):
         parser.add_argument("--finetune", action="store_true", help="train networks too; needs torch")
         parser.add_argument("--seed", type=int, default=0, help="of the folds")
         parser.add_argument("--seeds", type=int, default=3, help="times the listings of ranking are drawn")
-        parser.add_argument("--users", type=int, help="at most so many judge a ranking; all by default")
+        parser.add_argument(
+            "--users", type=int, help="train and judge a ranking on so many baskets only, to be quick"
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
