@@ -25,7 +25,7 @@ node_modules/axe-core/axe.min.js:
 	-command -v npm >/dev/null && npm install --silent --no-save --no-audit --no-fund axe-core@4
 
 test: .venv/.dev node_modules/axe-core/axe.min.js
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist worksteal
 
 test-base: .venv/.dev
 	$(BIN)/python -m tox run -q -e base

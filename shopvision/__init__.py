@@ -3,9 +3,9 @@
 Reading order: conf, exceptions, types, signals, telemetry, background; privacy (may we, for how long,
 forget me), events (what visitors did), behaviour (the shop's calls about it); images (bytes -> pixels),
 vision (pixels -> vectors), index (vectors -> neighbours), catalogue (the only package that knows the
-shop's models), evaluation (measures), indexing (the write path), search (the read path), listings (the
-journeys, a screen each), jobs and tasks (work in the background), api, admin, templatetags, management
-(the doors).
+shop's models), evaluation (measures), indexing (the write path), search (the read path), recommend
+(listings in the visitor's order), placements (strips), listings (the journeys, a screen each), jobs and
+tasks (work in the background), api, admin, templatetags, management (the doors).
 
 A shop needs two names from here::
 

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from rest_framework.request import Request
 
 from . import telemetry
-from .catalogue.adapter import catalogues
+from .catalogue.adapter import catalogue_of, catalogues
 from .events.models import Kind
 from .events.record import NewEvent, Recorded, record_events
 from .types import Ordering, ProductRef, Subject
@@ -56,7 +57,7 @@ def ref_of(product: Any) -> ProductRef | None:
     if isinstance(getattr(product, "product", None), ProductRef):
         return ref_of(product.product)
     meta = getattr(product, "_meta", None)
-    shop = catalogues().get(meta.label_lower) if meta is not None else None
+    shop = catalogue_of(meta.model) if meta is not None else None
     return shop.ref(product) if shop is not None else None
 
 
@@ -137,16 +138,37 @@ def ordering_of(products: Any) -> Ordering | None:
     return found if isinstance(found, Ordering) else None
 
 
+def existing(refs: Iterable[ProductRef]) -> frozenset[str]:
+    """Which of these products the shop has, one light query a catalogue.
+
+    While the database does not answer, every product of a catalogue counts as there: recording goes on.
+    """
+    found: set[str] = set()
+    for source, keys in _by_source(refs).items():
+        try:
+            there = catalogues()[source].existing(keys)
+        except DatabaseError:
+            telemetry.log.warning("products of %s cannot be looked up", source, exc_info=True)
+            there = keys
+        found.update(str(ProductRef(source, key)) for key in there)
+    return frozenset(found)
+
+
+def _by_source(refs: Iterable[ProductRef]) -> dict[str, list[str]]:
+    """Keys by catalogue, each once; what no catalogue is responsible for is left out."""
+    wanted: dict[str, list[str]] = defaultdict(list)
+    for ref in dict.fromkeys(refs):
+        if ref.source in catalogues():
+            wanted[ref.source].append(ref.object_id)
+    return wanted
+
+
 def titles(refs: Iterable[ProductRef]) -> dict[str, str]:
     """Titles as the shop has them now, by reference; products that are gone are left out."""
-    wanted: dict[str, list[str]] = defaultdict(list)
-    for ref in refs:
-        wanted[ref.source].append(ref.object_id)
     known = catalogues()
     return {
         str(ProductRef(source, key)): known[source].title_of(product)
-        for source, keys in wanted.items()
-        if source in known
+        for source, keys in _by_source(refs).items()
         for key, product in known[source].get_many(keys).items()
     }
 

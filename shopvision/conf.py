@@ -140,7 +140,7 @@ _RANKING = {
         "True or False",
     ),
     "sort_parameters": Setting(
-        ("sort", "sort_by", "sortby", "order", "order_by", "orderby", "ordering"),
+        ("sort", "sort_by", "sortby", "order", "order_by", "orderby", "ordering", "o"),
         "Query parameters of the shop's pages by which a shopper chooses an order; with one of them set, "
         "that order stands.",
         _names,

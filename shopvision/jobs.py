@@ -14,13 +14,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connections, models, transaction
+from django.db import DatabaseError, connections, models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from . import conf, telemetry
-from .exceptions import InvalidRequest, TemporaryFailure
+from .exceptions import InvalidRequest, ShopvisionError, TemporaryFailure
 from .privacy.registry import holds_no_person
 
 WORKER_SEEN_SECONDS = 30.0  # a worker that wrote nothing for longer is taken for dead
@@ -284,6 +284,9 @@ def run(
     with _kept(job, token):
         try:
             state, message = _walk(job, token, stop, watch), ""
+        except ShopvisionError as error:  # said in words for whoever reads the job; a traceback adds nothing
+            log.warning("job %s failed: %s", job, error)
+            state, message = S.FAILED, str(error)
         except Exception as error:
             log.exception("job %s failed", job)
             state, message = S.FAILED, f"{type(error).__name__}: {error}"
@@ -326,7 +329,11 @@ def _kept(job: Job, token: str) -> Iterator[None]:
 
     def renew() -> None:
         while not done.wait(conf.LEASE_SECONDS / 3):
-            Job.objects.filter(pk=job.pk, lease=token).update(leased_until=_until())
+            try:
+                Job.objects.filter(pk=job.pk, lease=token).update(leased_until=_until())
+            except DatabaseError as error:  # locked, or away for a moment: the next turn may come in time
+                telemetry.log.warning("the lease of job %s could not be renewed: %s", job, error)
+                connections.close_all()
         connections.close_all()
 
     keeper = threading.Thread(target=renew, name="shopvision-lease", daemon=True)

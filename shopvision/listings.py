@@ -28,7 +28,7 @@ from .recommend.why import in_words
 from .search import clicks, store
 from .search.match import decide
 from .search.present import Query, Reasons, present
-from .search.query import VOTERS, Answer, Found, category_vote, facets, narrow_by_text, nearest
+from .search.query import VOTERS, Answer, Found, category_vote, facets, narrow_by_text, nearest, visible_refs
 from .types import EVERYTHING, FULL_FRAME, Filter, Hit, Listing, Ordering, ProductRef, Region
 from .vision.descriptor import colours_in_words
 from .vision.projection import unit
@@ -115,7 +115,7 @@ def similar_products(
     """Products that look like one of the shop's, from stored embeddings: nothing is encoded.
 
     Args:
-        ref: the product; it and its variants are left out.
+        ref: the product; it and its variants are left out. One the shop hides from this visitor is not there.
         keep: store what further pages need; a strip on a page has none.
         alternatives: only what can be bought now, to stand in for a product that is out of stock.
 
@@ -127,7 +127,7 @@ def similar_products(
     live = releases.answering()
     entry = CatalogueEntry.objects.filter(source=ref.source, object_id=ref.object_id).first()
     vectors = _vectors_of(live, entry) if entry else np.empty((0, 0))
-    if entry is None or not len(vectors):
+    if entry is None or not len(vectors) or not visible_refs([ref], context):
         why = "the shop has no such product, or no photo of it is indexed yet"
         raise InvalidRequest(f"product {ref} is not in the index: {why}", code="not_found")
     variants = CatalogueEntry.objects.filter(group=entry.group).values_list("pk", flat=True)

@@ -15,7 +15,7 @@ from .catalogue.models import CatalogueEntry
 from .exceptions import InvalidRequest
 from .recommend import recall
 from .recommend.grips import rank_or_none
-from .recommend.order import Ranking
+from .recommend.order import Ranking, Reason
 from .recommend.serving import current
 from .recommend.taste import Taste, taste_of
 from .recommend.why import in_words
@@ -36,6 +36,8 @@ class Chosen:
         ranked: they are to be ranked for the visitor.
         sold_out: those that cannot be bought now are shown too.
         anchor: the product it is about.
+        without: not to be shown.
+        reason: of all that the ranker gives none.
     """
 
     refs: Sequence[ProductRef] = ()
@@ -44,6 +46,7 @@ class Chosen:
     sold_out: bool = False
     anchor: ProductRef | None = None
     without: frozenset[ProductRef] = field(default_factory=frozenset)
+    reason: Reason | None = None
 
 
 def choose(placement: str, *, request: Any, product: ProductRef | None, limit: int) -> Listing:
@@ -102,14 +105,15 @@ def _because(taste: Taste, product: ProductRef | None) -> Chosen:
 
 def _recent(taste: Taste, product: ProductRef | None) -> Chosen:
     found = list(dict.fromkeys(one.product for one in taste.liked()))
-    return Chosen(found, _("Looked at recently"), ranked=False, sold_out=True)
+    return Chosen(found, _("Looked at recently"), ranked=False, sold_out=True, reason=Reason("seen"))
 
 
 def _together(taste: Taste, product: ProductRef | None) -> Chosen:
     if product is None:
         raise InvalidRequest("this placement needs a product", code="product_needed")
     found = recall.going_with([product], current().knowledge, ("together",))
-    return Chosen(found, _("Often together"), ranked=False, anchor=product)
+    said = Reason("together", str(product))
+    return Chosen(found, _("Often together"), ranked=False, anchor=product, reason=said)
 
 
 CHOOSERS: dict[str, Callable[[Taste, ProductRef | None], Chosen]] = {
@@ -153,9 +157,9 @@ def _hits(
         facts |= facts_now([refs[place] for place in part])
         there = [place for place in part if refs[place] in facts]
         kept += [place for place in there if chosen.sold_out or facts[refs[place]]["in_stock"]]
-    reasons = (
-        {str(place): ranking.reasons[place] for place in kept if place in ranking.reasons} if ranking else {}
-    )
+    given = ranking.reasons if ranking else {}
+    found = {place: given.get(place, chosen.reason) for place in kept}
+    reasons = {str(place): one for place, one in found.items() if one is not None}
     words = in_words(reasons)
     hits = tuple(
         Hit(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
+
+Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,3 +206,13 @@ class Step:
     message: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def told(work: Generator[str, None, Outcome]) -> Generator[Step, None, Outcome]:
+        """What long work says it does next, as steps; hands on what the work ends with."""
+        while True:
+            try:
+                yield Step(message=next(work))
+            except StopIteration as end:
+                outcome: Outcome = end.value
+                return outcome

@@ -16,6 +16,11 @@ from shopvision.indexing.write import drain_outbox
 from .factories import DemoProductFactory
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test first: beside it the other worker goes through many short ones."""
+    items.sort(key=lambda item: "postgres" not in item.keywords)
+
+
 @pytest.fixture
 def data_dir(settings: Any, tmp_path: Path) -> Path:
     """Folders of the test's own for the index and for media, and the fake encoder."""

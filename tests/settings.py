@@ -48,9 +48,15 @@ _scratch = Path(tempfile.mkdtemp(prefix="shopvision-tests-"))
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ.get("SHOPVISION_TEST_DB", ":memory:"),
-        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
-        "TEST": {"NAME": os.environ.get("SHOPVISION_TEST_DB")},
+        "NAME": os.environ.get("SHOPVISION_TEST_DB") or _scratch / "shop.sqlite3",
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
+        },
+        # a file: of a database in memory all threads share one connection, and a live server's last request
+        # may be in the middle of a transaction when the test is over and its tables are emptied
+        "TEST": {"NAME": os.environ.get("SHOPVISION_TEST_DB") or _scratch / "test.sqlite3"},
     }
 }
 if "SHOPVISION_TEST_POSTGRES" in os.environ:  # the folder of a server's socket: tests/postgres

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from shopvision import conf, jobs
@@ -172,6 +175,25 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more() -> None:
 
     jobs.run(job, watch=lose)
     assert (job.state, job.done, job.lease) == ("running", 2, "thief")
+
+
+def test_one_failure_of_the_database_does_not_end_the_renewal_of_a_lease(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.SHOPVISION = {**settings.SHOPVISION, "LEASE_SECONDS": 1}
+    tries: list[str] = []
+    renewed = threading.Event()
+
+    def update(**values: Any) -> int:
+        tries.append("renewal")
+        if len(tries) == 1:
+            raise OperationalError("database table is locked")
+        renewed.set()
+        return 1
+
+    monkeypatch.setattr(Job.objects, "filter", lambda **_: SimpleNamespace(update=update))
+    with jobs._kept(Job(kind="count"), "token"):
+        assert renewed.wait(10)
 
 
 def test_workers_are_alive_while_they_say_so() -> None:

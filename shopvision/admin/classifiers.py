@@ -6,9 +6,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
@@ -91,29 +90,16 @@ class ClassifierReleaseAdmin(ReadOnlyAdmin):
             request, {"may_train": self.may_train(request), **(extra_context or {})}
         )
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str, extra: dict[str, Any]) -> HttpResponse | None:
         """One release: figures, plots, the data it learned from, and what may be done with it."""
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404(f"there is no classifier {object_id!r}")
-        if not self.has_view_permission(request, row):
-            raise PermissionDenied
+        row = self.shown(request, object_id)
         context = {
-            **self.admin_site.each_context(request),
             "title": str(row),
-            "opts": self.opts,
             "release": row,
             "buttons": buttons(row) if self.may_train(request) else [],
             **classifier_figures.figures(row, self.admin_site),
-            **(extra_context or {}),
         }
-        return TemplateResponse(request, "admin/shopvision/classifier_detail.html", context)
+        return self.rendered(request, "classifier_detail.html", {**context, **extra})
 
     def train_view(self, request: HttpRequest) -> HttpResponse:
         """Asks what to train, says how long it takes, starts it when confirmed."""
@@ -134,14 +120,12 @@ class ClassifierReleaseAdmin(ReadOnlyAdmin):
         for offer in offers:
             offer |= self._estimate(offer["source"], offer["target"])
         context = {
-            **self.admin_site.each_context(request),
             "title": _("Train a classifier"),
-            "opts": self.opts,
             "offers": offers,
             "chosen": params,
             "kinds": KINDS,
         }
-        return TemplateResponse(request, "admin/shopvision/classifier_train.html", context)
+        return self.rendered(request, "classifier_train.html", context)
 
     def _estimate(self, source: str, target: str) -> dict[str, Any]:
         try:

@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from ..catalogue.models import CatalogueEntry
@@ -63,15 +62,13 @@ class EventAdmin(ReadOnlyAdmin):
         if request.GET.get("csv") == "1":
             return _download(titles, days)
         context: dict[str, Any] = {
-            **self.admin_site.each_context(request),
             "title": "Views by product",
-            "opts": self.opts,
             "days": days,
             "rows": [(ref, titles[ref], n) for ref, n in most_viewed(titles, days, MOST_SHOWN)],
             "epsilon": noise.EPSILON,
             "scale": noise.laplace_scale(),
         }
-        return TemplateResponse(request, "admin/shopvision/views.html", context)
+        return self.rendered(request, "views.html", context)
 
 
 def _download(titles: dict[str, str], days: int) -> HttpResponse:

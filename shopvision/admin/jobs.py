@@ -7,9 +7,8 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -127,18 +126,16 @@ class JobAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(reverse("admin:shopvision_job_change", args=[job.pk]))
         estimate = jobs.estimate(kind, {})
         context = {
-            **self.admin_site.each_context(request),
             "title": f"Start: {kind}",
-            "opts": self.opts,
             "words": jobs.KINDS[kind].words,
             "estimate": estimate,
             "duration": duration(float(estimate.get("seconds") or 0)),
         }
-        return TemplateResponse(request, "admin/shopvision/job_start.html", context)
+        return self.rendered(request, "job_start.html", context)
 
-    def may_see(self, request: HttpRequest, job: Job) -> bool:
+    def may_see(self, request: HttpRequest, row: Job) -> bool:
         """Whoever may see jobs, and who started this one."""
-        return self.has_view_permission(request, job) or self._is_own(request, job)
+        return super().may_see(request, row) or self._is_own(request, row)
 
     def _is_own(self, request: HttpRequest, job: Job) -> bool:
         permission = OWN.get(job.kind)
@@ -155,32 +152,18 @@ class JobAdmin(ReadOnlyAdmin):
         }
         return job.state in states.get(verb, ()) and (self.may_act(request) or self._is_own(request, job))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str, extra: dict[str, Any]) -> HttpResponse | None:
         """One job, live: ``?part=live`` gives what changes while it runs, for the page's script."""
-        job = self.get_object(request, object_id)
-        if job is None:
-            raise Http404(f"there is no job {object_id!r}")
-        if not self.may_see(request, job):
-            raise PermissionDenied
+        job = self.shown(request, object_id)
         context = {
-            **self.admin_site.each_context(request),
             "title": jobs.KINDS[job.kind].words if job.kind in jobs.KINDS else job.kind,
-            "opts": self.opts,
             "job": job,
             "buttons": [verb for verb in ("cancel", "resume", "undo") if self.may(request, job, verb)],
             "refresh": REFRESH_SECONDS,
             **job_figures.figures(job, self.admin_site, request.GET.get("page", "1")),
-            **(extra_context or {}),
         }
-        part = request.GET.get("part") == "live"
-        name = "job_live.html" if part else "job_detail.html"
-        return TemplateResponse(request, f"admin/shopvision/{name}", context)
+        name = "job_live.html" if request.GET.get("part") == "live" else "job_detail.html"
+        return self.rendered(request, name, {**context, **extra})
 
     def verb_view(self, request: HttpRequest, pk: Any, verb: str) -> HttpResponse:
         """Cancel, resume or undo, and back to a job's page."""

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 
 from .. import jobs
 from ..catalogue.models import Overview
@@ -31,9 +30,7 @@ class OverviewAdmin(ReadOnlyAdmin):
             messages.info(request, "The drift is being counted; reload this page in a moment.")
         numbers = status.overview()
         context = {
-            **self.admin_site.each_context(request),
             "title": "Overview",
-            "opts": self.opts,
             "numbers": numbers,
             "classification": classification.overview(),
             "latency_plot": plots.line(
@@ -42,4 +39,4 @@ class OverviewAdmin(ReadOnlyAdmin):
             "demand_plot": plots.bars(numbers["demand"]["series"], "searches without a match, by day"),
             **(extra_context or {}),
         }
-        return TemplateResponse(request, "admin/shopvision/overview.html", context)
+        return self.rendered(request, "overview.html", context)

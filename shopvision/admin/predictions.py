@@ -84,17 +84,11 @@ class PredictionAdmin(ReadOnlyAdmin):
         context = {"may_review": request.user.has_perm(REVIEW), **(extra_context or {})}
         return super().changelist_view(request, context)
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str, extra: dict[str, Any]) -> HttpResponse | None:
         """One prediction is shown on the review screen to those who may decide."""
         if request.user.has_perm(REVIEW) and object_id.isdigit():
             return HttpResponseRedirect(f"{reverse('admin:shopvision_prediction_review')}?id={object_id}")
-        return super().change_view(request, object_id, form_url, extra_context)
+        return None
 
     def get_urls(self) -> list[URLPattern]:
         """Adds the review screen, its verbs and its heat maps."""
@@ -119,13 +113,12 @@ class PredictionAdmin(ReadOnlyAdmin):
         if request.GET.get("part") == "card":
             return TemplateResponse(request, "admin/shopvision/review_card.html", context)
         context |= {
-            **self.admin_site.each_context(request),
             "title": _("Review suggestions"),
             "is_nav_sidebar_enabled": False,  # the photo needs the room
             "last": last_decision(request),
             **review_card.filters(where),
         }
-        return TemplateResponse(request, "admin/shopvision/review.html", context)
+        return self.rendered(request, "review.html", context)
 
     def decide_view(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
         """Accept, correct or reject; then the next one."""
@@ -177,16 +170,14 @@ class PredictionAdmin(ReadOnlyAdmin):
                 f"{reverse('admin:shopvision_prediction_review')}?{where.to(min=None)}"
             )
         context = {
-            **self.admin_site.each_context(request),
             "title": _("Accept many suggestions"),
-            "opts": self.opts,
             "where": where,
             "count": len(chosen),
             "more": rows.count() - len(chosen),
             "labels": review_card.labels_of(rows),
             "samples": review_card.samples(rows, SAMPLES, self.admin_site),
         }
-        return TemplateResponse(request, "admin/shopvision/review_bulk.html", context)
+        return self.rendered(request, "review_bulk.html", context)
 
     def heat_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Where on the photo the suggestion comes from, as a transparent PNG."""

@@ -32,6 +32,7 @@ REQUEST_STATUS = {
     "decided": status.HTTP_409_CONFLICT,
     "gone": status.HTTP_409_CONFLICT,
     "no_classifier": status.HTTP_409_CONFLICT,
+    "no_torch": status.HTTP_409_CONFLICT,
     "no_previous": status.HTTP_409_CONFLICT,
     "nothing_to_undo": status.HTTP_409_CONFLICT,
     "unreachable_error": status.HTTP_409_CONFLICT,

@@ -22,12 +22,13 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 _lock = threading.Lock()  # drf-spectacular's settings are one object for the whole process
 
 _MEANS = {
-    400: "`invalid`, `invalid_cursor`, `empty`, `unknown_target`, `unknown_label`, `unknown_job`, "
-    "`unknown_placement`, `product_needed`",
+    400: "`invalid`, `invalid_cursor`, `invalid_selection`, `empty`, `too_few_labels`, `unknown_target`, "
+    "`unknown_label`, `unknown_job`, `unknown_placement`, `product_needed`",
     401: "`not_authenticated`",
-    403: "`permission_denied`",
-    404: "`not_found`",
-    409: "`decided` (somebody was faster), `conflict`, `no_classifier`",
+    403: "`permission_denied`, `forbidden`",
+    404: "`not_found`, `no_map`",
+    409: "`decided` (somebody was faster), `conflict`, `gone`, `no_classifier`, `no_previous`, `no_torch`, "
+    "`nothing_to_undo`, `unreachable_error`",
     413: "`too_large`, `too_many_pixels`",
     415: "`unsupported_format`, `unsupported_media_type`",
     422: "`truncated`, `animated`, `too_small`",

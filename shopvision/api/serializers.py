@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -17,7 +18,24 @@ DEFAULT_RESULTS = 24
 MOST_CATEGORIES = 50
 MOST_FILTERS = 50
 MOST_REF = 360  # characters: a source label and a key as CatalogueEntry keeps them
+MOST_SHOWN = 100  # characters of a wrong value in an error
 BOX = {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}, "minItems": 4, "maxItems": 4}
+
+
+def no_such(given: Any, choices: Iterable[Any]) -> str:
+    """What to say of a value that is none of a few."""
+    return f"{str(given)[:MOST_SHOWN]!r} is none of them: it takes {', '.join(map(str, choices)) or 'nothing yet'}"
+
+
+class OneOfField(serializers.ChoiceField):
+    """One of a few values; the error lists them."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The value."""
+        try:
+            return super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError(no_such(data, self.choices)) from error
 
 
 class PhotoField(serializers.Field):  # type: ignore[type-arg]

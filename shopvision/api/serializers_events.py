@@ -12,7 +12,7 @@ from rest_framework import serializers
 from ..events.models import Kind
 from ..events.record import MOST_POSITION, MOST_TEXT, PRODUCTLESS
 from ..privacy.consent import PURPOSES
-from .serializers import MOST_REF, ProductField
+from .serializers import MOST_REF, OneOfField, ProductField
 
 MOST_EVENTS = 100  # of one request
 LISTING = re.compile(r"(?:s_)?([0-9a-f]{32})(?:\.[\w-]{20,64})?")
@@ -48,7 +48,7 @@ class EventRequest(serializers.Serializer):  # type: ignore[type-arg]
     id = serializers.RegexField(
         r"^[A-Za-z0-9_-]{8,64}$", help_text="made up by the browser; sending an event twice counts once"
     )
-    kind = serializers.ChoiceField(Kind.choices)
+    kind = OneOfField(Kind.choices)
     product = EventProductField(required=False)
     listing = ListingField(required=False, allow_blank=True, max_length=110)
     position = serializers.IntegerField(required=False, min_value=0, max_value=MOST_POSITION)
@@ -80,7 +80,9 @@ class EventsAnswer(serializers.Serializer):  # type: ignore[type-arg]
     """How many were taken; none is named, so a browser forgets them all."""
 
     taken = serializers.IntegerField(min_value=0)
-    dropped = serializers.IntegerField(min_value=0, help_text="refused, repeated, or too many")
+    dropped = serializers.IntegerField(
+        min_value=0, help_text="refused, repeated, too many, or about a product the shop does not have"
+    )
 
 
 class Agreement(serializers.BooleanField):
@@ -94,11 +96,20 @@ class Agreement(serializers.BooleanField):
 
 
 class Purposes(serializers.Serializer):  # type: ignore[type-arg]
-    """What the visitor agrees to; what is left out is refused."""
+    """What the visitor agrees to; what is left out is refused, and any other name is an error."""
 
     personalisation = Agreement(required=False, default=False)
     improvement = Agreement(required=False, default=False)
     marketing = Agreement(required=False, default=False)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """Agreement by purpose; a mistyped name must not count as a refusal of everything, which erases."""
+        unknown = sorted(set(map(str, data)) - set(PURPOSES)) if isinstance(data, dict) else []
+        if unknown:
+            named = ", ".join(repr(name[:MOST_TEXT]) for name in unknown[: len(PURPOSES)])
+            raise serializers.ValidationError(f"{named}: no such purpose; it takes {', '.join(PURPOSES)}")
+        agreed: dict[str, Any] = super().to_internal_value(data)
+        return agreed
 
 
 class ConsentRequest(serializers.Serializer):  # type: ignore[type-arg]
@@ -138,6 +149,10 @@ class ExportAnswer(serializers.Serializer):  # type: ignore[type-arg]
     """All that is kept of this visitor."""
 
     at = serializers.DateTimeField()
+    visitor = serializers.CharField(
+        allow_blank=True,
+        help_text="the key this browser's rows are found by; who asks the shop by letter names it",
+    )
     kept_days = ObjectAnswer(help_text="days by table")
     tables = ObjectAnswer(help_text="rows by table, newest first")
     session = ObjectAnswer(help_text="what the visitor's own session holds")

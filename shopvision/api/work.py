@@ -13,7 +13,15 @@ from ..classification import training
 from ..classification.models import Prediction
 from ..jobs import Job
 from ..types import ProductRef
-from .serializers import DEFAULT_RESULTS, MOST_REF, MOST_RESULTS, PhotoField, ProductField
+from .serializers import (
+    DEFAULT_RESULTS,
+    MOST_REF,
+    MOST_RESULTS,
+    OneOfField,
+    PhotoField,
+    ProductField,
+    no_such,
+)
 
 MOST_PRODUCTS = 1000  # named in one request; more are taken by ``all``
 ERRORS = (0.01, 0.02, 0.05, 0.1)  # acceptable shares of wrong labels, as the admin offers them
@@ -40,7 +48,7 @@ class Chosen(serializers.Serializer):  # type: ignore[type-arg]
     source = serializers.CharField(required=False, max_length=100, help_text="app.model")  # type: ignore[assignment]
     all = StrictBoolean(required=False, default=False, help_text="every product of `source`")
     target = serializers.CharField(required=False, max_length=64, default="category")
-    acceptable_error = serializers.ChoiceField(
+    acceptable_error = OneOfField(
         [str(one) for one in ERRORS],
         required=False,
         allow_null=True,
@@ -56,9 +64,10 @@ class Chosen(serializers.Serializer):  # type: ignore[type-arg]
             raise serializers.ValidationError({"products": "they are of several catalogues; send one a time"})
         source = sources.pop() if sources else ""
         if source and source not in catalogues():
-            raise serializers.ValidationError({"source": f"there is no catalogue {source!r}"})
+            raise serializers.ValidationError({"source": no_such(source, catalogues())})
         if source and attrs["target"] not in catalogues()[source].targets():
-            raise serializers.ValidationError({"target": f"{source} has no {attrs['target']!r} to recognise"})
+            there = catalogues()[source].targets()
+            raise serializers.ValidationError({"target": no_such(attrs["target"], there)})
         return {**attrs, "source": source}
 
     def params(self) -> dict[str, Any]:
@@ -97,17 +106,18 @@ class TrainParams(serializers.Serializer):  # type: ignore[type-arg]
 
     source = serializers.CharField(required=False, max_length=100)  # type: ignore[assignment]
     target = serializers.CharField(required=False, max_length=64)
-    kind = serializers.ChoiceField(["auto", *training.KINDS], required=False)
+    kind = OneOfField(["auto", *training.KINDS], required=False)
     seed = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """What is named is there."""
         source = attrs.get("source")
         if source is not None and source not in catalogues():
-            raise serializers.ValidationError({"source": f"there is no catalogue {source!r}"})
+            raise serializers.ValidationError({"source": no_such(source, catalogues())})
         known = [catalogues()[source]] if source else list(catalogues().values())
         if "target" in attrs and not any(attrs["target"] in one.targets() for one in known):
-            raise serializers.ValidationError({"target": f"there is no {attrs['target']!r} to recognise"})
+            there = dict.fromkeys(name for one in known for name in one.targets())
+            raise serializers.ValidationError({"target": no_such(attrs["target"], there)})
         return attrs
 
 
@@ -125,7 +135,7 @@ class ParamsField(serializers.DictField):
 class JobRequest(serializers.Serializer):  # type: ignore[type-arg]
     """A job to start."""
 
-    kind = serializers.ChoiceField(KINDS)
+    kind = OneOfField(KINDS)
     params = ParamsField(required=False, default=dict)
 
 
@@ -143,8 +153,8 @@ class Paged(serializers.Serializer):  # type: ignore[type-arg]
 class JobsRequest(Paged):
     """Query parameters of ``jobs/``."""
 
-    kind = serializers.ChoiceField(KINDS, required=False)
-    state = serializers.ChoiceField(Job.State.values, required=False)
+    kind = OneOfField(KINDS, required=False)
+    state = OneOfField(Job.State.values, required=False)
 
 
 class PredictionsRequest(Paged):
@@ -152,7 +162,7 @@ class PredictionsRequest(Paged):
 
     source = serializers.CharField(required=False, max_length=100)  # type: ignore[assignment]
     target = serializers.CharField(required=False, max_length=64)
-    state = serializers.ChoiceField(Prediction.State.values, required=False)
+    state = OneOfField(Prediction.State.values, required=False)
     label = serializers.CharField(required=False, max_length=500)  # type: ignore[assignment]
     min_probability = serializers.FloatField(required=False, min_value=0, max_value=1)
 
@@ -207,7 +217,7 @@ class JobAnswer(serializers.Serializer):  # type: ignore[type-arg]
 
     id = serializers.UUIDField()
     kind = serializers.CharField()
-    state = serializers.ChoiceField(Job.State.values)
+    state = OneOfField(Job.State.values)
     params = AnyAnswer()
     total = serializers.IntegerField(help_text="0 while it is not known")
     done = serializers.IntegerField()
@@ -240,16 +250,32 @@ class PredictionAnswer(serializers.Serializer):  # type: ignore[type-arg]
     product = serializers.CharField(help_text="app.model:key")
     title = serializers.CharField(allow_blank=True)
     target = serializers.CharField()
-    label = serializers.CharField()  # type: ignore[assignment]
+    label = serializers.CharField(help_text="what was suggested")  # type: ignore[assignment]
     name = serializers.CharField(allow_blank=True)
     probability = serializers.FloatField(min_value=0, max_value=1)
     known = serializers.FloatField(min_value=0, max_value=1)
     top = LabelAnswer(many=True)
-    current = serializers.CharField(allow_blank=True, help_text="the shop's label when this was written")
-    state = serializers.ChoiceField(Prediction.State.values)
+    current = serializers.CharField(
+        allow_blank=True, help_text="the shop's label when this was last written or decided"
+    )
+    state = OneOfField(Prediction.State.values)
     value = serializers.FloatField(help_text="views x uncertainty")
     release = serializers.CharField(allow_null=True)
     job = serializers.UUIDField(allow_null=True)
+
+
+class DecisionAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """What a person said."""
+
+    verb = serializers.ChoiceField(["accept", "reject", "correct"])
+    label = serializers.CharField(help_text="what it is; with reject, what it is not")  # type: ignore[assignment]
+    name = serializers.CharField(allow_blank=True)
+
+
+class DecidedAnswer(PredictionAnswer):
+    """A suggestion as it stands after a person's decision."""
+
+    decision = DecisionAnswer()
 
 
 class PredictionsAnswer(serializers.Serializer):  # type: ignore[type-arg]
@@ -264,7 +290,7 @@ class DuplicateAnswer(serializers.Serializer):  # type: ignore[type-arg]
 
     first = serializers.CharField()
     second = serializers.CharField()
-    reason = serializers.ChoiceField(["same file", "same picture", "same look"])
+    reason = OneOfField(["same file", "same picture", "same look"])
     similarity = serializers.FloatField(min_value=-1, max_value=1.001)
     images = serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2)
 

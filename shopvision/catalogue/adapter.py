@@ -388,6 +388,12 @@ def catalogue(source: str) -> Catalogue:
         raise Misconfigured(f"no catalogue is called {source!r}: {known}") from None
 
 
+def catalogue_of(model: type[models.Model]) -> Catalogue | None:
+    """The catalogue of a model's rows, or of those it is a proxy of; None where there is none."""
+    concrete = model._meta.concrete_model or model
+    return _registry.get(model._meta.label_lower) or _registry.get(concrete._meta.label_lower)
+
+
 def autodiscover() -> None:
     """Import every app's ``shopvision_catalogue`` module, as the admin imports ``admin``."""
     autodiscover_modules("shopvision_catalogue")

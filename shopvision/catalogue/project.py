@@ -9,13 +9,14 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from django.db import connections, router, transaction
+from django.db import transaction
 from django.db.models import Min
 from django.utils import timezone
 
 from .adapter import Catalogue, ProductFacts
 from .categories import looked_up_once
 from .models import CatalogueEntry, CatalogueImage, Outbox
+from .upsert import upsert
 
 CENT = Decimal("0.01")
 PROJECTED = [
@@ -84,14 +85,6 @@ def project_many(catalogue: Catalogue, products: Sequence[Any]) -> dict[str, Cat
         stored = {entry.object_id: entry for entry in rows.filter(object_id__in=changed)}
         _mirror_many({stored[key].pk: wanted[key][1] for key in changed})
     return known | stored
-
-
-def upsert(model: Any, rows: Sequence[Any], unique: list[str], update: list[str]) -> None:
-    """Insert rows, or update those whose unique fields exist; MySQL takes no conflict target."""
-    targeted = connections[router.db_for_write(model)].features.supports_update_conflicts_with_target
-    model.objects.bulk_create(
-        rows, update_conflicts=True, unique_fields=unique if targeted else None, update_fields=update
-    )
 
 
 def _mirror_many(names: Mapping[int, Sequence[str]]) -> None:

@@ -13,7 +13,7 @@ from .. import telemetry
 from ..catalogue.adapter import Catalogue, catalogue
 from ..catalogue.models import CatalogueEntry
 from ..types import ProductRef
-from .labels import now, standing
+from .labels import first, now, standing
 from .measures import LEAST_KNOWN
 from .models import Decision, Prediction
 
@@ -81,7 +81,7 @@ def _apply_one(adapter: Catalogue, key: str, given: Prediction, job: Any) -> boo
         product = adapter.get(key)
     before = adapter.apply_classification(product, row.target, row.label)
     written = now(adapter, adapter.get(key), row.target)
-    Prediction.objects.filter(pk=row.pk).update(state=State.APPLIED, job=job)
+    Prediction.objects.filter(pk=row.pk).update(state=State.APPLIED, job=job, current=first(written))
     record(row, key, adapter.source, Verb.APPLY, before=before, after=written, written=True, job_id=job)
     return True
 
@@ -111,6 +111,16 @@ def record(row: Prediction, key: str, source: str, verb: str, *, user: Any = Non
 def is_ours(adapter: Catalogue, product: Any, decision: Decision) -> bool:
     """Does the shop's product still carry exactly what this decision wrote."""
     return decision.after is not None and set(now(adapter, product, decision.target)) == set(decision.after)
+
+
+def why_not_undoable(job: Any) -> str:
+    """Why there is nothing of a job to undo, in words; "" where there is."""
+    if waiting_to_be_undone(job).exists():
+        return ""
+    undone = Decision.objects.filter(job_id=job, verb=Verb.APPLY).count()
+    if undone:
+        return f"all that it had applied ({undone} labels) has been undone or decided by a person since"
+    return "it has applied nothing"
 
 
 def waiting_to_be_undone(job: Any) -> Any:
@@ -166,9 +176,10 @@ def _undo_one(decision: Decision, undoing: Any) -> str:
         return "left alone: the shop has changed it since"
     adapter.restore_classification(product, decision.target, decision.before)
     take_back(decision)
+    audit = audit_undo(decision, adapter, user=None, job=undoing)
     if row is not None:
-        Prediction.objects.filter(pk=row.pk, state=State.APPLIED).update(state=State.SUGGESTED)
-    audit_undo(decision, adapter, user=None, job=undoing)
+        applied = Prediction.objects.filter(pk=row.pk, state=State.APPLIED)
+        applied.update(state=State.SUGGESTED, current=first(audit.after or []))
     return ""
 
 

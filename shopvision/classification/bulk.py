@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..catalogue.models import CatalogueImage
 from ..exceptions import InvalidRequest, ShopvisionError, TemporaryFailure
 from ..index.models import Descriptor, EncoderRelease
 from ..types import Step
-from .apply import apply, undo_page, waiting_to_be_undone
+from .apply import apply, undo_page, waiting_to_be_undone, why_not_undoable
 from .looks import Opinion, opinion
 from .measures import ERRORS
 from .models import ClassifierRelease, Decision
@@ -39,9 +39,10 @@ def pairs(params: Mapping[str, Any]) -> list[tuple[str, str]]:
     shops = [catalogue(source)] if source else [one for _, one in sorted(catalogues().items())]
     found = [(shop.source, name) for shop in shops for name in shop.targets() if target in (None, "", name)]
     if not found:
+        there = "; ".join(f"{shop.source} has {', '.join(shop.targets()) or 'none'}" for shop in shops)
         raise InvalidRequest(
             f"there is no {target or 'category or attribute'!r} to recognise in {source or 'any catalogue'}: "
-            "name it in the adapter (category, attributes)",
+            f"{there or 'no catalogue is registered'}. Adapters name them (category, attributes)",
             code="unknown_target",
         )
     return found
@@ -62,7 +63,7 @@ def train(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step
         name, errors, result = f"{source} {target}", {}, {}
         try:
             steps = training(source, target, kind=params.get("kind") or "auto", seed=params.get("seed") or 0)
-            row = yield from _told(steps)
+            row = yield from Step.told(steps)
             result = {name: {"release": row.pk, "state": row.state, "reason": row.reason}}
         except TemporaryFailure:
             raise
@@ -79,16 +80,6 @@ def train(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step
             cursor={"trained": trained},
             message=name,
         )
-
-
-def _told(steps: Generator[str, None, ClassifierRelease]) -> Generator[Step, None, ClassifierRelease]:
-    """A training's words as steps; hands on the release it ends with."""
-    while True:
-        try:
-            yield Step(message=next(steps))
-        except StopIteration as end:
-            row: ClassifierRelease = end.value
-            return row
 
 
 def estimate_train(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -274,7 +265,8 @@ def estimate_undo(params: Mapping[str, Any]) -> dict[str, Any]:
     except (ValueError, TypeError, ValidationError) as error:
         raise InvalidRequest(f"{params.get('job')!r} is no job's key") from error
     if not products:
-        raise InvalidRequest("this job has applied nothing that could be undone", code="nothing_to_undo")
+        why = why_not_undoable(params.get("job"))
+        raise InvalidRequest(f"of this job nothing can be undone: {why}", code="nothing_to_undo")
     return {
         "products": products,
         "images": 0,

@@ -6,7 +6,7 @@ import hashlib
 import json
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from .models import DatasetSnapshot
 FOLDS = 5
 LEAST_PRODUCTS = 2  # groups of products a label needs: one to learn from, one to judge on
 MAX_PHOTOS = 12_000  # learned from at most; their blocks in float32 take 400 MB, and more teach a head little
+TOLD = 10  # labels in an error's message
 SHOWN = 50  # conflicts and likely mislabelled products in a report
 
 
@@ -161,12 +162,7 @@ def _assemble(
     """Leave out what cannot be learned or judged, and number the rest."""
     kept, small = _large_enough(items)
     if len(kept) < 2:
-        raise InvalidRequest(
-            f"{target!r} of {source} has {len(kept)} label(s) with {LEAST_PRODUCTS} or more different products "
-            f"that have a photo ({len(small)} with fewer); a classifier tells two or more apart. Label products "
-            "in the shop, or accept suggestions",
-            code="too_few_labels",
-        )
+        raise InvalidRequest(_too_few(source, target, kept, small, items, names), code="too_few_labels")
     labels = sorted(kept)
     number = {label: place for place, label in enumerate(labels)}
     chosen = [replace(one, label=number[label]) for one, label in items if label in number]
@@ -181,6 +177,36 @@ def _assemble(
         tuple((names[label], count) for label, count in sorted(small.items())),
         tuple(conflicts),
     )
+
+
+def _too_few(
+    source: str,
+    target: str,
+    kept: Mapping[str, int],
+    small: Mapping[str, int],
+    items: Sequence[tuple[Item, str]],
+    names: Mapping[str, Category],
+) -> str:
+    """Why nothing can be trained, label by label, and what to do."""
+    products = Counter(label for _, label in items)
+    most = sorted(small, key=lambda label: (-products[label], label))
+    counted = [f"{names[label].name!r}: {_counted(products[label], small[label])}" for label in most[:TOLD]]
+    more = [f"{len(small) - TOLD} more labels"] if len(small) > TOLD else []
+    return (
+        f"{target!r} of {source} has {len(kept)} label(s) with {LEAST_PRODUCTS} or more different products that "
+        f"have a photo; a classifier tells two or more apart, and needs {LEAST_PRODUCTS} different products of "
+        f"each: one to learn from, one to judge on. {'; '.join([*counted, *more]) or 'No product has a label'}. "
+        "Variants of one product, and products with the same or nearly the same photo, count as one. Label "
+        "other products in the shop, give them photos of their own, or accept suggestions"
+    )
+
+
+def _counted(products: int, different: int) -> str:
+    """``7 products, counted as 1``."""
+    number = f"{products} product{'' if products == 1 else 's'}"
+    if products == different:
+        return number
+    return f"{number}, counted as {different} (near-copies or variants of one another, or of another label's)"
 
 
 def _large_enough(items: Sequence[tuple[Item, str]]) -> tuple[dict[str, int], dict[str, int]]:

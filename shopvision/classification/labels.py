@@ -87,6 +87,11 @@ def names(adapter: Catalogue, target: str, known: Mapping[str, str]) -> dict[str
     return {**adapter.choices(target), **{key: name for key, name in known.items() if name}}
 
 
+def first(labels: Sequence[str]) -> str:
+    """The most important of a product's labels; "" where it has none."""
+    return labels[0] if labels else ""
+
+
 def now(adapter: Catalogue, product: Any, target: str) -> list[str]:
     """Ids of the labels the shop's product carries now."""
     return [one.id for one in adapter.labels(product, target)]

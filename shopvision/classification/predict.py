@@ -14,7 +14,7 @@ from django.utils import timezone
 from .. import conf, signals, telemetry, types
 from ..catalogue.adapter import Catalogue, catalogue
 from ..catalogue.models import CatalogueEntry
-from ..catalogue.project import upsert
+from ..catalogue.upsert import upsert
 from ..images.decode import decode
 from ..index.models import Descriptor
 from ..indexing import releases as encoders
@@ -252,9 +252,8 @@ def write(rows: Sequence[Prediction], source: str, job: Any = None) -> list[Pred
         for row in (*fresh, *again):
             row.job_id, row.changed_at = job, now
             row.state = _state(row, there.get(row.entry_id))
-        Prediction.objects.bulk_create(fresh, ignore_conflicts=True)
-        if again:
-            upsert(Prediction, again, ["entry", "target"], WRITTEN)
+        upsert(Prediction, fresh, ["entry", "target"], [])
+        upsert(Prediction, again, ["entry", "target"], WRITTEN)
     written = [*fresh, *again]
     _tell(written, keys, source)
     return written

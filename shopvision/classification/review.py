@@ -11,10 +11,11 @@ from ..catalogue.adapter import Catalogue, catalogue
 from ..exceptions import InvalidRequest
 from ..types import ProductRef
 from .apply import audit_undo, is_ours, record, take_back
-from .labels import BY_PEOPLE, now, standing
+from .labels import BY_PEOPLE, first, now, standing
 from .models import Decision, Prediction
 
 MAX_AT_ONCE = 1000  # suggestions accepted together
+SHOWN = 10  # labels in an error
 State, Verb = Prediction.State, Decision.Verb
 OPEN = (State.SUGGESTED, State.APPLIED)
 
@@ -51,8 +52,10 @@ def correct(prediction: Prediction, user: Any, label: str) -> Decision:
     """
     choices = catalogue(prediction.entry.source).choices(prediction.target)
     if label not in choices:
+        some = ", ".join(f"{key} ({name})" for key, name in list(choices.items())[:SHOWN])
         raise InvalidRequest(
-            f"the shop has no label {label!r} for {prediction.target}: choose one of its {len(choices)}",
+            f"the shop has no label {label!r} for {prediction.target}: choose one of its {len(choices)}, "
+            f"such as {some}",
             code="unknown_label",
         )
     if label == prediction.label:
@@ -98,7 +101,7 @@ def _decide(prediction: Prediction, user: Any, verb: str, state: str, label: str
         if product is None:
             raise InvalidRequest(f"the shop has no product {ProductRef(source, key)} any more", code="gone")
         values = _write(adapter, key, row, label)
-        Prediction.objects.filter(pk=row.pk).update(state=state)
+        Prediction.objects.filter(pk=row.pk).update(state=state, current=first(values["after"]))
         if label:
             values |= {"label": label, "name": name}
         decision = record(row, key, source, verb, user=user, **values)
@@ -168,8 +171,9 @@ def undo(decision: Decision, user: Any) -> Prediction:
         if product is not None and decision.written and is_ours(adapter, product, decision):
             adapter.restore_classification(product, decision.target, decision.before)
         take_back(decision)
-        audit_undo(decision, adapter, user=user)
-        Prediction.objects.filter(pk=row.pk).update(state=State.SUGGESTED)
+        audit = audit_undo(decision, adapter, user=user)
+        current = first(audit.after or [])
+        Prediction.objects.filter(pk=row.pk).update(state=State.SUGGESTED, current=current)
     row.refresh_from_db()
     return row
 
@@ -177,9 +181,11 @@ def undo(decision: Decision, user: Any) -> Prediction:
 def _check_undoable(decision: Decision) -> None:
     if decision.verb not in BY_PEOPLE:
         raise InvalidRequest("only a person's decision can be undone here; a job is undone as a whole")
+    if Decision.objects.filter(pk=decision.pk).exclude(undone_at=None).exists():
+        raise InvalidRequest("this decision is undone already", code="decided")
     people, _ = standing(decision.source, decision.target, [decision.object_id])
     if people.get(decision.object_id) != decision:
-        raise InvalidRequest("it is undone already, or somebody has decided since", code="decided")
+        raise InvalidRequest("somebody has decided since; undo the later decision first", code="decided")
 
 
 def _tell(decision: Decision) -> None:

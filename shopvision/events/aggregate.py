@@ -6,7 +6,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.db.models import Sum
+from django.db import connections, router
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import Min, Sum
 from django.utils import timezone
 
 from ..privacy import noise
@@ -28,15 +30,18 @@ def views(products: Collection[str], days: int, *, epsilon: float = noise.EPSILO
     """Every product and day of the last full ``days``, zeros included, newest day first.
 
     Each visitor's interest in one product on one day is protected with ``epsilon`` (Laplace noise of scale
-    1 / epsilon); somebody who looked at n products, with n * epsilon. Today is left out: its sums still move.
+    1 / epsilon); somebody who looked at n products, with n * epsilon. Today is left out: its sums still move;
+    and so are days on which nothing was counted for anybody, for we were not there yet.
 
     Args:
         products: references; which products there are is no secret, so all of them get noise.
         days: at most ``MOST_DAYS``.
     """
-    today = timezone.now().date()
+    today, first = timezone.now().date(), first_day()
     for back in range(1, min(days, MOST_DAYS) + 1):
         day = today - timedelta(days=back)
+        if day < first:
+            return
         sums = (
             ProductCount.objects.filter(day=day, kind=Kind.VIEW)
             .values_list("product")
@@ -46,6 +51,17 @@ def views(products: Collection[str], days: int, *, epsilon: float = noise.EPSILO
         for ref in products:
             count = int(counted.get(ref, 0))
             yield Views(day, ref, noise.noisy(count, ("views", ref, day.isoformat()), epsilon))
+
+
+def first_day() -> date:
+    """The day our tables were made, which says nothing of any visitor; the oldest sum's, where it was moved here."""
+    alias = router.db_for_read(ProductCount)
+    recorder = MigrationRecorder(connections[alias])
+    rows = recorder.migration_qs.filter(app="shopvision") if recorder.has_table() else None
+    made = rows.aggregate(first=Min("applied"))["first"] if rows is not None else None
+    oldest = ProductCount.objects.aggregate(first=Min("day"))["first"]
+    known = [day for day in (made.date() if made else None, oldest) if day is not None]
+    return min(known, default=timezone.now().date())
 
 
 def most_viewed(

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F
 
 from ..catalogue.models import CatalogueImage
-from ..catalogue.project import upsert
+from ..catalogue.upsert import upsert
 from ..exceptions import Misconfigured
 from ..index.models import Descriptor, Embedding, EncoderRelease
 from ..vision.descriptor import unpack

@@ -12,7 +12,8 @@ from django.utils import timezone
 from .. import conf, signals, telemetry
 from ..catalogue import outbox
 from ..catalogue.models import CatalogueEntry, CatalogueImage
-from ..catalogue.project import remove, upsert
+from ..catalogue.project import remove
+from ..catalogue.upsert import upsert
 from ..exceptions import IndexUnavailable, Misconfigured, TemporaryFailure
 from ..index.models import Descriptor, Embedding, EncoderRelease
 from ..types import ProductRef

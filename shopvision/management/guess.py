@@ -56,17 +56,34 @@ class Guess:
     active: str = ""
 
     def notes(self) -> list[str]:
-        """What to check by eye."""
-        found = [f"{option} = {name!r}" for option, name in self.names.items()]
-        missing = [option for option in ("title", "category", "price", "stock") if option not in self.names]
-        notes = [f"images = {self.images!r}", *found]
+        """What to check by eye: every line that is written, every option that found no field, every field left."""
+        notes = [
+            f"images = {self.images!r}",
+            *(f"{option} = {name!r}" for option, name in self.names.items()),
+        ]
+        if self.filters:
+            notes.append(f"filters = {self.filters!r}")
+        if self.related:
+            notes.append(f"related = {sorted(set(self.related))!r}")
+        if self.active:
+            notes.append(f"visible() shows what has {self.active} = True")
+        missing = [option for option in WORDS if option not in self.names]
+        missing += ["filters"] if not self.filters else []
         if missing:
             notes.append(f"not found: {', '.join(missing)} (add them if your shop has them)")
         if not self.active:
             notes.append(
                 "no field says what is on sale: every product is shown; see visible() in the tutorial"
             )
+        if unused := self.unused():
+            notes.append(f"not used: {', '.join(unused)} (filters and attributes may name them)")
         return notes
+
+    def unused(self) -> list[str]:
+        """Fields of the product that the adapter does not name, but for its key."""
+        used = {*self.images, *self.names.values(), *self.filters, self.active}
+        plain = (one for one in self.model._meta.get_fields() if not one.auto_created)
+        return [one.name for one in plain if one.name not in used and not getattr(one, "primary_key", False)]
 
 
 def guess(label: str = "") -> Guess:

@@ -42,8 +42,10 @@ class Progress:
 
 
 def line(label: str, done: int, total: int, seconds: float, note: str = "") -> str:
-    """The bar as text: "index [#####.....] 50/100 25/s 2s left"."""
-    share = min(1.0, done / total) if total else 0.0
+    """The bar as text: "index [#####.....] 50/100 25/s 2s left"; of what counts nothing: "tuning 12s fitting"."""
+    if not total:
+        return f"{label} {seconds:.0f}s {note}".rstrip()
+    share = min(1.0, done / total)
     full = round(share * WIDTH)
     rate = done / seconds if seconds > 0 else 0.0
     left = f" {(total - done) / rate:.0f}s left" if rate and done < total else ""

@@ -20,14 +20,21 @@ class ReadyCommand(BaseCommand):
         Raises:
             CommandError: what to do first.
         """
-        alias = router.db_for_write(CatalogueEntry)
-        try:
-            executor = MigrationExecutor(connections[alias])
-            lacking = executor.migration_plan(executor.loader.graph.leaf_nodes("shopvision"))
-        except DatabaseError as error:
-            raise CommandError(f"the database {alias!r} does not answer: {error}") from error
-        if lacking:
-            raise CommandError(
-                f"{len(lacking)} migrations are not applied to the database {alias!r}: run python manage.py migrate"
-            )
+        if why := why_not_ready():
+            raise CommandError(why)
         return super().execute(*args, **options)
+
+
+def why_not_ready() -> str:
+    """What the database lacks and what to do; "" when it is up to our migrations."""
+    alias = router.db_for_write(CatalogueEntry)
+    try:
+        executor = MigrationExecutor(connections[alias])
+        lacking = executor.migration_plan(executor.loader.graph.leaf_nodes("shopvision"))
+    except DatabaseError as error:
+        return f"the database {alias!r} does not answer: {error}"
+    if not lacking:
+        return ""
+    return (
+        f"{len(lacking)} migrations are not applied to the database {alias!r}: run python manage.py migrate"
+    )

@@ -6,10 +6,12 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 
+from django.db import router, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
 from .. import conf, signals, telemetry
+from ..exceptions import InvalidRequest
 from ..types import Subject
 from . import pseudonym
 from .consent import PURPOSES, Choice, choice_of, recorded_choice, refusal_signal, remember_choice, subject_of
@@ -28,11 +30,15 @@ def decide(request: HttpRequest, purposes: Iterable[str], *, source: str) -> tup
     Args:
         purposes: agreed to; all others are refused.
         source: where it was decided, for the record.
+
+    Raises:
+        InvalidRequest: a name that is no purpose; taken for a refusal, a slip of the pen would erase everything.
     """
+    agreed = frozenset(purposes)
+    if unknown := sorted(agreed - set(PURPOSES)):
+        raise InvalidRequest(f"{', '.join(unknown)[:100]!r} is no purpose; it takes {', '.join(PURPOSES)}")
     signal = refusal_signal(request)
-    wanted = (
-        frozenset() if signal or conf.PRIVACY_MODE == "off" else frozenset(purposes) & frozenset(PURPOSES)
-    )
+    wanted = frozenset() if signal or conf.PRIVACY_MODE == "off" else agreed
     before = choice_of(request)
     subject = subject_of(request)
     if conf.PRIVACY_MODE != "consent":
@@ -73,10 +79,12 @@ def _record(
         return None  # a first refusal leaves no trace
     named = replace(subject, visitor=choice.key or before.key)
     name = pseudonym.pseudonym(named)
-    for one in {name, pseudonym.pseudonym(Subject(visitor=named.visitor))} - {""}:
+    written = [
         ConsentRecord.objects.create(
             subject=one, purposes=sorted(choice.purposes), source=source, signal=choice.signal
-        )
+        ).pk
+        for one in {name, pseudonym.pseudonym(Subject(visitor=named.visitor))} - {""}
+    ]
     telemetry.count("consent_given" if choice.purposes else "consent_withdrawn")
     signals.consent_changed.send_robust(
         Choice,
@@ -88,4 +96,7 @@ def _record(
         if "personalisation" not in choice.purposes:
             forget_visit(request)
         return None
-    return erase(named, source="withdrawal", request=request)
+    with transaction.atomic(using=router.db_for_write(ConsentRecord)):
+        # its name stays on the withdrawal should the erasure fail; the receipt counts what was kept before it
+        ConsentRecord.objects.filter(pk__in=written).update(subject="")
+        return erase(named, source="withdrawal", request=request)

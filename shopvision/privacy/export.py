@@ -15,7 +15,7 @@ from .models import PrivacyLog
 
 
 def export(subject: Subject, *, source: str, request: HttpRequest | None = None) -> dict[str, Any]:
-    """Everything kept of a subject: rows by table, newest first, and what its session holds.
+    """Everything kept of a subject: rows by table, newest first, what its session holds, and its visitor's key.
 
     Handing out rows of the database is noted in the privacy log, without a name.
     """
@@ -28,6 +28,7 @@ def export(subject: Subject, *, source: str, request: HttpRequest | None = None)
     kept = session.get(SESSION, {}) if session is not None else {}
     return {
         "at": timezone.now().isoformat(timespec="seconds"),
+        "visitor": subject.visitor,
         "kept_days": {name: registry.stores()[name].days for name in tables},
         "tables": tables,
         "session": kept,

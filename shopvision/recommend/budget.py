@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,7 +16,7 @@ from .. import telemetry
 Answer = TypeVar("Answer")
 OVERRUNS = 5  # in a row, before we pause
 PAUSE_SECONDS = 30.0
-HELPERS = 2  # threads for rankers that are not ours; more waiting ones would be late in any case
+MOST_WORKING = 2  # threads of rankers that are not ours; more would be late in any case
 
 
 class OverBudget(Exception):
@@ -30,8 +31,35 @@ class _Pause:
 
 _pause = _Pause()
 _lock = threading.Lock()
-_helpers = ThreadPoolExecutor(HELPERS, thread_name_prefix="shopvision-ranker")
-_busy = threading.BoundedSemaphore(HELPERS)
+
+
+class _Working:
+    """How many rankers that are not ours are at work in this process."""
+
+    def __init__(self) -> None:
+        self.forget()
+        os.register_at_fork(after_in_child=self.forget)
+
+    def forget(self) -> None:
+        """A fork's child has none of its parent's threads."""
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def begin(self) -> bool:
+        """May one more begin."""
+        with self._lock:
+            if self._count >= MOST_WORKING:
+                return False
+            self._count += 1
+            return True
+
+    def end(self) -> None:
+        """One has finished."""
+        with self._lock:
+            self._count = max(0, self._count - 1)
+
+
+_working = _Working()
 
 
 class Budget:
@@ -69,15 +97,19 @@ class Budget:
     def within(self, work: Callable[[], Answer]) -> Answer:
         """The answer of somebody else's code, waited for no longer than there is time.
 
+        It runs in a thread of its own, which is left behind when it is late, and does not hold up the end of
+        the process.
+
         Raises:
             OverBudget: it was late, or earlier calls still are.
         """
-        if not _busy.acquire(blocking=False):
+        if not _working.begin():
             self._overrun()
             raise OverBudget("earlier rankings are still being worked on")
-        future = _helpers.submit(_released, work)
+        task: Future[Answer] = Future()
+        threading.Thread(target=_done, args=(task, work), name="shopvision-ranker", daemon=True).start()
         try:
-            return future.result(timeout=max(self.left, 0.0))
+            return task.result(timeout=max(self.left, 0.0))
         except Late:
             self._overrun()
             raise OverBudget("the ranker did not answer in time") from None
@@ -109,8 +141,10 @@ def resume() -> None:
     _pause.overruns, _pause.until = 0, 0.0
 
 
-def _released(work: Callable[[], Answer]) -> Answer:
+def _done(task: Future[Answer], work: Callable[[], Answer]) -> None:
     try:
-        return work()
+        task.set_result(work())
+    except Exception as error:  # noqa: BLE001 - whoever waits for it gets it
+        task.set_exception(error)
     finally:
-        _busy.release()
+        _working.end()

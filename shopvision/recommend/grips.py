@@ -13,6 +13,7 @@ from django.http import QueryDict
 from .. import conf
 from ..catalogue.adapter import Catalogue, catalogues
 from ..types import ProductRef
+from .apart import apart
 from .budget import own_order
 from .experiment import Arm, arm_of, shown
 from .order import Ranking
@@ -72,7 +73,8 @@ def rank_ids(ids: Iterable[Any], request: Any, *, source: str = "", start: int =
 def rank_or_none(refs: Sequence[ProductRef], taste: Taste, *, places: bool = True) -> Ranking | None:
     """As ``rerank.rank``; None where anything fails, which is counted."""
     try:
-        return rank(refs, taste, seed=uuid.uuid4().hex, places=places) if len(refs) > 1 else None
+        with apart():
+            return rank(refs, taste, seed=uuid.uuid4().hex, places=places) if len(refs) > 1 else None
     except Exception as error:  # noqa: BLE001 - as above
         own_order(error)
         return None

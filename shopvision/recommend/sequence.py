@@ -5,18 +5,16 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, SupportsIndex, cast
 
-from django.db import connections, router, transaction
 from django.utils.functional import SimpleLazyObject
 
 from .. import conf, signals, telemetry
-from ..catalogue.models import CatalogueEntry
 from ..types import Ordering
 from . import state
+from .apart import apart
 from .budget import own_order
 from .order import MOST_KEYS, Order, Ranking, Reason, ordered
 from .sources import Source
@@ -115,7 +113,7 @@ class RankedRows(Sequence[Any]):
         return getattr(getattr(source, "queryset", None) or source.items, name)
 
     def __len__(self) -> int:
-        return self.count()
+        return len(self._whole) if "_whole" in self.__dict__ else self.count()
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._whole)
@@ -126,19 +124,17 @@ class RankedRows(Sequence[Any]):
     def __getitem__(self, wanted: SupportsIndex | slice) -> Any:
         if not isinstance(wanted, slice):
             place = wanted.__index__()
-            if place < 0:
-                raise ValueError("places are counted from the front")
-            part = self[place : place + 1]
+            part = self[place : place + 1] if place >= 0 else self._whole[place:][:1]
             if not part:
                 raise IndexError(place)
             return part[0]
         start, stop = wanted.start or 0, wanted.stop
         if start < 0 or (stop is not None and stop < 0) or wanted.step not in (None, 1):
-            raise ValueError("a part is counted from the front, without steps")
+            return self._whole[wanted]
         if not self.active:
             return RankedPage(self._source.own(start, stop))
         try:
-            with _apart():
+            with apart():
                 self.latest = self._part(start, stop)
                 return self.latest
         except Exception as error:  # noqa: BLE001 - the shop's pages never break because of us
@@ -151,7 +147,7 @@ class RankedRows(Sequence[Any]):
         if not self.active:
             return total
         try:
-            with _apart():
+            with apart():
                 order = self._kept
                 gone = len(order.keys) - self._source.alive(order.keys) if order else 0
         except Exception as error:  # noqa: BLE001 - as above
@@ -232,7 +228,7 @@ class RankedRows(Sequence[Any]):
     def _in_words(self, reasons: dict[str, Reason]) -> dict[str, str]:
         """Called while the shop's template is rendered: no words are better than no page."""
         try:
-            with _apart():
+            with apart():
                 return self._plan.words(reasons)
         except Exception:  # noqa: BLE001 - as above
             telemetry.count("why_failed")
@@ -242,9 +238,3 @@ class RankedRows(Sequence[Any]):
 
 def _word(words: dict[str, str], key: str) -> str:
     return words.get(key, "")
-
-
-def _apart() -> AbstractContextManager[Any]:
-    """A savepoint where the shop's view runs in a transaction: a query of ours that fails leaves that usable."""
-    using = router.db_for_read(CatalogueEntry)
-    return transaction.atomic(using=using) if connections[using].in_atomic_block else nullcontext()

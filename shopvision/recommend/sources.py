@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.query import ModelIterable
 
-from ..catalogue.adapter import Catalogue, catalogues
+from ..catalogue.adapter import Catalogue, catalogue_of
 from ..catalogue.keys import with_keys
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d")  # a parameter that is another one at each request
@@ -178,7 +178,7 @@ def source_of(items: Any) -> Source:
     if isinstance(items, Keys):
         return SliceSource(items, str, items.shop)
     if isinstance(items, QuerySet):
-        shop = catalogues().get(items.model._meta.label_lower)
+        shop = catalogue_of(items.model)
         whole = not items.query.is_sliced and not items.query.combinator
         if shop is not None and whole and issubclass(items._iterable_class, ModelIterable):
             return QuerySource(items, shop)
@@ -196,13 +196,6 @@ def _key_of(row: Any) -> str:
 
 def _shop_of(row: Any) -> Catalogue | None:
     """The catalogue of a row, or of the row that a search result stands for."""
-    for model in (type(row), getattr(row, "model", None)):
-        meta = getattr(model, "_meta", None)
-        if meta is not None and meta.label_lower in catalogues():
-            return catalogues()[meta.label_lower]
-    return None
-
-
-def refs_of(shop: Catalogue, keys: Iterable[str]) -> list[str]:
-    """References of a shop's keys, as text."""
-    return [f"{shop.source}:{key}" for key in keys]
+    models: tuple[Any, ...] = (type(row), getattr(row, "model", None))
+    found = (catalogue_of(model) for model in models if hasattr(model, "_meta"))
+    return next((shop for shop in found if shop is not None), None)

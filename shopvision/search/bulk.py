@@ -24,16 +24,19 @@ from ..indexing.photos import Photo, describe_photos
 from ..indexing.report import IndexReport
 from ..indexing.write import drain_outbox, ensure_live, index_products
 from ..types import ProductRef, Step
+from ..vision.projection import MAX_FIT_PHOTOS
 from .duplicates import find_duplicates
 from .status import count_drift, keep_drift
-from .tuning import measure_generic
-from .tuning import tune as fit_and_promote
+from .tuning import AUGMENTED_PHOTOS, AUGMENTED_VIEWS, measure_generic, tuning
 
 SAMPLE_PHOTOS = 16  # looked at to measure this machine; half a second
 BATCHES_PER_STEP = 4  # progress and the outbox are looked after at least this often
 WINDOW_BATCHES = 8  # batches an index job keeps queued for Celery workers; a fresh save waits behind them
 WAIT_SECONDS = 0.2
 TUNE_FROM_PHOTOS = 50
+DESCRIBE_SECONDS = 0.025  # a photo, on two cores; an index job measures it
+FIT_SECONDS = 50.0  # three fits and the shop's background; two busy cores
+FIT_SECONDS_PER_PHOTO = 0.01
 NAME = ("source", "object_id")
 PAIRS_KEPT = 1000  # some 250 bytes each
 WALK_PRODUCTS_PER_SECOND = 2000.0  # comparing fingerprints, SQLite, one core; measured on 5,000 products
@@ -194,7 +197,7 @@ def tune(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]
     """Fit a release to the catalogue's own photos; it goes live if it is better."""
     photos = Descriptor.objects.count()
     yield Step(message="fitting the encoder to the catalogue", result={"photos": photos})
-    row = fit_and_promote()
+    row = yield from Step.told(tuning())
     yield Step(message=f"{row} is {row.state}", result={"release": str(row), "release_state": row.state})
 
 
@@ -269,6 +272,24 @@ def estimate_tune(params: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "products": CatalogueEntry.objects.count(),
         "images": photos,
-        "seconds": round(5 + photos * 0.03, 1),
-        "basis": f"{photos} photos described, 30 ms each for views and fitting",
+        "seconds": _tune_seconds(photos, DESCRIBE_SECONDS),
+        "basis": f"{min(photos, AUGMENTED_PHOTOS)} photos to make views of, {photos} to fit on",
     }
+
+
+def tuning_after(known: Mapping[str, Any]) -> float:
+    """Seconds that tuning takes once the indexing of this estimate has ended; 0.0 where it is not due then."""
+    try:
+        fitted = not releases.is_generic(releases.live().row)
+    except TemporaryFailure:
+        fitted = False
+    images = int(known["images"])
+    if fitted or images < TUNE_FROM_PHOTOS:
+        return 0.0
+    return _tune_seconds(images, known["seconds"] / images)
+
+
+def _tune_seconds(photos: int, each: float) -> float:
+    """Views of some photos described at ``each`` seconds, then fits on all of them."""
+    views = AUGMENTED_VIEWS * min(photos, AUGMENTED_PHOTOS)
+    return round(views * each + FIT_SECONDS + min(photos, MAX_FIT_PHOTOS) * FIT_SECONDS_PER_PHOTO, 1)

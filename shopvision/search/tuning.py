@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,10 +39,12 @@ MIN_PHOTOS = 20  # fewer photos teach a projection nothing that holds
 MIN_PRODUCTS = 5  # ten pairs: fewer say nothing of what is usual
 BACKGROUND_PHOTOS = 2000  # looked at to measure it
 REMEASURE_AT = 1.5  # times as many photos as last time, or as few
-AUGMENTED_PHOTOS = 300  # photos that augmented views are made of; four views each
 LOST_AT_MOST = 0.005  # recall@1 on the shop's own photos that learning from clicks may cost
+AUGMENTED_PHOTOS = 300  # photos that augmented views are made of
+AUGMENTED_VIEWS = 4  # of each; what augmented_views makes
 CHUNK = 16  # photos whose views are encoded together
 Progress = Callable[[str], None]
+Views = tuple[dict[str, np.ndarray] | None, np.ndarray | None]
 
 
 def _silent(message: str) -> None:
@@ -76,13 +78,26 @@ def tune(
         TemporaryFailure: nothing is indexed yet.
         InvalidRequest: too few photos to learn from, or too few clicks.
     """
+    steps = tuning(dry_run=dry_run, force=force, clicks=clicks)
+    while True:
+        try:
+            progress(next(steps))
+        except StopIteration as end:
+            row: EncoderRelease = end.value
+            return row
+
+
+def tuning(
+    *, dry_run: bool = False, force: bool = False, clicks: bool = False
+) -> Generator[str, None, EncoderRelease]:
+    """``tune`` in steps: yields what it does next, returns the release."""
     live = releases.live()
-    base = _on_best_encoder(live, progress)
-    progress("reading the catalogue's photos")
-    sample = load_sample(base)
+    base = yield from _on_best_encoder(live)
+    yield "reading the catalogue's photos"
+    sample = yield from load_sample(base)
     chosen = clicked(base.row, sample.training.products) if clicks else None
     extra = chosen.photos if chosen is not None else None
-    progress("judging on photos held out of the fit")
+    yield "judging on photos held out of the fit"
     verdict = judge(sample.training, base.projection, dim=conf.EMBEDDING_DIM, extra=extra)
     photos = verdict
     if chosen is not None:
@@ -90,9 +105,10 @@ def tune(
         verdict = judge_clicks(
             sample.training, chosen.photos, base.projection, dim=conf.EMBEDDING_DIM, fresh=fresh
         )
-    progress("fitting on every photo")
-    learned = sample.training if extra is None else joined(sample.training, extra)
-    projection = fit(learned, dim=conf.EMBEDDING_DIM)
+    yield "fitting on every photo"
+    projection = fit(
+        sample.training if extra is None else joined(sample.training, extra), dim=conf.EMBEDDING_DIM
+    )
     metrics = _metrics(projection, verdict, base)
     if chosen is not None:
         metrics |= {
@@ -103,13 +119,12 @@ def tune(
     row = releases.make_release(base.encoder, _graph_of(base.row), projection, metrics)
     if row.pk == live.row.pk:
         return row
-    EncoderRelease.objects.filter(pk=row.pk).update(
-        metrics=metrics, background=measure(sample, projection, progress)
-    )
+    yield "measuring the shop's background"
+    EncoderRelease.objects.filter(pk=row.pk).update(metrics=metrics, background=measure(sample, projection))
     row.refresh_from_db()
     better = verdict.candidate > verdict.current or (releases.is_generic(live.row) and verdict.tie)
     better = better and (chosen is None or photos.candidate >= photos.current - LOST_AT_MOST)
-    return _decide(row, live, base, verdict, progress, dry_run=dry_run, promote=better or force)
+    return (yield from _decide(row, live, base, verdict, dry_run=dry_run, promote=better or force))
 
 
 def _decide(
@@ -117,11 +132,10 @@ def _decide(
     live: LiveRelease,
     base: LiveRelease,
     verdict: Judgement,
-    progress: Progress,
     *,
     dry_run: bool,
     promote: bool,
-) -> EncoderRelease:
+) -> Generator[str, None, EncoderRelease]:
     """Build and promote the candidate, or set it aside with the reason."""
     others = EncoderRelease.objects.filter(
         state__in=(EncoderRelease.State.BUILDING, EncoderRelease.State.CANDIDATE)
@@ -136,7 +150,7 @@ def _decide(
         EncoderRelease.objects.filter(pk=row.pk).update(state=state)
         row.refresh_from_db()
         return row
-    progress("embedding every photo under the new release")
+    yield "embedding every photo under the new release"
     EncoderRelease.objects.filter(pk=row.pk).update(state=EncoderRelease.State.BUILDING)
     build_release(row)
     EncoderRelease.objects.filter(pk=row.pk).update(state=EncoderRelease.State.CANDIDATE)
@@ -154,7 +168,7 @@ def _metrics(projection: Projection, verdict: Judgement, base: LiveRelease) -> d
     }
 
 
-def _on_best_encoder(live: LiveRelease, progress: Progress) -> LiveRelease:
+def _on_best_encoder(live: LiveRelease) -> Generator[str, None, LiveRelease]:
     """The live release, or one on the encoder the settings ask for by now, with every photo described.
 
     A young shop starts without photos to calibrate int8 on; ``SHOPVISION["ENCODER"]`` may have changed.
@@ -166,27 +180,28 @@ def _on_best_encoder(live: LiveRelease, progress: Progress) -> LiveRelease:
     encoder, graph = releases.first_encoder()
     if encoder.spec.digest == live.encoder.spec.digest:
         return live
-    progress(f"describing every photo with {encoder.spec.name} in {encoder.spec.precision}")
+    yield f"describing every photo with {encoder.spec.name} in {encoder.spec.precision}"
     row = releases.make_release(
         encoder, graph, releases.generic_for(encoder), {"recipe": {"kind": "generic"}}
     )
-    _describe_all(live)
+    yield from _describe_all(live)
     return releases.open_release(row)
 
 
-def _describe_all(live: LiveRelease) -> None:
+def _describe_all(live: LiveRelease) -> Generator[str, None, None]:
     """Bring every product up to date under every release that is written to."""
     refs = [ProductRef(*pair) for pair in CatalogueEntry.objects.values_list("source", "object_id")]
     size = 4 * conf.BATCH_SIZE
     for start in range(0, len(refs), size):
         index_products(refs[start : start + size], release=live)
+        yield f"described the photos of {min(start + size, len(refs))} of {len(refs)} products"
 
 
 def _graph_of(row: EncoderRelease) -> bytes | None:
     return releases.artefact(row.graph_id) if row.graph_id else None
 
 
-def load_sample(live: LiveRelease) -> Sample:
+def load_sample(live: LiveRelease) -> Generator[str, None, Sample]:
     """Descriptors of up to MAX_FIT_PHOTOS photos, whole products, with augmented views of some.
 
     Raises:
@@ -196,7 +211,7 @@ def load_sample(live: LiveRelease) -> Sample:
     if count < MIN_PHOTOS:
         raise InvalidRequest(f"{count} photos are described; tuning takes {MIN_PHOTOS} or more")
     blocks, products, images = _stored(live.row, MAX_FIT_PHOTOS)
-    augmented, of = _augmented(live.encoder, images)
+    augmented, of = yield from _augmented(live.encoder, images)
     training = TrainingSet(blocks, products, _firsts(products), augmented, of)
     return Sample(training, _category_numbers(products))
 
@@ -230,7 +245,7 @@ def usable_descriptors(row: EncoderRelease) -> Any:
     return rows.exclude(image__state=CatalogueImage.State.REJECTED)
 
 
-def _augmented(encoder: Encoder, images: list[int]) -> tuple[dict[str, np.ndarray] | None, np.ndarray | None]:
+def _augmented(encoder: Encoder, images: list[int]) -> Generator[str, None, Views]:
     """Descriptors of augmented views of some photos, and the row of the photo each was made from."""
     step = max(1, len(images) // AUGMENTED_PHOTOS)
     rows = list(range(0, len(images), step))[:AUGMENTED_PHOTOS]
@@ -246,6 +261,7 @@ def _augmented(encoder: Encoder, images: list[int]) -> tuple[dict[str, np.ndarra
                 of += [row] * len(made)
         if views:
             parts.append(dict(encoder.describe(views)))
+        yield f"made views of {min(start + CHUNK, len(rows))} of {len(rows)} photos"
     if not parts:
         return None, None
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, np.array(of)
@@ -303,9 +319,8 @@ def _likeness(training: TrainingSet, projection: Projection) -> dict[str, Any]:
     }
 
 
-def measure(sample: Sample, projection: Projection, progress: Progress = _silent) -> dict[str, Any]:
+def measure(sample: Sample, projection: Projection) -> dict[str, Any]:
     """A release's background: quantiles for percentiles, weights for no-match, limits for reasons."""
-    progress("measuring the shop's background")
     training = sample.training
     rows, sold = no_match_examples(training, sample.categories, dim=projection.dim)
     return {

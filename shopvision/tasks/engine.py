@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import base64
 import fcntl
+import os
 import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -277,23 +278,35 @@ def _tick(stop: threading.Event, news: threading.Event) -> None:
     clock = duties.Clock()
     while not stop.is_set():
         try:
-            _tick_once(clock)
+            for task in _due(clock):
+                send_wake(task)
         except Exception:  # noqa: BLE001 - the database may be down; it will be back
             telemetry.log.exception("could not look for waiting work; trying again")
-        finally:
-            connections.close_all()  # nothing open that a forked child could inherit
         stop.wait(conf.POLL_SECONDS)
 
 
-def _tick_once(clock: duties.Clock) -> None:
-    if clock.due("heartbeat", duties.HEARTBEAT_SECONDS):
-        jobs.here_i_am("celery")
-    for task in duties.work_is_waiting():
-        send_wake(task)
-    if clock.due("tick", conf.RECONCILE_SECONDS):
-        send_wake("cpu.tick")
+def _due(clock: duties.Clock) -> list[str]:
+    """The tasks to be sent now, by the database. No process is forked meanwhile.
+
+    A pool process that dies is replaced by a fork of this one. A child that inherits an open SQLite
+    connection gets "disk I/O error" from the file for the rest of its life; so a fork waits for the close.
+    """
+    with _no_fork:
+        try:
+            if clock.due("heartbeat", duties.HEARTBEAT_SECONDS):
+                jobs.here_i_am("celery")
+            return [
+                *duties.work_is_waiting(),
+                *(["cpu.tick"] if clock.due("tick", conf.RECONCILE_SECONDS) else []),
+            ]
+        finally:
+            connections.close_all()
 
 
+_no_fork = threading.Lock()
+os.register_at_fork(
+    before=_no_fork.acquire, after_in_parent=_no_fork.release, after_in_child=_no_fork.release
+)
 worker_thread = Background("shopvision-worker", _work_in_thread)
 job_thread = Background("shopvision-job", _work_on_jobs)
 change_sender = Background("shopvision-wake", _sender("gpu.drain_outbox"))

@@ -14,6 +14,7 @@ from .. import behaviour, conf, listings, telemetry
 from ..catalogue.adapter import catalogues
 from ..exceptions import InvalidRequest
 from ..privacy.consent import choice_of
+from ..recommend.apart import apart
 from ..search.present import result
 from ..types import ProductRef
 
@@ -45,9 +46,10 @@ def _similar(request: Any, product: Any, limit: int, alternatives: bool) -> list
     try:
         shop = catalogues()[product._meta.label_lower]
         ref = ProductRef(shop.source, shop.object_id(product))
-        found = listings.similar_products(
-            ref, limit=limit, context=request, alternatives=alternatives, keep=False
-        )
+        with apart():
+            found = listings.similar_products(
+                ref, limit=limit, context=request, alternatives=alternatives, keep=False
+            )
         return [result(hit) for hit in found.hits]
     except InvalidRequest:  # not indexed yet: nothing to show, nothing wrong
         return []
@@ -86,7 +88,8 @@ def recommended(
     request = context.get("request")
     try:
         ref = behaviour.ref_of(product) if product is not None else None
-        found = listings.recommended(placement, request=request, product=ref, limit=limit)
+        with apart():
+            found = listings.recommended(placement, request=request, product=ref, limit=limit)
         odds = found.ordering.propensities if found.ordering else None
         shown = behaviour.record_listing(request, found.hits, listing=found.id, propensities=odds)
         results = [result(hit) for hit in found.hits]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -273,19 +273,3 @@ def _masked(photo: Image.Image, mask: np.ndarray) -> Image.Image:
     pixels = np.array(photo)
     pixels[mask] = pixels.reshape(-1, 3).mean(0).astype(np.uint8)
     return Image.fromarray(pixels)
-
-
-def match_maps(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Where on the second photo lies what the first one shows: a patch-to-patch match.
-
-    Args:
-        first, second: ``FEATURE_MAPS`` of one photo each, (1, C, h, w).
-
-    Returns:
-        float32 (h, w): for each cell of the second, its similarity to the best cell of the first (cosine, less
-        the mean of both photos' cells), 0 to 1.
-    """
-    a, b = (one["t10"][0].reshape(one["t10"].shape[1], -1).T for one in (first, second))
-    centre = np.concatenate([a, b]).mean(0)
-    similarity = (unit(a - centre) @ unit(b - centre).T).max(axis=0)
-    return np.asarray(np.clip(similarity, 0, 1).reshape(second["t10"].shape[2:]), np.float32)

@@ -170,7 +170,9 @@ def test_applying_takes_its_own_permission_and_can_be_undone(classified: list[An
     undone = post(bea, f"jobs/{job['id']}/undo/")
     assert undone.status_code == 202, undone.content
     assert Product.objects.filter(category=None).count() == UNLABELLED
-    assert code(post(bea, f"jobs/{job['id']}/undo/")) == (409, "conflict")
+    again = post(bea, f"jobs/{job['id']}/undo/")
+    assert code(again) == (409, "conflict")
+    assert f"all that it had applied ({applied} labels) has been undone" in again.json()["detail"]
     unreachable = {**wanted, "acceptable_error": "0.01"}
     assert code(post(bea, "classify/", unreachable)) == (409, "unreachable_error")
 
@@ -224,6 +226,31 @@ def test_each_kind_of_job_takes_its_own_permission_and_params(indexed_shop: list
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("what", "body", "choices"),
+    [
+        ("jobs/", {"kind": "nonsense"}, "index_all, reconcile, tune"),
+        (
+            "jobs/",
+            {"kind": "train", "params": {"kind": "magic"}},
+            "auto, prototypes, linear, fused, finetuned",
+        ),
+        ("jobs/", {"kind": "train", "params": {"source": "no.shop"}}, "demo_shop.product, testshop.article"),
+        ("jobs/", {"kind": "train", "params": {"target": "smell"}}, "category, colour"),
+        ("classify/", {"source": SOURCE, "all": True, "target": "smell"}, "category, colour"),
+        ("classify/", {"source": SOURCE, "all": True, "acceptable_error": 0.3}, "0.01, 0.02, 0.05, 0.1"),
+        ("events/", {"events": [{"id": "12345678", "kind": "nonsense"}]}, "impression, view, search"),
+    ],
+)
+def test_a_wrong_choice_is_answered_with_the_choices(
+    db: None, what: str, body: dict[str, Any], choices: str
+) -> None:
+    boss = client_of(get_user_model().objects.create_superuser("boss", "b@example.org", "x"))
+    answer = post(boss, what, body)
+    assert (answer.status_code, choices in answer.json()["detail"]) == (400, True), answer.json()
+
+
+@pytest.mark.django_db
 def test_predictions_are_filtered_and_paged_by_their_worth(queue: list[Prediction]) -> None:
     ann = client_of(person("ann", "review_predictions"))
     seen, link = [], f"{API}predictions/?target=category&state=suggested&limit=10"
@@ -248,9 +275,14 @@ def test_a_persons_word_is_written_once(queue: list[Prediction]) -> None:
     other = Category.objects.exclude(pk=queue[1].label).first()
     assert other is not None
     corrected = post(ann, f"predictions/{queue[1].pk}/correct/", {"label": str(other.pk)})
-    assert corrected.json()["state"] == "corrected"
+    after = corrected.json()
+    assert (after["state"], after["label"], after["current"]) == ("corrected", queue[1].label, str(other.pk))
+    assert after["decision"] == {"verb": "correct", "label": str(other.pk), "name": str(other)}
+    assert accepted.json()["current"] == accepted.json()["decision"]["label"] == queue[0].label
     assert Product.objects.get(pk=queue[1].entry.object_id).category == other
-    assert code(post(ann, f"predictions/{queue[2].pk}/correct/", {"label": "no"})) == (400, "unknown_label")
+    unknown = post(ann, f"predictions/{queue[2].pk}/correct/", {"label": "no"})
+    assert code(unknown) == (400, "unknown_label")
+    assert f"{other.pk} ({other})" in unknown.json()["detail"]
     assert code(post(ann, f"predictions/{queue[2].pk}/correct/", {})) == (400, "invalid")
     review.reject(queue[3], get_user_model().objects.create_user("bob"))
     assert code(post(ann, f"predictions/{queue[3].pk}/accept/")) == (409, "decided")

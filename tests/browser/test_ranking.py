@@ -63,5 +63,6 @@ def test_two_mugs_looked_at_change_the_next_listing_and_say_why(
     chromium.get(url + mugs[3].get_absolute_url())
     assert "Looked at recently" in chromium.page_source
     assert violations(chromium) == []
+    assert accessible(chromium) == []
     chromium.get(url)
     assert accessible(chromium) == []

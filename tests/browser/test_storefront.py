@@ -16,8 +16,6 @@ from .conftest import AXE, start
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    # the live server's threads share the test's in-memory database, and grumble when they close it
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
 WAIT_SECONDS = 15
 
@@ -40,7 +38,12 @@ def until_url(browser: Any, part: str) -> None:
 
 
 def css(browser: Any, selector: str) -> Any:
-    return browser.find_element("css selector", selector)
+    """The first element of a selector, once it is there."""
+    from selenium.webdriver.support import expected_conditions
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    found = expected_conditions.presence_of_element_located(("css selector", selector))
+    return WebDriverWait(browser, WAIT_SECONDS).until(found)
 
 
 def photo_of(product: Any) -> str:

@@ -134,6 +134,18 @@ def test_one_label_is_too_few_and_the_message_says_what_to_do(live_release: Live
     assert caught.value.code == "unknown_target"
 
 
+def test_near_copies_that_count_as_one_are_told_label_by_label(live_release: LiveRelease) -> None:
+    alike = fill(2, names=("red", "green"))
+    for one in alike:
+        with alike[0].image.open() as file:
+            one.image.save("same.png", ContentFile(file.read()))
+    drain_outbox()
+    with pytest.raises(InvalidRequest, match="counted as 0") as caught:
+        read()
+    assert "2 products, counted as 1 (near-copies" in str(caught.value)
+    assert "nearly the same photo, count as one" in str(caught.value)
+
+
 def test_the_same_photo_under_two_labels_is_a_conflict(labelled: list[Product]) -> None:
     twin = make_product("blue", 950)
     with labelled[0].image.open() as file:

@@ -123,6 +123,7 @@ def test_confirming_what_a_job_applied_writes_nothing_to_the_shop(
 ) -> None:
     decision = review.accept(applied[0], reviewer)
     assert (decision.written, applied[0].state) == (False, "accepted")
+    assert applied[0].current == str(shelf("red").pk)
     assert product_of(applied[0]).category == shelf("red")
 
 
@@ -140,14 +141,18 @@ def test_rejecting_what_a_job_applied_takes_it_back_and_correcting_replaces_it(
 def test_a_decision_is_taken_back_with_the_shops_product(suggested: list[Prediction], reviewer: Any) -> None:
     decision = review.accept(suggested[0], reviewer)
     back = review.undo(decision, reviewer)
-    assert (back.state, product_of(back).category) == ("suggested", None)
+    assert (back.state, back.current, product_of(back).category) == ("suggested", "", None)
     decision.refresh_from_db()
     assert decision.undone_at is not None
     assert Decision.objects.filter(verb="undo", user=reviewer).count() == 1
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(InvalidRequest, match="undone already") as caught:
         review.undo(decision, reviewer)
     assert caught.value.code == "decided"
-    review.reject(back, reviewer)  # it can be decided anew
+    later = review.reject(back, reviewer)  # it can be decided anew
+    Decision.objects.filter(pk=decision.pk).update(undone_at=None)
+    with pytest.raises(InvalidRequest, match="undo the later decision first"):
+        review.undo(decision, reviewer)
+    assert later.verb == "reject"
 
 
 def test_taking_back_leaves_what_the_shop_changed_since(suggested: list[Prediction], reviewer: Any) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from shopvision.events.aggregate import most_viewed, views
@@ -10,6 +11,13 @@ from shopvision.events.models import ProductCount
 from shopvision.privacy import noise
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def installed() -> None:
+    """We have been there for a month."""
+    at = timezone.now() - timedelta(days=30)
+    MigrationRecorder.Migration.objects.filter(app="shopvision").update(applied=at)
 
 
 def count(days_ago: int, product: str, number: int, kind: str = "view") -> None:
@@ -49,3 +57,14 @@ def test_the_most_viewed_come_first_and_nothing_below_one() -> None:
     found = most_viewed(["shop.product:1", "shop.product:2", "shop.product:3"], 7, 2)
     assert [ref for ref, _ in found] == ["shop.product:2", "shop.product:1"]
     assert all(n > 0 for _, n in most_viewed([f"shop.product:{n}" for n in range(50)], 3, 50))
+
+
+def test_days_before_we_were_there_are_no_zeros() -> None:
+    MigrationRecorder.Migration.objects.filter(app="shopvision").update(
+        applied=timezone.now() - timedelta(days=3)
+    )
+    assert len(list(views(["shop.product:1"], 90))) == 3
+    count(2, "shop.product:1", 5)
+    assert len(list(views(["shop.product:1"], 90))) == 3  # a first visitor moves no boundary
+    count(6, "shop.product:1", 5)  # a database that was moved: its migrations ran anew
+    assert len(list(views(["shop.product:1"], 90))) == 6

@@ -32,13 +32,34 @@ def test_train_trains_every_target_and_says_why_one_was_not(labelled: list[Produ
     assert sorted(answer["failed"]) == ["demo_shop.product colour", "testshop.article category"]
 
 
-def test_train_says_in_words_what_stops_it(live_release: Any) -> None:
-    with pytest.raises(CommandError, match="two or more apart"):
-        run("shopvision_train", "--source", SOURCE)
-    with pytest.raises(CommandError, match="'taste' to recognise"):
+def test_train_says_in_words_what_stops_it(live_release: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(CommandError, match=r"^failed: 'category' of .* two or more apart"):
+        run("shopvision_train", "--source", SOURCE, "--target", TARGET)
+    assert any("two or more apart" in one.getMessage() for one in caplog.records)
+    assert not any(one.exc_info for one in caplog.records)  # a traceback tells a shop's developer nothing
+    with pytest.raises(CommandError, match=r"'taste' to recognise .* demo_shop.product has category, colour"):
         run("shopvision_train", "--target", "taste")
-    with pytest.raises(CommandError, match="no catalogue is called"):
+    with pytest.raises(
+        CommandError, match=r"no catalogue is called .no\.such.: demo_shop\.product, testshop"
+    ):
         run("shopvision_train", "--source", "no.such")
+
+
+@pytest.mark.parametrize(
+    ("command", "wrong", "choices"),
+    [
+        (("shopvision_train", "--kind", "magic"), "magic", "auto, prototypes, linear, fused, finetuned"),
+        (("shopvision_classify", "--apply", "0.3"), "0.3", "0.01, 0.02, 0.05, 0.1"),
+        (("shopvision_bench", "magic"), "magic", "freshness, classify"),
+    ],
+)
+def test_a_wrong_choice_is_answered_with_the_choices(
+    command: tuple[str, ...], wrong: str, choices: str
+) -> None:
+    with pytest.raises(CommandError) as error:
+        call_command(*command)
+    assert wrong in str(error.value)
+    assert choices in str(error.value).replace("'", "")
 
 
 def test_classify_suggests_for_all_and_applies_and_undoes_when_asked(trained: ClassifierRelease) -> None:
@@ -57,6 +78,8 @@ def test_classify_suggests_for_all_and_applies_and_undoes_when_asked(trained: Cl
     new.refresh_from_db()
     assert new.category is None
     assert Prediction.objects.count() == 25
+    with pytest.raises(CommandError, match=r"all that it had applied .1 labels. has been undone"):
+        run("shopvision_classify", "--undo", job["job"])
 
 
 def test_classify_says_in_words_what_stops_it(labelled: list[Product]) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db.migrations.recorder import MigrationRecorder
+from django.urls import reverse
 
 from demo_shop.models import Product
-from shopvision.catalogue.adapter import Catalogue, catalogue
+from shopvision.catalogue.adapter import NAMING, Catalogue, catalogue
 from shopvision.management.guess import adapter_source, guess
+from shopvision.management.progress import Progress, line
 from tests.factories import ArticleFactory, DemoProductFactory
 from tests.testshop.models import Article
 
@@ -52,10 +55,62 @@ def test_tune_says_when_there_is_too_little(indexed_shop: list[Any]) -> None:
         run("shopvision_tune")
 
 
+def test_index_counts_tuning_in_its_estimate_and_shows_that_it_tunes(
+    live_release: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [ArticleFactory(views=4) for _ in range(5)]
+    monkeypatch.setattr("shopvision.search.bulk.TUNE_FROM_PHOTOS", 20)
+    shown: list[str] = []
+    monkeypatch.setattr(Progress, "show", lambda self, done, total, note="": shown.append(note))
+    err = io.StringIO()
+    call_command("shopvision_index", stdout=io.StringIO(), stderr=err)
+    first, tuning, outcome = err.getvalue().splitlines()
+    assert re.search(
+        r"5 products, about 20 photos: at most \d+ s .*; then tuning to them, about \d+ s$", first
+    )
+    assert re.search(r"^tuning the encoder to 20 photos of the shop, about \d+ s", tuning)
+    assert outcome in ("tuning done: live", "tuning done: failed")
+    assert shown.index("made views of 16 of 20 photos") < shown.index("fitting on every photo")
+
+
+def test_the_progress_of_what_counts_nothing_shows_the_time() -> None:
+    assert line("tuning", 0, 0, 12.3, "fitting") == "tuning 12s fitting"
+    assert line("index", 50, 100, 2.0) == f"index [{'#' * 15}{'.' * 15}] 50/100 25/s 2s left"
+
+
 def test_check_tries_everything(indexed_shop: list[Any]) -> None:
     found = run("shopvision_check")
     assert found["ok"], found
     assert {row["check"] for row in found["checks"]} >= {"storage", "database", "encoder", "index", "worker"}
+
+
+def failures() -> dict[str, str]:
+    """What shopvision_check finds wrong."""
+    out = io.StringIO()
+    with pytest.raises(CommandError, match="something is wrong"):
+        call_command("shopvision_check", "--json", stdout=out, stderr=io.StringIO())
+    return {row["check"]: row["detail"] for row in json.loads(out.getvalue())["checks"] if not row["ok"]}
+
+
+def test_check_before_migrate_says_so_and_nothing_else(indexed_shop: list[Any]) -> None:
+    MigrationRecorder.Migration.objects.filter(app="shopvision").order_by("-pk")[0].delete()
+    assert "run python manage.py migrate" in failures()["migrations"]
+    assert list(failures()) == ["migrations"]
+
+
+def test_check_asks_products_for_their_pages(
+    indexed_shop: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        Product, "get_absolute_url", lambda self: reverse("demo_shop:nowhere", args=[self.pk])
+    )
+    assert f"demo_shop.product:{indexed_shop[0].pk}: NoReverseMatch" in failures()["addresses"]
+    monkeypatch.setattr(Product, "get_absolute_url", lambda self: "")
+    assert "do not link" in failures()["addresses"]
+    monkeypatch.delattr(Product, "get_absolute_url")
+    assert "has no attribute 'get_absolute_url'" in failures()["addresses"]
+    monkeypatch.setattr(type(catalogue("demo_shop.product")), "url", lambda self, product: f"/p/{product.pk}")
+    assert run("shopvision_check")["ok"]
 
 
 def test_check_fails_before_anything_is_indexed(data_dir: Any) -> None:
@@ -70,6 +125,31 @@ def test_init_never_overwrites(tmp_path: Path) -> None:
         run("shopvision_init", "--model", "no.Such")
     with pytest.raises(CommandError, match="no image field"):
         run("shopvision_init", "--model", "auth.User")
+
+
+@pytest.mark.parametrize("label", ["demo_shop.Product", "testshop.Article"])
+def test_init_names_every_option_it_wrote_or_could_not_map_and_every_field_it_left(label: str) -> None:
+    found = guess(label)
+    notes = "\n".join(found.notes())
+    written = re.findall(r"^    (\w+) = ", adapter_source(found), re.MULTILINE)
+    assert {"images", "title"} <= set(written)
+    for option in written:
+        assert f"{option} = " in notes
+    for option in {*NAMING, "related"} - {*written, "views"}:
+        assert option in notes.partition("not found: ")[2].partition("(")[0] or option == "related"
+    fields = [one.name for one in found.model._meta.get_fields() if not one.auto_created]
+    assert all(re.search(rf"\b{name}\b", notes) for name in fields if name != found.model._meta.pk.name)
+
+
+def test_init_says_what_comes_next_in_the_order_that_works() -> None:
+    err = io.StringIO()
+    call_command("shopvision_init", "--print", stdout=io.StringIO(), stderr=err)
+    commands = re.findall(r"migrate|shopvision_\w+", err.getvalue().splitlines()[-1])
+    assert commands == [
+        "migrate",
+        "shopvision_index",
+        "shopvision_check",
+    ]  # check fails before there is an index
 
 
 @pytest.mark.parametrize(

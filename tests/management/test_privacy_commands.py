@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from shopvision import behaviour
 from shopvision.events.models import Event, ProductCount
+from shopvision.privacy.choices import decide
 from shopvision.privacy.consent import subject_of
 from shopvision.privacy.models import PrivacyLog
 from tests.visitors import again, visitor
@@ -61,17 +62,56 @@ def test_a_subject_must_be_named() -> None:
             run(name)
 
 
+@pytest.mark.usefixtures("consent_mode")
+def test_of_nobody_nothing_is_erased_and_no_receipt_pretends(django_user_model: Any) -> None:
+    for key in ("4711", "no key", "9" * 30):
+        for name in ("shopvision_erase", "shopvision_export"):
+            with pytest.raises(CommandError, match="there is no user with the key"):
+                run(name, "--user", key)
+    ann = django_user_model.objects.create_user("ann")
+    for whose in (("--user", str(ann.pk)), ("--visitor", "nobody has this key")):
+        answer = run("shopvision_erase", *whose)
+        assert (answer["receipt"], set(answer["counts"].values())) == (None, {0})
+    assert not PrivacyLog.objects.exists()
+
+
+@pytest.mark.usefixtures("consent_mode")
+def test_what_a_deleted_user_left_behind_can_still_be_erased(django_user_model: Any) -> None:
+    ann = django_user_model.objects.create_user("ann")
+    request = visitor()
+    request.user = ann
+    decide(request, ["improvement"], source="page")
+    behaviour.record(request, "view", "demo_shop.product:1")
+    key = str(ann.pk)
+    django_user_model.objects.filter(pk=ann.pk)._raw_delete("default")  # behind our back: no signal
+    assert run("shopvision_erase", "--user", key, "--dry-run")["counts"]["events"] == 1
+    answer = run("shopvision_erase", "--user", key)
+    assert answer["counts"]["events"] == 1
+    assert PrivacyLog.objects.filter(pk=answer["receipt"]).exists()
+
+
+def test_a_users_key_is_taken_in_any_spelling(key: str, django_user_model: Any) -> None:
+    ann = django_user_model.objects.create_user("ann")
+    request = visitor()
+    request.user = ann
+    decide(request, ["improvement"], source="page")
+    behaviour.record(request, "view", "demo_shop.product:1")
+    assert run("shopvision_erase", "--user", f"0{ann.pk}")["counts"]["events"] == 1
+
+
 def test_export_counts_then_writes(key: str, tmp_path: Path) -> None:
     file = tmp_path / "copy.json"
     assert run("shopvision_export", "--visitor", key, "--dry-run")["counts"]["events"] == 1
     call_command("shopvision_export", "--visitor", key, "--output", str(file))
-    assert json.loads(file.read_text())["tables"]["events"][0]["kind"] == "view"
+    copy = json.loads(file.read_text())
+    assert (copy["tables"]["events"][0]["kind"], copy["visitor"]) == ("view", key)
 
 
 def test_views_are_exported_with_noise_and_say_so(indexed_shop: list[Any]) -> None:
     ref = str(behaviour.ref_of(indexed_shop[0]))
     day = timezone.now().date() - timedelta(days=1)
     ProductCount.objects.create(day=day, product=ref, kind="view", count=1000)
+    ProductCount.objects.create(day=day - timedelta(days=1), product=ref, kind="click", count=1)
     found = run("shopvision_export", "--views", "2")
     assert (found["epsilon"], found["scale"]) == (1.0, 1.0)
     assert len(found["views"]) == 2 * len(indexed_shop)  # zeros get noise too

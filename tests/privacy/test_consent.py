@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core import signing
+from django.db import OperationalError
 from django.http import HttpResponse
 from django.utils import timezone
 
@@ -43,7 +44,11 @@ def test_consent_is_by_purpose() -> None:
 
 
 @pytest.mark.usefixtures("consent_mode")
-@pytest.mark.parametrize("forged", ["", "nonsense", signing.dumps({"p": ["improvement"], "k": "x", "s": 0})])
+@pytest.mark.parametrize(
+    "forged",
+    ["", "nonsense", signing.dumps({"p": ["improvement"], "k": "x", "s": 0})],
+    ids=["empty", "nonsense", "signed for another use"],
+)
 def test_a_cookie_that_we_did_not_sign_for_this_is_no_consent(forged: str) -> None:
     request = visitor()
     request.COOKIES[consent.COOKIE] = forged
@@ -166,3 +171,18 @@ def test_a_database_that_fails_means_no(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(consent, "recorded_choice", down)
     assert record_events([NewEvent("purchase", MUG)], subject=Subject("1")).taken == 0
     assert Event.objects.count() == 0
+
+
+@pytest.mark.usefixtures("consent_mode")
+def test_a_withdrawal_stands_even_where_the_erasure_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = visitor("improvement")
+    subject = subject_of(again(request))
+
+    def fails(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr("shopvision.privacy.choices.erase", fails)
+    with pytest.raises(OperationalError):
+        decide(again(request), (), source="page")
+    assert consent.recorded_choice(subject).purposes == frozenset()
+    assert may_record(None, subject) == NOTHING

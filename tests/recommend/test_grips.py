@@ -174,6 +174,17 @@ def test_keys_that_are_no_numbers(live_release: Any) -> None:
     assert keys[:2] == [one.pk for one in order[0:2]]
 
 
+def test_rows_of_a_proxy_are_the_shops_products(mugs: list[Any]) -> None:
+    class Shown(Product):
+        class Meta:
+            proxy = True
+            app_label = "demo_shop"
+
+    request = looked_at(*mugs[:2])
+    assert up(ids(rank_queryset(Shown.objects.all(), request)), mugs)
+    assert behaviour.ref_of(Shown.objects.first()) == behaviour.ref_of(Product.objects.first())
+
+
 def test_a_model_that_is_no_catalogue_keeps_its_order(mugs: list[Any]) -> None:
     rows = CatalogueEntry.objects.order_by("-pk")
     assert ids(rank_queryset(rows, looked_at(*mugs[:2]))) == ids(rows)
@@ -235,6 +246,11 @@ def test_a_statement_of_ours_that_fails_leaves_the_shops_transaction_usable(
     )
     assert ids(rank_queryset(Product.objects.all(), looked_at(*mugs[:2]))) == own()
     assert Product.objects.count() == len(own())
+
+
+def test_a_shop_that_remembers_nothing_keeps_its_order(mugs: list[Any], mode: Any) -> None:
+    mode("off")
+    assert ids(rank_queryset(Product.objects.all(), looked_at(*mugs[:2]))) == own()
 
 
 @pytest.mark.parametrize("headers", [{"HTTP_SEC_GPC": "1"}, {"HTTP_DNT": "1"}])

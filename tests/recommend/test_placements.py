@@ -10,6 +10,7 @@ from django.template import Context, Template
 
 from demo_shop.models import Product
 from shopvision import behaviour, listings, telemetry
+from shopvision.catalogue.models import CatalogueEntry
 from shopvision.exceptions import InvalidRequest
 from shopvision.recommend.knowledge import Knowledge
 from shopvision.recommend.neighbours import Neighbours
@@ -72,11 +73,13 @@ def test_recently_viewed_is_the_newest_first_sold_out_ones_too(mugs: list[Any]) 
     request = looked_at(mugs[0], mugs[1], mugs[2], mugs[0], mugs[3])
     found = listings.recommended("recently_viewed", request=request, product=demo_ref(mugs[3]))
     assert refs(found) == [demo_ref(mugs[0]), demo_ref(mugs[2])]
+    assert {hit.why for hit in found.hits} == {("You looked at this",)}
 
 
 def test_often_together_is_the_knowledges_word_and_needs_a_product(together: list[Any]) -> None:
     found = listings.recommended("together", request=visitor(), product=demo_ref(together[2]))
     assert refs(found) == [demo_ref(together[1]), demo_ref(together[0])]
+    assert {hit.why for hit in found.hits} == {("Often together with “red mug 0”",)}
     with pytest.raises(InvalidRequest) as caught:
         listings.recommended("together", request=visitor())
     assert caught.value.code == "product_needed"
@@ -143,3 +146,14 @@ def test_the_tags_are_quiet_when_we_are_down(mugs: list[Any], monkeypatch: Any) 
         f"{p.title}" for p in Product.objects.all()[:6]
     ]
     assert telemetry.snapshot()["counters"]["tag_failed"] == 2
+
+
+def test_a_statement_of_a_strips_that_fails_leaves_the_shops_transaction_usable(
+    mugs: list[Any], monkeypatch: Any
+) -> None:
+    wrong = CatalogueEntry.objects.extra(where=["no_such_column = 1"])
+    monkeypatch.setattr("shopvision.placements.visible_refs", lambda *_: list(wrong))
+    monkeypatch.setattr("shopvision.recommend.shelf._rows", lambda *_: list(wrong))
+    context = {"request": looked_at(*mugs[:2]), "products": Product.objects.all(), "product": mugs[0]}
+    assert "red mug" not in TAGS.render(Context(context))
+    assert Product.objects.count() == 26

@@ -120,6 +120,10 @@ def test_only_the_window_is_reordered_and_the_rest_passes_through(settings: Any)
     assert ids(ranked) == ids(ranked[0:10]) + own[10:]
     assert ranked[0].pk == ids(ranked[0:1])[0]
     assert (len(ranked), ranked.count(), bool(ranked)) == (30, 30, True)
+    assert (ranked[-1].pk, ids(ranked[-3:-1])) == (own[-1], own[-3:-1])  # a template's ``last``
+    assert ids(ranked[0:30:10]) == ids(ranked)[::10]
+    with pytest.raises(IndexError):
+        ranked[30]
     assert ranked.model is Product
 
 

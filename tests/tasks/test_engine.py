@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -9,10 +10,11 @@ from typing import Any
 import pytest
 from django.db import OperationalError, transaction
 
+from shopvision import jobs
 from shopvision.catalogue import outbox
 from shopvision.catalogue.models import CatalogueEntry
 from shopvision.indexing.releases import LiveRelease
-from shopvision.tasks import engine
+from shopvision.tasks import duties, engine
 from shopvision.tasks.engine import Background, HostLock
 from tests.factories import DemoProductFactory
 
@@ -144,3 +146,28 @@ def test_the_worker_thread_outlives_a_database_that_is_away(
     monkeypatch.setattr(engine, "STAND_BACK_SECONDS", 0.01)
     engine._work_in_thread(stop, threading.Event())
     assert len(asked) == 3
+
+
+def test_no_process_is_forked_while_a_celery_workers_main_process_reads_the_database(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A child forked then inherits an open connection, and SQLite answers it "disk I/O error" for ever."""
+    reading, go_on, done = threading.Event(), threading.Event(), threading.Event()
+
+    def read() -> list[str]:
+        reading.set()
+        go_on.wait(10)
+        done.set()
+        return ["gpu.drain_outbox"]
+
+    monkeypatch.setattr(duties, "work_is_waiting", read)
+    monkeypatch.setattr(jobs, "here_i_am", lambda kind: None)
+    tick = threading.Thread(target=engine._due, args=(duties.Clock(),))
+    tick.start()
+    assert reading.wait(10)
+    threading.Timer(0.2, go_on.set).start()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if done.is_set() else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    tick.join()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import pytest
+import zstandard
 from PIL import Image
 
 from shopvision.images.preprocess import PreprocessSpec, squares
@@ -104,6 +107,25 @@ def test_no_photos_unpack_to_no_blocks_and_another_format_is_refused() -> None:
     assert unpack([]) == {}
     with pytest.raises(ValueError, match="format 9"):
         unpack([bytes([9, len(BLOCKS)])])
+
+
+def test_rows_of_the_format_before_are_read_beside_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptor, "BLOCKS", ("a", "b"))
+    rows = {"a": np.array([[-2.0, 1.0], [1.0, -1.0]]), "b": np.array([[4.0, 1.0], [0.0, 9.0]])}
+    new = [pack(rows, 0), pack(rows, 1)]
+    start = 2 + 2 * descriptor.BLOCK_HEAD.itemsize
+    old = bytes([2]) + new[1][1:start] + zlib.compress(zstandard.decompress(new[1][start:]), 4)
+    for name, found in unpack([new[0], old, new[1]]).items():
+        np.testing.assert_array_equal(found[1], found[2], name)
+        np.testing.assert_array_equal(found[[0, 2]], unpack(new)[name])
+
+
+def test_a_damaged_row_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(descriptor, "BLOCKS", ("a",))
+    packed = pack({"a": np.array([[0.5, 1.0]])}, 0)
+    for damaged in (packed[:-1], packed[:10] + b"x" * 9, bytes([2]) + packed[1:10] + b"x" * 9):
+        with pytest.raises(ValueError, match="damaged"):
+            unpack([damaged])
 
 
 def test_colour_and_thumb_do_not_come_from_the_network(drawings: list[Image.Image]) -> None:

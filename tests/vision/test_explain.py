@@ -18,7 +18,6 @@ from shopvision.vision.explain import (
     evidence,
     faithfulness,
     head_evidence,
-    match_maps,
     network_evidence,
     over_photo,
     overlay,
@@ -178,15 +177,3 @@ def test_a_map_that_points_nowhere_is_not_faithful() -> None:
         lambda images: classifier.probabilities(Examples(images=images))[:, RED], photos, heats
     )
     assert abs(found.difference) < 0.05
-
-
-def test_a_match_lies_where_the_thing_is(fp32: OnnxEncoder) -> None:
-    thing = draw(3)
-    scene = Image.new("RGB", (240, 240), "white")
-    scene.paste(thing, (0, 0))
-    spec = fp32.spec.preprocess
-    maps = [fp32.maps(normalise(squares([one], spec), spec)) for one in (thing, scene)]
-    found = match_maps(*maps)
-    assert found.shape == (14, 14)
-    assert found[1:6, 1:6].mean() > 0.2
-    assert 0 <= found.min() <= found.max() <= 1

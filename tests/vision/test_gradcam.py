@@ -11,8 +11,8 @@ torch = pytest.importorskip("torch", reason="needs the torch extra")
 
 from torch import nn  # noqa: E402
 
-from shopvision.vision.gradcam import grad_cam  # noqa: E402
 from shopvision.vision.networks import ClassifierNetwork, PooledHead  # noqa: E402
+from tests.vision.gradcam import grad_cam  # noqa: E402
 
 pytestmark = pytest.mark.torch
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from shopvision.exceptions import ImageRejected, InvalidRequest
+from shopvision.images.decode import decode
 from shopvision.vision.checkpoints import IncompatibleCheckpoint
 from shopvision.vision.classifier import Examples, classifier_from_bytes
 from tests.drawing import draw, jpeg
@@ -87,10 +88,10 @@ def test_the_graph_says_what_the_network_said(trained: Trained, tmp_path: Path) 
     photos = shapes(60)
     targets = np.array([sorted(SHAPES).index(label) for label in photos.labels])
     held = train.split(targets, photos.products, 0.15, 0)[1]
-    images = [draw(int(row)) for row in held]
+    images = [decode(photos.read(int(row))) for row in held]
     found = trained.classifier.probabilities(Examples(images=images))
     loss = -np.log(found[np.arange(len(held)), targets[held]]).mean()
-    assert loss == pytest.approx(trained.report["finetuned"]["held_loss"], abs=0.05)  # JPEG in between
+    assert loss == pytest.approx(trained.report["finetuned"]["held_loss"], abs=0.02)
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ...behaviour import impression_key
+from ... import telemetry
+from ...behaviour import existing, impression_key
 from ...events.models import Kind
 from ...events.record import NewEvent, record_events
 from ..schema import described, errors
@@ -33,12 +34,26 @@ class EventsView(PublicView):
         responses={202: EventsAnswer, **errors(400, 413, 415, 429)},
     )
     def post(self, request: Request) -> Response:
-        """Take at most 100 events; what the visitor did not allow is dropped, and that is no error."""
+        """Take at most 100 events.
+
+        What the visitor did not allow, and what is about a product that the shop does not have, is dropped;
+        that is no error.
+        """
         given = checked(EventsRequest, request.data).validated_data
         now = timezone.now()
         ahead = now - given["sent_at"] if "sent_at" in given else timedelta()  # the browser's clock is off by
-        done = record_events([_event(one, ahead) for one in given["events"]], request=request._request)
-        return Response({"taken": done.taken, "dropped": done.dropped}, status=202)
+        told = _of_existing(given["events"])
+        done = record_events([_event(one, ahead) for one in told], request=request._request)
+        unknown = len(given["events"]) - len(told)
+        return Response({"taken": done.taken, "dropped": done.dropped + unknown}, status=202)
+
+
+def _of_existing(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events about no product, or one that the shop has: others would swell its sums with what nobody sells."""
+    there = existing(one["product"] for one in events if "product" in one)
+    kept = [one for one in events if "product" not in one or str(one["product"]) in there]
+    telemetry.count("events_of_unknown_products", len(events) - len(kept))
+    return kept
 
 
 def _event(one: dict[str, Any], ahead: timedelta) -> NewEvent:

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from ... import jobs
 from ...classification import release
-from ...classification.models import Decision
+from ...classification.apply import why_not_undoable
 from ...classification.predict import threshold_of
 from ...exceptions import InvalidRequest
 from ...jobs import Job
@@ -200,9 +200,10 @@ def _undoable(id: str) -> None:
     job = Job.objects.filter(pk=id, kind="classify").first()
     if job is None:
         raise InvalidRequest(f"there is no classify job {id}", code="not_found")
-    applied = Decision.objects.filter(job=job, verb=Decision.Verb.APPLY, written=True, undone_at=None)
-    if job.state in jobs.ACTIVE or not applied.exists():
-        raise InvalidRequest(f"job {id} is {job.state} and has applied nothing to undo", code="conflict")
+    if job.state in jobs.ACTIVE:
+        raise InvalidRequest(f"job {id} is {job.state}: cancel it, or wait until it ends", code="conflict")
+    if why := why_not_undoable(job.pk):
+        raise InvalidRequest(f"of job {id} nothing can be undone: {why}", code="conflict")
 
 
 def params_of(kind: str, given: Any) -> dict[str, Any]:

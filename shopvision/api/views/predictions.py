@@ -17,7 +17,7 @@ from ...exceptions import InvalidRequest
 from ..pages import page
 from ..permissions import REVIEW, VIEW_PREDICTION
 from ..schema import described, errors
-from ..work import CorrectRequest, PredictionAnswer, PredictionsAnswer, PredictionsRequest
+from ..work import CorrectRequest, DecidedAnswer, PredictionsAnswer, PredictionsRequest
 from .base import WorkView, checked
 
 MOST_ID = 10**18 - 1
@@ -35,7 +35,7 @@ FILTERS = {
     "label": "label",
     "min_probability": "probability__gte",
 }
-ANSWERS = {200: PredictionAnswer, **errors(400, 401, 403, 404, 409, 413, 415, 429, 503)}
+ANSWERS = {200: DecidedAnswer, **errors(400, 401, 403, 404, 409, 413, 415, 429, 503)}
 
 
 class PredictionsView(WorkView):
@@ -63,10 +63,10 @@ class VerbView(WorkView):
     needs = {"POST": (REVIEW,)}
 
     def decide(self, id: str, verb: Callable[[Prediction], Decision]) -> Response:
-        """The prediction after it."""
-        row = find(id)
-        verb(row)
-        return Response(plain(find(id)))
+        """The prediction after it, and what was decided."""
+        made = verb(find(id))
+        decision = {"verb": made.verb, "label": made.label, "name": made.name}
+        return Response({**plain(find(id)), "decision": decision})
 
 
 class AcceptView(VerbView):

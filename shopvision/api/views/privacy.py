@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -22,6 +22,7 @@ from rest_framework.response import Response
 from ... import behaviour, conf
 from ...events.history import latest
 from ...events.models import Kind
+from ...exceptions import InvalidRequest
 from ...privacy.choices import decide, forget
 from ...privacy.consent import PURPOSES, Choice, choice_of, put_cookies, subject_of
 from ...privacy.erase import Receipt
@@ -118,8 +119,12 @@ class PrivacyPage(View):
             choice, receipt = forget(request, source="page")
             response: HttpResponseBase = _page(request, receipt=receipt)
         else:
-            agreed = PURPOSES if act == "accept" else request.POST.getlist("purpose") if act == "save" else []
-            choice, erased = decide(request, agreed, source="page")
+            agreed = {"accept": PURPOSES, "refuse": (), "save": request.POST.getlist("purpose")}
+            try:
+                choice, erased = decide(request, agreed[act], source="page")
+            except (KeyError, InvalidRequest) as error:  # of a form the shop wrote itself
+                words = f"do takes {', '.join(agreed)} or erase: {error}"
+                return HttpResponseBadRequest(words, content_type="text/plain; charset=utf-8")
             response = _page(request, receipt=erased) if erased else redirect(_next(request))
         put_cookies(response, request, choice)
         return response

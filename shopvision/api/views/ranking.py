@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ... import behaviour, listings
+from ...exceptions import ImageRejected
 from ...search.present import result
 from ...types import Hit
 from ..schema import described, errors
@@ -23,13 +24,26 @@ from ..serializers_ranking import (
 from ..uploads import SmallJSONParser
 from .base import PublicView, checked
 
+LISTING_BYTES = 512 * 2**10  # MOST_WINDOW references of MOST_REF characters, and some air
 SHOWN = ("product", "url", "title", "image", "price", "in_stock", "why")
+
+
+class ListingJSONParser(SmallJSONParser):
+    """JSON of a whole listing's references."""
+
+    def limit(self) -> int:
+        """Most bytes of a body."""
+        return LISTING_BYTES
+
+    def too_large(self) -> ImageRejected:
+        """What is said of a larger one."""
+        return ImageRejected("too_large", f"the body may have {LISTING_BYTES:,} bytes; send fewer products")
 
 
 class PersonalView(PublicView):
     """Depends on who asks: no cache keeps it."""
 
-    parser_classes: Sequence[type[BaseParser]] = (SmallJSONParser,)
+    parser_classes: Sequence[type[BaseParser]] = (ListingJSONParser,)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """The response with headers that say so."""

@@ -10,27 +10,34 @@ from typing import Any
 
 from django.core.checks import run_checks
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 from django.utils import timezone
 
 from ... import jobs
-from ...catalogue.adapter import catalogues
+from ...catalogue.adapter import Catalogue, catalogues
 from ...catalogue.models import Outbox
 from ...exceptions import ShopvisionError
 from ...indexing import releases
 from ...indexing.sample import sample_photos
+from ..ready import why_not_ready
+
+ADDRESSES = 5  # products of each catalogue whose page is asked for
 
 
 class Command(BaseCommand):
-    """The system checks, then live probes: storage, encoder, index, database, worker."""
+    """The system checks, then live probes: storage, addresses, encoder, index, database, worker."""
 
-    help = "Check the installation for real: settings, adapters, storage, encoder, index, database, worker."
+    help = "Check the installation for real: settings, adapters, storage, addresses, encoder, index, database, worker."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = [(m.id or "", not m.is_serious(), f"{m.msg} {m.hint or ''}".strip()) for m in _messages()]
-        found += [_probe(name, probe) for name, probe in PROBES.items()]
+        if why := why_not_ready():
+            found.append(("migrations", False, why))
+        else:
+            found += [_probe(name, probe) for name, probe in PROBES.items()]
         good = all(ok for _, ok, _ in found)
         if options["json"]:
             rows = [{"check": name, "ok": ok, "detail": words} for name, ok, words in found]
@@ -51,6 +58,8 @@ def _probe(name: str, probe: Callable[[], tuple[bool, str]]) -> tuple[str, bool,
         return (name, *probe())
     except ShopvisionError as error:
         return (name, False, str(error))
+    except DatabaseError as error:
+        return (name, False, f"{error}: run python manage.py migrate if your own models' tables are missing")
     except Exception as error:  # noqa: BLE001 - whatever is broken, the operator wants to read it
         return (name, False, f"{type(error).__name__}: {error}")
 
@@ -66,6 +75,28 @@ def _storage() -> tuple[bool, str]:
     if not products:
         return True, "no products yet"
     return False, f"{products} products, and no photo of the first ones could be read"
+
+
+def _addresses() -> tuple[bool, str]:
+    """Ask a few products that anybody may see for their page, as an answer does; it swallows what they raise."""
+    problems, good = [], 0
+    for shop in catalogues().values():
+        for product in shop.visible(shop.queryset(), None).order_by("pk")[:ADDRESSES]:
+            problem = _why_no_address(shop, product)
+            good += not problem
+            problems += [f"{shop.ref(product)}: {problem}"] if problem else []
+    if problems:
+        return False, f"{'; '.join(problems)} (mend get_absolute_url, or override url() in the adapter)"
+    return True, f"{good} products tried, each has a page"
+
+
+def _why_no_address(shop: Catalogue, product: Any) -> str:
+    try:
+        own = type(shop).url is not Catalogue.url
+        address = shop.url(product) if own else product.get_absolute_url()
+    except Exception as error:  # noqa: BLE001 - the shop's own code; its words are what the operator needs
+        return f"{type(error).__name__}: {error}"
+    return "" if address else "its address is empty, so results do not link to it"
 
 
 def _database() -> tuple[bool, str]:
@@ -98,6 +129,7 @@ def _worker() -> tuple[bool, str]:
 
 PROBES: dict[str, Callable[[], tuple[bool, str]]] = {
     "storage": _storage,
+    "addresses": _addresses,
     "database": _database,
     "encoder": _encoder,
     "index": _index,

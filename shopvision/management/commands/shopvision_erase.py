@@ -6,6 +6,8 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
 from ...privacy.erase import erase, what_is_kept
@@ -27,12 +29,21 @@ class Command(ReadyCommand):
         if options["dry_run"]:
             answer: dict[str, Any] = {"dry_run": True, "counts": what_is_kept(subject)}
         else:
-            answer = erase(subject, source="command").as_dict()
+            answer = erase(subject, source="command", log_nothing=False).as_dict()
+        found = any(answer["counts"].values())
+        if not (found or exists(subject)):
+            raise CommandError(
+                f"there is no user with the key {subject.user_id!r} and nothing is kept under it: nothing was erased"
+            )
+        if not found:
+            answer["receipt"] = None  # a receipt proves that something was erased
         if options["json"]:
             self.stdout.write(json.dumps(answer))
             return
         self.stdout.write(", ".join(f"{number} {name}" for name, number in answer["counts"].items()))
-        if not options["dry_run"]:
+        if not found:
+            self.stdout.write("nothing is kept, so there is no receipt")
+        elif not options["dry_run"]:
             self.stdout.write(f"receipt {answer['receipt']}")
 
 
@@ -46,11 +57,24 @@ def add_subject(parser: ArgumentParser) -> None:
 
 
 def subject_in(options: dict[str, Any]) -> Subject:
-    """The subject the options name.
+    """The subject the options name; the key of a user in the spelling that rows are named by.
 
     Raises:
         CommandError: they name none.
     """
     if not (options["user"] or options["visitor"]):
         raise CommandError("name somebody: --user PRIMARY_KEY or --visitor KEY")
-    return Subject(options["user"], options["visitor"])
+    user = _user(options["user"])
+    return Subject(str(user.pk) if user else options["user"], options["visitor"])
+
+
+def exists(subject: Subject) -> bool:
+    """False for the key of a user that there is not; of visitors, nobody knows."""
+    return bool(subject.visitor) or _user(subject.user_id) is not None
+
+
+def _user(key: str) -> Any:
+    try:
+        return get_user_model()._base_manager.filter(pk=key).first() if key else None
+    except (ValueError, TypeError, OverflowError, ValidationError):  # no key of this user model
+        return None

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from django.core.management.base import CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
 from ...catalogue.models import CatalogueEntry
@@ -16,7 +17,7 @@ from ...privacy import noise
 from ...privacy.erase import what_is_kept
 from ...privacy.export import export
 from ..ready import ReadyCommand
-from .shopvision_erase import add_subject, subject_in
+from .shopvision_erase import add_subject, exists, subject_in
 
 
 class Command(ReadyCommand):
@@ -42,9 +43,14 @@ class Command(ReadyCommand):
 
     def _copy(self, options: dict[str, Any]) -> dict[str, Any]:
         subject = subject_in(options)
-        if options["dry_run"]:
-            return {"dry_run": True, "counts": what_is_kept(subject)}
-        return export(subject, source="command")
+        counts = what_is_kept(subject)
+        if not (any(counts.values()) or exists(subject)):
+            raise CommandError(
+                f"there is no user with the key {subject.user_id!r} and nothing is kept under it"
+            )
+        return (
+            {"dry_run": True, "counts": counts} if options["dry_run"] else export(subject, source="command")
+        )
 
     def _views(self, options: dict[str, Any]) -> dict[str, Any]:
         rows = list(_rows(options["views"]))

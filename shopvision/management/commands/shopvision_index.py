@@ -13,7 +13,7 @@ from ...catalogue.adapter import catalogues
 from ...indexing import releases
 from ...indexing.follow import verify
 from ...jobs import Job
-from ...search.bulk import tune_due
+from ...search.bulk import tune_due, tuning_after
 from ..foreground import run_here
 from ..ready import ReadyCommand
 
@@ -42,12 +42,22 @@ class Command(ReadyCommand):
             self.stderr.write(_words(job))
         run_here(job, "indexing")
         if job.state == Job.State.DONE and tune_due():
-            run_here(jobs.start("tune", wake=False), "tuning")
+            self._tune(quiet=options["json"])
         answer = {"job": str(job.pk), "state": job.state, "done": job.done, "failed": job.failed}
         answer |= {**job.result, "drift": verify(releases.live()).as_dict() if job.state == "done" else None}
         self.stdout.write(json.dumps(answer) if options["json"] else _summary(job, answer))
         if job.state != Job.State.DONE:
             raise CommandError(f"{job.state}: {job.message or 'run the command again to go on'}")
+
+    def _tune(self, *, quiet: bool) -> None:
+        job = jobs.start("tune", wake=False)
+        if not quiet:
+            known = job.estimate
+            words = f"tuning the encoder to {known['images']} photos of the shop"
+            self.stderr.write(f"{words}, about {known['seconds']:.0f} s ({known['basis']})")
+        run_here(job, "tuning")
+        if not quiet:
+            self.stderr.write(f"tuning {job.state}: {job.result.get('release_state') or job.message}")
 
     def _params(self, options: dict[str, Any]) -> dict[str, Any]:
         if not catalogues():
@@ -73,8 +83,13 @@ def _words(job: Job) -> str:
     verb = f"resuming at {job.done} of" if job.done else "indexing"
     return (
         f"{verb} {known.get('products', job.total)} products, about {known.get('images', 0)} photos: "
-        f"at most {known.get('seconds', 0):.0f} s ({known.get('basis', '')})"
+        f"at most {known.get('seconds', 0):.0f} s ({known.get('basis', '')}){_then(known)}"
     )
+
+
+def _then(known: dict[str, Any]) -> str:
+    seconds = tuning_after(known) if known.get("images") else 0.0
+    return f"; then tuning to them, about {seconds:.0f} s" if seconds else ""
 
 
 def _summary(job: Job, answer: dict[str, Any]) -> str:

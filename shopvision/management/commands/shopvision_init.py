@@ -56,4 +56,4 @@ class Command(BaseCommand):
         self.stderr.write(f"{'Wrote ' + str(path) if written else 'Adapter'} for {label}. Guessed:")
         for note in found.notes():
             self.stderr.write(f"  {note}")
-        self.stderr.write("Next: python manage.py migrate, shopvision_check, shopvision_index.")
+        self.stderr.write("Next: python manage.py migrate, shopvision_index, then shopvision_check.")

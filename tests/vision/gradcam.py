@@ -1,4 +1,4 @@
-"""Grad-CAM of any layer of a torch network; for networks whose head is linear, ``explain`` needs no torch."""
+"""Grad-CAM with torch's gradients: what the shipped maps, which need no torch, must equal."""
 
 from __future__ import annotations
 
