@@ -11,7 +11,7 @@ from .mlp import MlpRanker
 from .scaling import fit_scaling
 
 WIDTH, NETS = 32, 4  # units of a layer; networks, whose mean is steadier than one by more than a seed's luck
-EPOCHS, LISTINGS_AT_ONCE = 12, 32
+EPOCHS, LISTINGS_AT_ONCE = 8, 32
 OTHERS = 48  # products that were not chosen, drawn anew of each listing each time it is seen
 RATE, DECAY, DROPOUT = 3e-3, 1e-3, 0.2
 

@@ -60,9 +60,19 @@ class Command(BaseCommand):
 
 
 def _table(answer: dict[str, Any]) -> str:
+    """A line for each figure, and for each row of a table of figures."""
     lines = []
     for key, value in answer.items():
-        if isinstance(value, dict):
-            value = "  ".join(f"{name} {number}" for name, number in value.items())
-        lines.append(f"{key:22} {value}")
+        nested = isinstance(value, dict) and any(isinstance(one, dict) for one in value.values())
+        lines += (
+            [key, *(f"  {name:26} {_line(row)}" for name, row in value.items())]
+            if nested
+            else [f"{key:22} {_line(value)}"]
+        )
     return "\n".join(lines)
+
+
+def _line(value: Any) -> str:
+    if isinstance(value, dict):
+        return "  ".join(f"{name} {number}" for name, number in value.items())
+    return str(value)
