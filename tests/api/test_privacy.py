@@ -44,7 +44,11 @@ def test_from_the_beacon_through_consent_to_a_row_to_a_copy_to_an_erasure(client
     copy = client.get(API + "me/").json()
     assert copy["visitor"] == signing.loads(client.cookies[COOKIE].value, salt=SALT)["k"]
     kept = copy["tables"]
-    assert {name: len(rows) for name, rows in kept.items()} == {"events": 1, "photo_queries": 0, "consents": 1}
+    assert {name: len(rows) for name, rows in kept.items()} == {
+        "events": 1,
+        "photo_queries": 0,
+        "consents": 1,
+    }
     (row,) = kept["events"]
     assert (row["kind"], row["product"]) == ("view", "demo_shop.product:1")
     receipt = client.delete(API + "me/").json()

