@@ -147,10 +147,8 @@ KINDS: dict[str, Kind] = {
                      "Suggest labels for products", "gpu", bare=False, counted=True),
     "undo": Kind(_CLASSIFY + "undo", _CLASSIFY + "estimate_undo",
                  "Undo what a classify job applied", bare=False),
-    "train_ranker": Kind(_RANK + "train_ranker", _RANK + "estimate_train",
-                         "Train a ranker on what visitors chose", "gpu"),
-    "refresh_knowledge": Kind(_RANK + "refresh_knowledge", _RANK + "estimate_refresh",
-                              "Look anew at what goes with what, and what is popular"),
+    "train_ranker": Kind(_RANK + "train_ranker", _RANK + "estimate_train", "Train a ranker on what was chosen", "gpu"),
+    "refresh_knowledge": Kind(_RANK + "refresh_knowledge", _RANK + "estimate_refresh", "Learn what goes with what"),
 }
 # fmt: on
 
