@@ -152,6 +152,20 @@ _RANKING = {
         _names,
         "a list of values",
     ),
+    "refresh_hours": Setting(
+        24,
+        "Hours after which a worker looks anew at what goes with what, and what is popular, so that listings "
+        "follow behaviour; 0 never does.",
+        _count,
+        COUNT,
+    ),
+    "train_days": Setting(
+        7,
+        "Days after which a worker trains a ranker anew from the events that may be used, if there are enough; "
+        "0 leaves training to the command and the admin.",
+        _count,
+        COUNT,
+    ),
     "keep_seconds": Setting(
         1800, "How long the order of a listing stays as it is while its visitor pages on.", _whole, WHOLE
     ),

@@ -130,6 +130,7 @@ class Kind:
 _BULK = "shopvision.search.bulk."
 _SWITCH = "shopvision.search.switch."
 _CLASSIFY = "shopvision.classification.bulk."
+_RANK = "shopvision.recommend.bulk."
 # fmt: off
 KINDS: dict[str, Kind] = {
     "index_all": Kind(_BULK + "index_all", _BULK + "estimate_index",
@@ -146,6 +147,8 @@ KINDS: dict[str, Kind] = {
                      "Suggest labels for products", "gpu", bare=False, counted=True),
     "undo": Kind(_CLASSIFY + "undo", _CLASSIFY + "estimate_undo",
                  "Undo what a classify job applied", bare=False),
+    "train_ranker": Kind(_RANK + "train_ranker", _RANK + "estimate_train", "Train a ranker on what was chosen", "gpu"),
+    "refresh_knowledge": Kind(_RANK + "refresh_knowledge", _RANK + "estimate_refresh", "Learn what goes with what"),
 }
 # fmt: on
 

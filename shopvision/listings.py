@@ -22,11 +22,10 @@ from .index.models import Embedding
 from .indexing import releases
 from .indexing.photos import limits
 from .indexing.releases import LiveRelease
-from .recommend.grips import RankedSequence, is_sorted_by_shopper, rank_ids, rank_or_none, rank_queryset
+from .recommend.grips import RankedSequence, is_sorted_by_shopper, rank_for, rank_ids, rank_queryset
 from .recommend.mixin import PersonalisedListMixin
-from .recommend.taste import taste_of
 from .recommend.why import in_words
-from .search import store
+from .search import clicks, store
 from .search.match import decide
 from .search.present import Query, Reasons, present
 from .search.query import VOTERS, Answer, Found, category_vote, facets, narrow_by_text, nearest, visible_refs
@@ -100,6 +99,7 @@ def search_by_photo(
     listing = replace(listing, match=match, query=said)
     if match.level == "none":
         store.record_demand(category["name"] if category else "", colours[0] if colours else "", text)
+    clicks.remember(context, listing.id, live.row.backbone_digest, blocks)
     return _keep(live, listing, found, reasons, "photo", clock, where)
 
 
@@ -188,7 +188,7 @@ def personalised_listing(
     clock = _Clock()
     given = list(dict.fromkeys(products))
     window = conf.RANKING["window"]
-    ranking = None if is_sorted_by_shopper(request) else rank_or_none(given[:window], taste_of(request))
+    ranking = None if is_sorted_by_shopper(request) else rank_for(request, given[:window])
     order = [*(ranking.order if ranking else range(len(given[:window]))), *range(window, len(given))][:limit]
     reasons = {str(place): one for place, one in (ranking.reasons if ranking else {}).items()}
     words = in_words(reasons)

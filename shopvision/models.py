@@ -6,7 +6,8 @@ from .events.models import Event, ProductCount
 from .index.models import Artefact, Descriptor, Embedding, EncoderRelease
 from .jobs import Job, JobError, Worker
 from .privacy.models import ConsentRecord, ErasedSubject, PrivacyLog
-from .search.models import Demand, Reading, StoredSearch
+from .recommend.models import Experiment, ExperimentCount, KnowledgeSnapshot, RankerRelease
+from .search.models import Demand, PhotoQuery, Reading, StoredSearch
 
 __all__ = [
     "Artefact",
@@ -22,13 +23,18 @@ __all__ = [
     "EncoderRelease",
     "ErasedSubject",
     "Event",
+    "Experiment",
+    "ExperimentCount",
     "Job",
     "JobError",
+    "KnowledgeSnapshot",
     "Outbox",
     "Overview",
+    "PhotoQuery",
     "Prediction",
     "PrivacyLog",
     "ProductCount",
+    "RankerRelease",
     "Reading",
     "StoredSearch",
     "Worker",

@@ -20,7 +20,9 @@ from .catalogue.adapter import Catalogue, catalogues
 from .catalogue.models import Outbox
 from .catalogue.ordered import why_no_signal
 from .events.adopt import adopt
+from .events.record import on_acts
 from .privacy.erase import erase
+from .recommend import experiment
 from .types import ProductRef, Subject
 
 
@@ -51,10 +53,12 @@ def connect(adapter: Catalogue) -> None:
 
 
 def connect_people() -> None:
-    """Deleting a user erases; signing in makes the visitor's own history the user's."""
+    """Deleting a user erases; signing in makes the visitor's own history the user's; acts count in experiments."""
     uid = "shopvision:people"
     post_delete.connect(_user_deleted, sender=settings.AUTH_USER_MODEL, dispatch_uid=uid)
     user_logged_in.connect(_signed_in, dispatch_uid=uid)
+    if experiment.did not in on_acts:
+        on_acts.append(experiment.did)
 
 
 def _user_deleted(instance: models.Model, **_: Any) -> None:

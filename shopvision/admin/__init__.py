@@ -6,10 +6,12 @@ from .classify import shopvision_classify
 from .decisions import DecisionAdmin
 from .demand import DemandAdmin
 from .events import EventAdmin
+from .experiments import ExperimentAdmin
 from .jobs import JobAdmin
 from .overview import OverviewAdmin
 from .predictions import PredictionAdmin
 from .privacy import PrivacyLogAdmin
+from .rankers import RankerReleaseAdmin
 from .releases import EncoderReleaseAdmin
 
 __all__ = [
@@ -20,10 +22,12 @@ __all__ = [
     "DemandAdmin",
     "EncoderReleaseAdmin",
     "EventAdmin",
+    "ExperimentAdmin",
     "JobAdmin",
     "OutboxAdmin",
     "OverviewAdmin",
     "PredictionAdmin",
     "PrivacyLogAdmin",
+    "RankerReleaseAdmin",
     "shopvision_classify",
 ]

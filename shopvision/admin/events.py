@@ -13,6 +13,7 @@ from django.urls import URLPattern, path
 from ..catalogue.models import CatalogueEntry
 from ..events.aggregate import MOST_DAYS, most_viewed, views
 from ..events.models import Event
+from ..events.simulated import SUBJECT
 from ..privacy import noise
 from .readonly import ReadOnlyAdmin
 
@@ -39,7 +40,9 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="subject")
     def who(self, event: Event) -> str:
-        """The start of the pseudonym: enough to see two rows belong together."""
+        """The start of the pseudonym: enough to see two rows belong together; or that nobody did it."""
+        if event.subject.startswith(SUBJECT):
+            return event.subject
         return event.subject.partition(".")[2][:6] + "…"
 
     def get_urls(self) -> list[URLPattern]:

@@ -24,7 +24,12 @@ from .job_figures import duration
 from .readonly import ReadOnlyAdmin
 
 REFRESH_SECONDS = 3  # the list reloads while something runs
-OWN = {"classify": "shopvision.classify_products", "train": "shopvision.train_classifier"}
+OWN = {
+    "classify": "shopvision.classify_products",
+    "train": "shopvision.train_classifier",
+    "train_ranker": "shopvision.train_ranker",
+    "refresh_knowledge": "shopvision.train_ranker",
+}
 """Who started a job of these kinds may look at it and stop it without any permission on jobs."""
 
 

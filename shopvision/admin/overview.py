@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from .. import jobs
 from ..catalogue.models import Overview
 from ..classification import status as classification
+from ..recommend import release as releases
+from ..recommend import serving
 from ..search import status
 from . import plots
 from .readonly import ReadOnlyAdmin
@@ -33,6 +35,12 @@ class OverviewAdmin(ReadOnlyAdmin):
             "title": "Overview",
             "numbers": numbers,
             "classification": classification.overview(),
+            "ranking": {
+                "live": releases.live(),
+                "knowledge": releases.newest_knowledge(),
+                "problem": serving.kept().problem,
+                "experiment": serving.kept().experiment,
+            },
             "latency_plot": plots.line(
                 numbers["latency"]["series"], "milliseconds of the latest photo searches"
             ),

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from django.core.files.base import ContentFile
-from django.core.files.storage import storages
 from django.db import transaction
 from django.utils import timezone
 
-from .. import conf, signals, telemetry
+from .. import artefacts, signals, telemetry
 from ..exceptions import InvalidRequest, Misconfigured, TemporaryFailure
 from ..indexing import releases as encoders
 from ..vision.classifier import Classifier, classifier_from_bytes
@@ -107,56 +102,17 @@ def _read(row: ClassifierRelease) -> Classifier:
 
 
 def store(data: bytes) -> tuple[str, str]:
-    """Keep a classifier's bytes in the configured storage; its name there, and its digest.
-
-    Bytes that are there already, and whole, are not written again.
-    """
-    digest = hashlib.sha256(data).hexdigest()
-    storage, name = storages[conf.MODEL_STORAGE], f"{FOLDER}/{digest}.safetensors"
-    if storage.exists(name):
-        with storage.open(name) as file:
-            if hashlib.sha256(file.read()).hexdigest() == digest:
-                return name, digest
-    return str(storage.save(name, ContentFile(data))), digest
+    """Keep a classifier's bytes; their name in the storage, and their digest."""
+    return artefacts.store(FOLDER, data)
 
 
 def artefact(row: ClassifierRelease) -> bytes:
-    """A classifier's bytes, from this host's cache if they are whole, else from the storage.
+    """A classifier's bytes.
 
     Raises:
         Misconfigured: the storage's copy is damaged or gone.
     """
-    path = Path(conf.DATA_DIR) / "classifiers" / row.digest
-    try:
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() == row.digest:
-            return data
-    except FileNotFoundError:
-        pass
-    data = _from_storage(row)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(data)
-    Path(file.name).replace(path)
-    return data
-
-
-def _from_storage(row: ClassifierRelease) -> bytes:
-    try:
-        with storages[conf.MODEL_STORAGE].open(row.artefact) as file:
-            data = bytes(file.read())
-    except FileNotFoundError as error:
-        raise Misconfigured(_damaged(row, "gone")) from error
-    if hashlib.sha256(data).hexdigest() != row.digest:
-        raise Misconfigured(_damaged(row, "damaged"))
-    return data
-
-
-def _damaged(row: ClassifierRelease, what: str) -> str:
-    return (
-        f"the file of classifier {row}, {row.artefact} in the storage {conf.MODEL_STORAGE!r}, is {what}: "
-        "restore it, roll back, or train anew"
-    )
+    return artefacts.read(row.artefact, row.digest, f"classifier {row}")
 
 
 def promote(row: ClassifierRelease, user: Any = None) -> ClassifierRelease:

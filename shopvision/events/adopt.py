@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from .. import conf, telemetry
-from ..privacy import pseudonym
+from ..privacy import pseudonym, registry
 from ..privacy.consent import choice_of
 from ..privacy.models import ConsentRecord
 from ..types import Subject
@@ -44,7 +44,5 @@ def _rename(visitor: Subject, user: Subject, since: datetime) -> int:
     """Each old name to the user's of the same day, so that rows stay as unlinkable as they were."""
     names = zip(pseudonym.lineage(visitor, since), pseudonym.lineage(user, since), strict=True)
     now = timezone.now()
-    return sum(
-        Event.objects.filter(subject=old, at__gte=since, at__lte=now).update(subject=new)
-        for old, new in names
-    )
+    tables = [one.rename for one in registry.stores().values() if one.rename]
+    return sum(rename(old, new, since, now) for old, new in names for rename in tables)

@@ -21,6 +21,7 @@ from .models import Event, Kind
 
 HISTORY = timedelta(days=90)  # older acts say little about what somebody wants now
 LISTINGS_AT_ONCE = 200  # read together; a listing has some dozens of rows
+SIMULATED = "simulated:"  # how keys of made-up events begin
 OUTCOMES = (Kind.CLICK, Kind.BASKET_ADD, Kind.PURCHASE)
 
 
@@ -113,9 +114,12 @@ def _stored(permission: Permission, kinds: Collection[str], limit: int) -> list[
         return []
 
 
-def sequences(since: datetime, until: datetime) -> Iterator[tuple[str, str, ProductRef, str, datetime]]:
+def sequences(
+    since: datetime, until: datetime, kinds: Collection[str] = Kind.values
+) -> Iterator[tuple[str, str, ProductRef, str, datetime]]:
     """Subject, visit, product, kind and time of events that may improve the shop, by subject and time."""
-    rows = _improving(since, until).exclude(product="").order_by("subject", "at", "pk")
+    rows = _improving(since, until).filter(kind__in=list(kinds)).exclude(product="")
+    rows = rows.order_by("subject", "at", "pk")
     columns = rows.values_list("subject", "session", "product", "kind", "at")
     for subject, session, product, kind, at in columns.iterator(chunk_size=2000):
         yield subject, session, ProductRef.parse(product), kind, at
@@ -133,27 +137,35 @@ def shown_listings(since: datetime, until: datetime) -> Iterator[ShownListing]:
 def _listings(ids: list[str]) -> Iterable[ShownListing]:
     """Clicks and purchases are joined by listing and product."""
     wanted = Q(kind=Kind.IMPRESSION, position__isnull=False) | Q(kind__in=OUTCOMES)
-    rows = Event.objects.filter(wanted, listing__in=ids)
-    impressions: dict[str, dict[int, Event]] = defaultdict(dict)
+    rows = Event.objects.filter(wanted, listing__in=ids).order_by("at", "pk")
+    impressions: dict[str, dict[int, tuple[Any, ...]]] = defaultdict(dict)
     outcomes: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for row in rows.order_by("at", "pk"):
-        if row.kind == Kind.IMPRESSION and row.position is not None:
-            impressions[row.listing].setdefault(row.position, row)
-        elif row.kind != Kind.IMPRESSION:
-            outcomes[row.listing, row.product].add(row.kind)
+    columns = rows.values_list(
+        "kind", "listing", "product", "position", "propensity", "subject", "session", "at"
+    )
+    for kind, listing, product, position, *shown in columns:
+        if kind == Kind.IMPRESSION and position is not None:
+            impressions[listing].setdefault(position, (product, *shown))
+        elif kind != Kind.IMPRESSION:
+            outcomes[listing, product].add(kind)
     for listing in ids:
         if by_position := impressions.get(listing):
             items = tuple(
                 ShownItem(
-                    ProductRef.parse(row.product),
+                    ProductRef.parse(product),
                     place,
-                    row.propensity,
-                    frozenset(outcomes.get((listing, row.product), ())),
+                    propensity,
+                    frozenset(outcomes.get((listing, product), ())),
                 )
-                for place, row in sorted(by_position.items())
+                for place, (product, propensity, *_) in sorted(by_position.items())
             )
-            top = by_position[min(by_position)]
-            yield ShownListing(listing, top.subject, top.session, top.at, items)
+            *_, subject, session, at = by_position[min(by_position)]
+            yield ShownListing(listing, subject, session, at, items)
+
+
+def simulated(since: datetime, until: datetime) -> int:
+    """How many of those events nobody did: the demo shop made them up."""
+    return int(_improving(since, until).filter(key__startswith=SIMULATED).count())
 
 
 def _improving(since: datetime, until: datetime) -> QuerySet[Any]:

@@ -16,6 +16,7 @@ from .models import Kind
 
 MOST_PRODUCTS = 20  # remembered; a cookie session holds 4 KB in all
 MOST_COUNTED = 64  # products one visitor adds to the day's sums
+MOST_MARKS = 16  # of experiments; one sets four
 VISIT_SECONDS = 1800  # of silence end a visit, as in web analytics
 KINDS = frozenset(
     {Kind.VIEW, Kind.CLICK, Kind.BASKET_ADD, Kind.BASKET_REMOVE, Kind.PURCHASE, Kind.RATE, Kind.HIDE}
@@ -63,6 +64,25 @@ class Visit:
         self._kept["i"] = [*self._kept.get("i", ()), row][-MOST_PRODUCTS:]
         self._kept.setdefault("o", secrets.token_hex(8))
         self._changed()
+
+    def token(self, first: str) -> str:
+        """What the visitor is divided among arms of experiments by; made once, of ``first`` or at random."""
+        if not self._kept.get("a"):
+            self._kept["a"] = first or secrets.token_hex(8)
+            self._changed()
+        return str(self._kept["a"])
+
+    def has_reached(self, what: str) -> bool:
+        """``reached`` was asked of it before."""
+        return what in self._kept.get("e", ())
+
+    def reached(self, what: str) -> bool:
+        """True the first time a short mark is set on this visitor; the oldest gives way."""
+        if self._session is None or self.has_reached(what):
+            return False
+        self._kept["e"] = [*self._kept.get("e", ()), what][-MOST_MARKS:]
+        self._changed()
+        return True
 
     def counts_today(self, product: str, day: str) -> bool:
         """True the first time this visitor adds the product to the day's sums, for so many products a day."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +30,9 @@ COUNTED = frozenset({Kind.IMPRESSION, Kind.VIEW, Kind.CLICK, Kind.BASKET_ADD, Ki
 MOST_TEXT, MOST_PRODUCT, MOST_POSITION = 100, 360, 100_000
 KEY = re.compile(r"[A-Za-z0-9_:.-]{8,80}")
 LISTING = re.compile(r"[0-9a-f]{32}")
+
+on_acts: list[Callable[[HttpRequest, Collection[str]], None]] = []
+"""Called with a visitor's request and the kinds of acts it brought, where they may be counted; for experiments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +125,20 @@ def _record(given: Sequence[NewEvent], request: HttpRequest | None, subject: Sub
             pending.append(made)
             if permission.interest and one.product and one.kind in REMEMBERED:
                 visit.remember(one.kind, str(one.product), made.at, one.key, one.value)
+    if permission.counts and request is not None:
+        _tell(request, frozenset(one.kind for one in given))
     waiting = [one for one in pending if one.row or one.count]
     dropped = len(given) - len(pending) + len(waiting) - writer.put(waiting)
     return Recorded(len(given) - dropped, dropped)
+
+
+def _tell(request: HttpRequest, kinds: frozenset[str]) -> None:
+    for hear in on_acts:
+        try:
+            hear(request, kinds)
+        except Exception:  # noqa: BLE001 - the shop's page never breaks because of us
+            telemetry.count("events_hook_failed")
+            telemetry.log.exception("acts could not be counted")
 
 
 def _pending(one: NewEvent, permission: Permission, visit: Visit, now: datetime) -> Pending:

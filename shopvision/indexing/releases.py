@@ -252,6 +252,11 @@ def allow_torch() -> None:
     _seen.torch = True
 
 
+def torch_allowed() -> bool:
+    """This process is a worker of the queue that runs networks, and may import torch."""
+    return _seen.torch
+
+
 def _on_device() -> bool:
     wanted = conf.DEVICE.startswith("cuda") or (conf.DEVICE == "auto" and CUDA_DRIVER.exists())
     return _seen.torch and wanted and find_spec("torch") is not None and find_spec("timm") is not None

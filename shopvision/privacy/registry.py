@@ -41,6 +41,7 @@ class Store:
         export: an identity's rows as JSON values, newest first.
         purge: forget what is older than a time; how many rows.
         expired: how many rows ``purge`` would forget.
+        rename: give the rows of a pseudonym, written between two times, another one; how many.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Store:
     export: Callable[[Identity], list[dict[str, Any]]] | None = None
     purge: Callable[[datetime], int] | None = None
     expired: Callable[[datetime], int] | None = None
+    rename: Callable[[str, str, datetime, datetime], int] | None = None
 
     @property
     def days(self) -> int | None:
@@ -100,7 +102,8 @@ def holds_personal_data(
     """
     rows = _Rows(model, subject, at, columns)
     erase = rows.blank if blank_on_erase else rows.erase
-    register(Store(name, days, erase, rows.count, rows.export, rows.purge, rows.expired), model)
+    rename = None if blank_on_erase else rows.rename
+    register(Store(name, days, erase, rows.count, rows.export, rows.purge, rows.expired, rename), model)
 
 
 def holds_no_person(
@@ -165,6 +168,11 @@ class _Rows:
     def blank(self, who: Identity) -> int:
         """Take the name off them."""
         return sum(rows.update(**{self.subject: ""}) for rows in self._of(who))
+
+    def rename(self, old: str, new: str, since: datetime, until: datetime) -> int:
+        """Put another name on them."""
+        span = {self.subject: old, f"{self.at}__gte": since, f"{self.at}__lte": until}
+        return self._written().filter(**span).update(**{self.subject: new})
 
     def count(self, who: Identity) -> int:
         """How many there are."""

@@ -15,12 +15,12 @@ from ..catalogue.adapter import Catalogue, catalogues
 from ..types import ProductRef
 from .apart import apart
 from .budget import own_order
+from .experiment import Arm, arm_of, shown
 from .order import Ranking
-from .rerank import Rules, rank
+from .rerank import Rules, rank, ruled
 from .sequence import OWN_ORDER, Plan, RankedRows
-from .serving import current
 from .sources import Keys, Source, source_of
-from .taste import NOBODY, Taste, taste_of, viewer_of
+from .taste import Taste, taste_of, viewer_of
 from .why import in_words
 
 ORDER = "sv"  # parameter that names the order a page belongs to
@@ -80,6 +80,19 @@ def rank_or_none(refs: Sequence[ProductRef], taste: Taste, *, places: bool = Tru
         return None
 
 
+def rank_for(request: Any, refs: Sequence[ProductRef]) -> Ranking | None:
+    """A listing's order for a request's visitor, as their arm of an experiment has it; None for the shop's own."""
+    try:
+        arm = arm_of(request)
+        shown(request, arm)
+        if arm.ranks_with is None or len(refs) < 2:
+            return None
+        return rank(refs, taste_of(request), seed=uuid.uuid4().hex, serving=arm.ranks_with)
+    except Exception as error:  # noqa: BLE001 - as above
+        own_order(error)
+        return None
+
+
 def is_sorted_by_shopper(request: Any) -> bool:
     """The shopper chose an order: a sort parameter of the request holds something but the shop's own order."""
     given = _given(request)
@@ -113,16 +126,20 @@ def _plan(source: Source, shop: Catalogue, request: Any, name: str, wishes: tupl
     """How a request's visitor sees a source."""
     taste = taste_of(request)
     rules = Rules(tuple(_refs(shop, wishes[0])), frozenset(_refs(shop, wishes[1])))
-    stamp = _stamp(taste, rules)
+    arm = arm_of(request)
+    stamp = _stamp(taste, rules, arm)
+    shown(request, arm)
 
     def ranked(keys: Sequence[str]) -> Ranking | None:
         refs = [ProductRef(shop.source, key) for key in keys]
-        return rank(refs, taste, rules=rules, seed=f"{taste.owner} {stamp}")
+        if arm.ranks_with is None:
+            return ruled(refs, rules)
+        return rank(refs, taste, rules=rules, seed=f"{taste.owner} {stamp}", serving=arm.ranks_with)
 
     return Plan(
         ranked,
         stamp,
-        (taste.owner, NOBODY) if taste.owner else (NOBODY,),
+        (taste.owner, arm.crowd) if taste.owner else (arm.crowd,),
         f"{shop.source} {name} {source.name() or _page_of(request)}",
         in_words,
         "" if taste.owner else viewer_of(request),
@@ -130,11 +147,12 @@ def _plan(source: Source, shop: Catalogue, request: Any, name: str, wishes: tupl
     )
 
 
-def _stamp(taste: Taste, rules: Rules) -> str:
+def _stamp(taste: Taste, rules: Rules, arm: Arm) -> str:
     """What an order depends on beside its products. Of visitors without a taste, time: so others are explored."""
     known = taste.stamp or str(int(time.time()) // conf.RANKING["keep_seconds"])
     settings = sorted((name, str(value)) for name, value in conf.RANKING.items())
-    return f"{current().name} {known} {rules.pinned} {sorted(rules.hidden)} {settings}"
+    by = arm.ranks_with.name if arm.ranks_with else "the shop"
+    return f"{by} {known} {rules.pinned} {sorted(rules.hidden)} {settings}"
 
 
 def _refs(shop: Catalogue, products: Sequence[Any]) -> list[str]:

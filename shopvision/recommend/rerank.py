@@ -67,7 +67,13 @@ NO_RULES = Rules()
 
 
 def rank(
-    refs: Sequence[ProductRef], taste: Taste, *, rules: Rules = NO_RULES, seed: str = "", places: bool = True
+    refs: Sequence[ProductRef],
+    taste: Taste,
+    *,
+    rules: Rules = NO_RULES,
+    seed: str = "",
+    places: bool = True,
+    serving: Serving | None = None,
 ) -> Ranking | None:
     """The order of some products for a visitor; None where there is nothing to go by.
 
@@ -75,11 +81,12 @@ def rank(
         refs: in the shop's own order, each once.
         seed: the same draws the same explored product.
         places: the order given means something; else it counts for nothing.
+        serving: what ranks, as an experiment has it; the live one if not given.
 
     Raises:
         OverBudget: it took longer than RANKING['budget_ms'].
     """
-    serving, live = current(), counts.lately()
+    serving, live = serving or current(), counts.lately()
     if not (taste.seen or rules.pinned or rules.hidden or len(serving.knowledge) or live):
         return None
     budget = Budget(conf.RANKING["budget_ms"])
@@ -94,6 +101,18 @@ def rank(
     return Ranking(
         tuple(explored.order.tolist()), tuple(round(p, 6) for p in explored.propensities.tolist()), reasons
     )
+
+
+def ruled(refs: Sequence[ProductRef], rules: Rules) -> Ranking | None:
+    """The shop's own order with nothing but its rules applied; None where there are none."""
+    if not (rules.pinned or rules.hidden):
+        return None
+    place_of = {str(ref): place for place, ref in enumerate(refs)}
+    order = guards.behind(np.arange(len(refs)), np.array([name in rules.hidden for name in place_of], bool))
+    order = guards.ahead(
+        order, np.array([place_of[one] for one in rules.pinned if one in place_of], np.int64)
+    )
+    return Ranking(tuple(order.tolist()), (1.0,) * len(refs))
 
 
 def look(

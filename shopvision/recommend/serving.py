@@ -1,17 +1,25 @@
-"""Serving: the knowledge and the ranker that this process ranks with."""
+"""Serving: the knowledge and the ranker that this process ranks with; a thread notices newer ones."""
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 
+from django.db import connection
 from django.utils.module_loading import import_string
 
-from .. import conf
+from .. import conf, telemetry
+from ..exceptions import ShopvisionError
+from . import release
 from .knowledge import NOTHING, Knowledge
+from .models import Experiment, KnowledgeSnapshot, RankerRelease
 from .ranker import PriorRanker, Ranker
 
 AUTO = "auto"
+REFRESH_SECONDS = 5.0
+BROKEN_SECONDS = 60.0  # until a file that could not be read is tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +40,136 @@ class Serving:
 BEFORE_TRAINING = Serving(NOTHING, PriorRanker(), "prior")
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What this process last knew.
+
+    Args:
+        live: by RANKING['ranker'] 'auto'.
+        experiment: that runs, or None.
+        candidate: what its candidate arm is ranked with, or None.
+        problem: why the untrained blend stands in for a release that is live, or "".
+    """
+
+    live: Serving = BEFORE_TRAINING
+    experiment: Experiment | None = None
+    candidate: Serving | None = None
+    problem: str = ""
+
+
+class _Reader:
+    """Reads what is newest, now and then; a fork's child reads anew."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing."""
+        self.kept = Kept()
+        self.next = float("-inf")
+        self.reading = False
+        self.lock = threading.Lock()
+        self._knowledge: tuple[str, Knowledge] = ("", NOTHING)
+        self._rankers: dict[str, Ranker] = {}
+
+    def look(self) -> Kept:
+        """What was newest a few seconds ago; waits for no database, but in tests."""
+        if time.monotonic() < self.next:
+            return self.kept
+        with self.lock:
+            if self.reading:
+                return self.kept
+            self.reading = True
+        if conf.ENGINE == "immediate":
+            self._read()
+        else:
+            threading.Thread(target=self._read_apart, name="shopvision-serving", daemon=True).start()
+        return self.kept
+
+    def _read_apart(self) -> None:
+        try:
+            self._read()
+        finally:
+            connection.close()
+
+    def _read(self) -> None:
+        wait = REFRESH_SECONDS
+        try:
+            self.kept = self._newest()
+            wait = BROKEN_SECONDS if self.kept.problem else wait
+        except Exception:  # noqa: BLE001 - the database may be down: what was known goes on serving
+            telemetry.count("serving_failed")
+            telemetry.log.exception("the newest ranker could not be looked up")
+        finally:
+            self.next, self.reading = time.monotonic() + wait, False
+
+    def _newest(self) -> Kept:
+        problems: list[str] = []
+        known = self._known(release.newest_knowledge(), problems)
+        row = release.live()
+        live = self._serving(known, row, problems) or Serving(
+            known[1], BEFORE_TRAINING.ranker, f"{known[0][:12]} prior"
+        )
+        running = (
+            Experiment.objects.filter(state=Experiment.State.RUNNING).select_related("candidate").first()
+        )
+        tried = running.candidate if running else None
+        candidate = self._serving(known, tried, problems)
+        self._rankers = {
+            one.digest: self._rankers[one.digest]
+            for one in (row, tried)
+            if one and one.digest in self._rankers
+        }
+        return Kept(live, running, candidate, "; ".join(problems))
+
+    def _known(self, row: KnowledgeSnapshot | None, problems: list[str]) -> tuple[str, Knowledge]:
+        if row is not None and row.digest != self._knowledge[0]:
+            try:
+                self._knowledge = (row.digest, release.open_knowledge(row))
+            except ShopvisionError as error:
+                _report(str(error), problems)
+        return self._knowledge
+
+    def _serving(
+        self, known: tuple[str, Knowledge], row: RankerRelease | None, problems: list[str]
+    ) -> Serving | None:
+        if row is None:
+            return None
+        try:
+            if row.digest not in self._rankers:
+                self._rankers[row.digest] = release.open_ranker(row)
+        except ShopvisionError as error:
+            _report(str(error), problems)
+            return None
+        return Serving(known[1], self._rankers[row.digest], f"{known[0][:12]} {row}")
+
+
+def _report(words: str, problems: list[str]) -> None:
+    problems.append(words)
+    telemetry.count("ranker_broken")
+    telemetry.log.error("listings are ranked without it: %s", words)
+
+
+_reader = _Reader()
+
+
+def kept() -> Kept:
+    """What this process knows of rankers and experiments, as of a few seconds ago."""
+    return _reader.look()
+
+
 def current() -> Serving:
     """The ranker that RANKING asks for; before one was trained, a blend that is sensible from the first click."""
     wanted = conf.RANKING["ranker"]
+    live = kept().live
     if wanted == AUTO:
-        return BEFORE_TRAINING
-    return Serving(NOTHING, _loaded(wanted), wanted, ours=False)
+        return live
+    return Serving(live.knowledge, _loaded(wanted), f"{live.name} {wanted}", ours=False)
+
+
+def forget() -> None:
+    """Look anew at the next call."""
+    _reader.forget()
 
 
 @lru_cache(maxsize=4)

@@ -23,7 +23,7 @@ class Judgement:
     Args:
         candidate, current: recall@1, [0, 1].
         queries: how many.
-        kind: ``photos`` held out, or ``views`` (augmented) where products have one photo.
+        kind: ``photos`` held out, or ``views`` (augmented) where products have one photo, or ``clicks``.
     """
 
     candidate: float
@@ -41,11 +41,17 @@ class Judgement:
         return asdict(self)
 
 
-def judge(training: TrainingSet, current: Projection, *, dim: int) -> Judgement:
+def judge(
+    training: TrainingSet, current: Projection, *, dim: int, extra: TrainingSet | None = None
+) -> Judgement:
     """Fit the recipe without some photos and look for them; the current projection looks for the same.
 
     Where enough products have really different photos, each fold holds out a share of their photos. Else
     the products are halved: the fit sees one half's augmented views, the queries are the other half's.
+
+    Args:
+        extra: photos that the candidate's fit sees as well; no queries, and not in the index. Then the recipe
+            without them is what the candidate is compared with, as the current one may have seen the queries.
     """
     diverse = diverse_products(training)
     kind = "photos" if len(diverse) >= MIN_DIVERSE else "views"
@@ -58,10 +64,48 @@ def judge(training: TrainingSet, current: Projection, *, dim: int) -> Judgement:
         if not len(queries[1]):
             continue
         total += len(queries[1])
-        for name, projection in (("candidate", fit(kept, dim=dim)), ("current", current)):
+        seen = kept if extra is None else joined(kept, extra)
+        other = current if extra is None else fit(kept, dim=dim)
+        for name, projection in (("candidate", fit(seen, dim=dim)), ("current", other)):
             hits[name] += _found(projection, kept, *queries)
     share = max(total, 1)
     return Judgement(round(hits["candidate"] / share, 4), round(hits["current"] / share, 4), total, kind)
+
+
+def judge_clicks(
+    training: TrainingSet, clicks: TrainingSet, current: Projection, *, dim: int, fresh: np.ndarray
+) -> Judgement:
+    """Fit with half of the shoppers' photos and look for the product chosen with each photo of the other half.
+
+    Only the shop's own photos are in the index. What was chosen had been found by the projection of that time,
+    so the comparison leans towards that one.
+
+    Args:
+        clicks: shoppers' photos. fresh: which of them the current projection has not learned from, bool (N,).
+    """
+    hits = {"candidate": 0, "current": 0}
+    fold_of = np.arange(len(clicks)) % FOLDS
+    for fold in range(FOLDS):
+        held = clicks.take(np.flatnonzero((fold_of == fold) & fresh))
+        if not len(held):
+            continue
+        seen = joined(training, clicks.take(np.flatnonzero(fold_of != fold)))
+        for name, projection in (("candidate", fit(seen, dim=dim)), ("current", current)):
+            hits[name] += _found(projection, training, dict(held.descriptors), held.products)
+    count = int(fresh.sum())
+    share = max(count, 1)
+    return Judgement(round(hits["candidate"] / share, 4), round(hits["current"] / share, 4), count, "clicks")
+
+
+def joined(photos: TrainingSet, more: TrainingSet) -> TrainingSet:
+    """Photos with further ones, of which there are no augmented views."""
+    return TrainingSet(
+        {name: np.concatenate([block, more.descriptors[name]]) for name, block in photos.descriptors.items()},
+        np.concatenate([photos.products, more.products]),
+        np.concatenate([photos.is_catalogue, more.is_catalogue]),
+        photos.augmented,
+        photos.augmented_of,
+    )
 
 
 Queries = tuple[dict[str, np.ndarray], np.ndarray]

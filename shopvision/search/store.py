@@ -22,7 +22,7 @@ from ..types import EVERYTHING, Filter, Hit, Listing, Match, ProductRef
 from ..vision.base import Descriptors
 from ..vision.descriptor import unpack
 from .match import percentiles
-from .models import Demand, StoredSearch
+from .models import Demand, PhotoQuery, StoredSearch
 from .query import Found, facts_now, passes_now, visible_refs
 
 
@@ -116,8 +116,9 @@ def match_of(kept: Mapping[str, Any]) -> Match | None:
 
 
 def forget(search_id: uuid.UUID) -> None:
-    """Delete a search."""
+    """Delete a search, and what its photo looked like."""
     StoredSearch.objects.filter(pk=search_id).delete()
+    PhotoQuery.objects.filter(listing=search_id.hex).delete()
 
 
 def record_demand(category: str, colour: str, text: str) -> None:

@@ -30,7 +30,8 @@ from ..vision.projection import (
     fit,
     gallery,
 )
-from .judge import Judgement, judge, no_match_examples
+from .clicks import clicked
+from .judge import Judgement, joined, judge, judge_clicks, no_match_examples
 from .match import background, fit_no_match
 from .why import family_background
 
@@ -38,6 +39,7 @@ MIN_PHOTOS = 20  # fewer photos teach a projection nothing that holds
 MIN_PRODUCTS = 5  # ten pairs: fewer say nothing of what is usual
 BACKGROUND_PHOTOS = 2000  # looked at to measure it
 REMEASURE_AT = 1.5  # times as many photos as last time, or as few
+LOST_AT_MOST = 0.005  # recall@1 on the shop's own photos that learning from clicks may cost
 AUGMENTED_PHOTOS = 300  # photos that augmented views are made of
 AUGMENTED_VIEWS = 4  # of each; what augmented_views makes
 CHUNK = 16  # photos whose views are encoded together
@@ -57,22 +59,26 @@ class Sample:
     categories: np.ndarray  # one number per photo; photos without a category have -1 each
 
 
-def tune(*, progress: Progress = _silent, dry_run: bool = False, force: bool = False) -> EncoderRelease:
+def tune(
+    *, progress: Progress = _silent, dry_run: bool = False, force: bool = False, clicks: bool = False
+) -> EncoderRelease:
     """Fit a projection to the catalogue's own photos, without labels; promote it if it finds more.
 
     Judged by recall@1 on photos held out of the fit (or on augmented views, where products have one photo),
-    never on shoppers' photos. The loser's row stays, with the reason. Safe to repeat: the same photos give the
-    same release.
+    never on shoppers' photos unless asked to. The loser's row stays, with the reason. Safe to repeat: the
+    same photos give the same release.
 
     Args:
         dry_run: only judge; nothing is promoted.
         force: promote even if it is no better.
+        clicks: learn from shoppers' photos with the products they chose, too, and judge by those held out; it
+            may find no less of the shop's own photos.
 
     Raises:
         TemporaryFailure: nothing is indexed yet.
-        InvalidRequest: too few photos to learn from.
+        InvalidRequest: too few photos to learn from, or too few clicks.
     """
-    steps = tuning(dry_run=dry_run, force=force)
+    steps = tuning(dry_run=dry_run, force=force, clicks=clicks)
     while True:
         try:
             progress(next(steps))
@@ -81,24 +87,44 @@ def tune(*, progress: Progress = _silent, dry_run: bool = False, force: bool = F
             return row
 
 
-def tuning(*, dry_run: bool = False, force: bool = False) -> Generator[str, None, EncoderRelease]:
+def tuning(
+    *, dry_run: bool = False, force: bool = False, clicks: bool = False
+) -> Generator[str, None, EncoderRelease]:
     """``tune`` in steps: yields what it does next, returns the release."""
     live = releases.live()
     base = yield from _on_best_encoder(live)
     yield "reading the catalogue's photos"
     sample = yield from load_sample(base)
+    chosen = clicked(base.row, sample.training.products) if clicks else None
+    extra = chosen.photos if chosen is not None else None
     yield "judging on photos held out of the fit"
-    verdict = judge(sample.training, base.projection, dim=conf.EMBEDDING_DIM)
+    verdict = judge(sample.training, base.projection, dim=conf.EMBEDDING_DIM, extra=extra)
+    photos = verdict
+    if chosen is not None:
+        fresh = chosen.since(live.row.metrics.get("clicks_until"))
+        verdict = judge_clicks(
+            sample.training, chosen.photos, base.projection, dim=conf.EMBEDDING_DIM, fresh=fresh
+        )
     yield "fitting on every photo"
-    projection = fit(sample.training, dim=conf.EMBEDDING_DIM)
+    projection = fit(
+        sample.training if extra is None else joined(sample.training, extra), dim=conf.EMBEDDING_DIM
+    )
     metrics = _metrics(projection, verdict, base)
+    if chosen is not None:
+        metrics |= {
+            "own_photos": photos.as_dict(),
+            "clicks": len(chosen.photos),
+            "clicks_until": chosen.until,
+        }
     row = releases.make_release(base.encoder, _graph_of(base.row), projection, metrics)
     if row.pk == live.row.pk:
         return row
     yield "measuring the shop's background"
     EncoderRelease.objects.filter(pk=row.pk).update(metrics=metrics, background=measure(sample, projection))
     row.refresh_from_db()
-    return (yield from _decide(row, live, base, verdict, dry_run=dry_run, force=force))
+    better = verdict.candidate > verdict.current or (releases.is_generic(live.row) and verdict.tie)
+    better = better and (chosen is None or photos.candidate >= photos.current - LOST_AT_MOST)
+    return (yield from _decide(row, live, base, verdict, dry_run=dry_run, promote=better or force))
 
 
 def _decide(
@@ -108,7 +134,7 @@ def _decide(
     verdict: Judgement,
     *,
     dry_run: bool,
-    force: bool,
+    promote: bool,
 ) -> Generator[str, None, EncoderRelease]:
     """Build and promote the candidate, or set it aside with the reason."""
     others = EncoderRelease.objects.filter(
@@ -117,10 +143,9 @@ def _decide(
     others.exclude(pk=row.pk).update(
         state=EncoderRelease.State.RETIRED
     )  # else every change is written to them too
-    better = verdict.candidate > verdict.current or (releases.is_generic(live.row) and verdict.tie)
     if base.row.pk != live.row.pk:  # the stepping stone to another encoder has served
         EncoderRelease.objects.filter(pk=base.row.pk).update(state=EncoderRelease.State.RETIRED)
-    if dry_run or not (better or force):
+    if dry_run or not promote:
         state = EncoderRelease.State.CANDIDATE if dry_run else EncoderRelease.State.FAILED
         EncoderRelease.objects.filter(pk=row.pk).update(state=state)
         row.refresh_from_db()

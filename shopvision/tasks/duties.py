@@ -17,6 +17,7 @@ from ..indexing import releases
 from ..indexing.follow import follow
 from ..indexing.write import drain_outbox
 from ..privacy import retention
+from ..recommend import retrain as learning
 from ..search.bulk import queue_differences, tune_due
 from ..search.models import StoredSearch
 from ..search.status import count_drift
@@ -109,6 +110,7 @@ def reconcile() -> int:
     measure()
     tune_if_due()
     retrain.start_due()
+    learning.start_due()
     return sum(found.values())
 
 

@@ -44,17 +44,21 @@ def test_from_the_beacon_through_consent_to_a_row_to_a_copy_to_an_erasure(client
     copy = client.get(API + "me/").json()
     assert copy["visitor"] == signing.loads(client.cookies[COOKIE].value, salt=SALT)["k"]
     kept = copy["tables"]
-    assert {name: len(rows) for name, rows in kept.items()} == {"events": 1, "consents": 1}
+    assert {name: len(rows) for name, rows in kept.items()} == {
+        "events": 1,
+        "photo_queries": 0,
+        "consents": 1,
+    }
     (row,) = kept["events"]
     assert (row["kind"], row["product"]) == ("view", "demo_shop.product:1")
     receipt = client.delete(API + "me/").json()
-    assert receipt["counts"] == {"events": 1, "consents": 1, "session": 1}
+    assert receipt["counts"] == {"events": 1, "photo_queries": 0, "consents": 1, "session": 1}
     assert Event.objects.count() == 0
     log = PrivacyLog.objects.get(pk=receipt["receipt"])
     assert log.counts == receipt["counts"]
     assert set(ConsentRecord.objects.values_list("subject", flat=True)) == {""}
     assert report(client, {**VIEW, "id": "made-up-by-browser-2"}).json()["taken"] == 0
-    assert client.get(API + "me/").json()["tables"] == {"events": [], "consents": []}
+    assert client.get(API + "me/").json()["tables"] == {"events": [], "photo_queries": [], "consents": []}
 
 
 def test_an_event_sent_twice_is_one(client: Client) -> None:

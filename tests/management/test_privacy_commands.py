@@ -45,7 +45,11 @@ def test_purge_counts_then_deletes(key: str) -> None:
 
 
 def test_erase_counts_then_forgets(key: str) -> None:
-    assert run("shopvision_erase", "--visitor", key, "--dry-run")["counts"] == {"events": 1, "consents": 1}
+    assert run("shopvision_erase", "--visitor", key, "--dry-run")["counts"] == {
+        "events": 1,
+        "photo_queries": 0,
+        "consents": 1,
+    }
     assert Event.objects.count() == 1
     answer = run("shopvision_erase", "--visitor", key)
     assert Event.objects.count() == 0

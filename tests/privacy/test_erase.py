@@ -30,11 +30,11 @@ def shopper(*products: int) -> Any:
 def test_one_subject_is_forgotten_and_no_other() -> None:
     ann, bob = shopper(1, 2), shopper(3)
     who = subject_of(again(ann))
-    assert what_is_kept(who) == {"events": 2, "consents": 1}
+    assert what_is_kept(who) == {"events": 2, "photo_queries": 0, "consents": 1}
     receipt = erase(who, source="visitor", request=again(ann))
-    assert receipt.counts == {"events": 2, "consents": 1, "session": 2}
-    assert what_is_kept(who) == {"events": 0, "consents": 0}
-    assert what_is_kept(subject_of(again(bob))) == {"events": 1, "consents": 1}
+    assert receipt.counts == {"events": 2, "photo_queries": 0, "consents": 1, "session": 2}
+    assert what_is_kept(who) == {"events": 0, "photo_queries": 0, "consents": 0}
+    assert what_is_kept(subject_of(again(bob))) == {"events": 1, "photo_queries": 0, "consents": 1}
     assert SESSION not in ann.session
 
 
@@ -113,7 +113,11 @@ def test_a_copy_holds_everything_and_handing_it_out_is_logged() -> None:
     ]
     assert copy["tables"]["consents"][0]["purposes"] == ["improvement", "personalisation"]
     assert len(copy["session"]["i"]) == 2
-    assert copy["kept_days"] == {"events": 90, "consents": 1095}
-    assert PrivacyLog.objects.get().counts == {"events": 2, "consents": 1}
-    assert export(Subject("nobody"), source="command")["tables"] == {"events": [], "consents": []}
+    assert copy["kept_days"] == {"events": 90, "photo_queries": 90, "consents": 1095}
+    assert PrivacyLog.objects.get().counts == {"events": 2, "photo_queries": 0, "consents": 1}
+    assert export(Subject("nobody"), source="command")["tables"] == {
+        "events": [],
+        "photo_queries": [],
+        "consents": [],
+    }
     assert PrivacyLog.objects.count() == 1

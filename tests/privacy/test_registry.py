@@ -31,7 +31,7 @@ def test_every_table_of_ours_says_whether_it_holds_personal_data() -> None:
     assert registry.silent_models() == []
     assert checks.check_privacy() == []
     personal = {label for label, reason in registry.reasons().items() if not reason}
-    assert personal == {"shopvision.Event", "shopvision.ConsentRecord"}
+    assert personal == {"shopvision.Event", "shopvision.PhotoQuery", "shopvision.ConsentRecord"}
     assert "no subject" in registry.reasons()["shopvision.StoredSearch"]
     assert "no subject" in registry.reasons()["shopvision.Demand"]
 
@@ -76,7 +76,8 @@ def test_each_table_is_kept_its_own_time(settings: Any) -> None:
     for age in (91, 89):
         Demand.objects.create(day=(timezone.now() - timedelta(days=age)).date(), colour="red")
     wanted = {
-        "events": 1, "product_counts": 1, "consents": 1, "privacy_log": 0, "erased_subjects": 1, "demand": 1,
+        "events": 1, "photo_queries": 0, "product_counts": 1, "consents": 1, "privacy_log": 0,
+        "erased_subjects": 1, "demand": 1,
     }  # fmt: skip
     assert retention.purge(dry_run=True) == wanted
     assert Event.objects.count() == 2

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from shopvision import telemetry
 from shopvision.events import writer
 from shopvision.indexing.write import drain_outbox
-from shopvision.recommend import budget, counts
+from shopvision.recommend import budget, counts, serving
 from tests.drawing import photo_file
 from tests.factories import DemoProductFactory
 
@@ -20,10 +20,17 @@ from tests.factories import DemoProductFactory
 def nobody_was_here(settings: Any) -> Iterator[None]:
     """No order, no sum and no pause of another test; time enough on a busy machine; no chance in the order."""
     settings.SHOPVISION = {**settings.SHOPVISION, "RANKING": {"budget_ms": 5000, "explore": 0}}
-    for forget in (cache.clear, counts.forget, budget.resume, telemetry.reset, writer.buffer.clear):
+    for forget in (
+        cache.clear,
+        counts.forget,
+        serving.forget,
+        budget.resume,
+        telemetry.reset,
+        writer.buffer.clear,
+    ):
         forget()
     yield
-    for forget in (cache.clear, counts.forget, budget.resume, writer.buffer.clear):
+    for forget in (cache.clear, counts.forget, serving.forget, budget.resume, writer.buffer.clear):
         forget()
 
 

@@ -12,10 +12,9 @@ from demo_shop.models import Product
 from shopvision import behaviour, listings, telemetry
 from shopvision.catalogue.models import CatalogueEntry
 from shopvision.exceptions import InvalidRequest
-from shopvision.recommend import serving
 from shopvision.recommend.knowledge import Knowledge
 from shopvision.recommend.neighbours import Neighbours
-from shopvision.recommend.ranker import PriorRanker
+from shopvision.recommend.release import keep_knowledge
 from shopvision.types import ProductRef
 from tests.factories import demo_ref
 from tests.visitors import visitor
@@ -30,13 +29,13 @@ def refs(listing: Any) -> list[ProductRef]:
 
 
 @pytest.fixture
-def together(mugs: list[Any], monkeypatch: Any) -> list[Any]:
+def together(mugs: list[Any]) -> list[Any]:
     """What is known: the first mug is bought with the shop's first two products, the second one oftener."""
     products = [*Product.objects.all()[:2], mugs[0]]
     ids = np.array([[-1, -1], [-1, -1], [1, 0]], np.int32)
     weights = np.array([[0, 0], [0, 0], [0.6, 0.2]], np.float32)
     known = Knowledge(tuple(str(demo_ref(one)) for one in products), {"together": Neighbours(ids, weights)})
-    monkeypatch.setattr(serving, "BEFORE_TRAINING", serving.Serving(known, PriorRanker(), "known"))
+    keep_knowledge(known, {}, 0.0)
     return products
 
 

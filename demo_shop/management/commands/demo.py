@@ -1,4 +1,4 @@
-"""From nothing to a running shop: migrate, seed, index, classify, find one photo, serve."""
+"""From nothing to a running shop: migrate, seed, index, classify, simulate visitors, find one photo, serve."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ class Command(BaseCommand):
         self._say("Indexing:")
         call_command("shopvision_index")
         self._classify()
+        self._visitors()
         self._search(queries)
         self._admin()
         self._say(f"Ready after {time.monotonic() - start:.0f} s.")
@@ -74,6 +75,15 @@ class Command(BaseCommand):
                 call_command("shopvision_classify", target=target)
             except CommandError as error:  # a folder without such labels has nothing to learn from
                 self._say(f"  no classifier of {target}: {error}")
+
+    def _visitors(self) -> None:
+        """Made-up visitors, a ranker that learned from them, and an experiment; marked as simulated everywhere."""
+        self._say("Simulating visitors (marked as simulated; shopvision_simulate --forget takes them away):")
+        try:
+            call_command("shopvision_simulate", visitors=500)
+            call_command("shopvision_train", ranker=True, kind="linear")
+        except CommandError as error:  # they are there from an earlier start, or the catalogue is too small
+            self._say(f"  {error}")
 
     def _search(self, queries: list[tuple[Path, str]]) -> None:
         """One photo that the index has never seen."""

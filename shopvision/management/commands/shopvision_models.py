@@ -1,4 +1,4 @@
-"""List releases of encoders and classifiers; promote one; roll back."""
+"""List releases of encoders, classifiers and rankers; promote one; roll back."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from ...classification import release
 from ...classification.models import ClassifierRelease
 from ...exceptions import ShopvisionError
 from ...index.models import EncoderRelease
+from ...recommend import release as rankers
+from ...recommend.models import RankerRelease
 from ...search import switch
 from ..ready import ReadyCommand
 
 
 class Command(ReadyCommand):
-    """Without an option: every encoder release and every classifier, newest first."""
+    """Without an option: every encoder release, classifier and ranker, newest first."""
 
     help = "List releases, make one live, or go back to the one before."
 
@@ -34,24 +36,23 @@ class Command(ReadyCommand):
             metavar=("SOURCE", "TARGET"),
             help="bring back the classifier before the live one, as in shop.product category",
         )
+        what.add_argument("--promote-ranker", type=int, metavar="ID", help="make this ranker live")
+        what.add_argument(
+            "--rollback-ranker", action="store_true", help="bring back the ranker before the live one"
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            if options["rollback"]:
-                switch.rollback()
-            elif options["activate"] is not None:
-                self._activate(options["activate"])
-            elif options["promote"]:
-                self._promote(options["promote"])
-            elif options["rollback_classifier"]:
-                release.rollback(*options["rollback_classifier"])
+            self._act(options)
         except ShopvisionError as error:
             raise CommandError(str(error)) from error
         rows = [_row(one) for one in EncoderRelease.objects.all()]
         classifiers = [_classifier(one) for one in ClassifierRelease.objects.defer("held_out")]
+        ranking = [_ranker(one) for one in RankerRelease.objects.all()]
         if options["json"]:
-            self.stdout.write(json.dumps({"releases": rows, "classifiers": classifiers}))
+            found = {"releases": rows, "classifiers": classifiers, "rankers": ranking}
+            self.stdout.write(json.dumps(found))
             return
         for row in rows:
             recall = row["recall@1"]
@@ -65,6 +66,30 @@ class Command(ReadyCommand):
             shown = f"{accuracy:.3f}" if isinstance(accuracy, float) else "  -  "
             what = f"{row['source']} {row['target']}"
             self.stdout.write(f"{row['id']:4} {row['state']:10} {row['kind']:11} accuracy {shown}  {what}")
+        for row in ranking:
+            ndcg = row["metrics"].get("ndcg@10")
+            shown = f"{ndcg:.3f}" if isinstance(ndcg, float) else "  -  "
+            self.stdout.write(f"{row['id']:4} {row['state']:10} {row['kind']:11} NDCG@10 {shown}  ranker")
+
+    def _act(self, options: dict[str, Any]) -> None:
+        if options["rollback"]:
+            switch.rollback()
+        elif options["activate"] is not None:
+            self._activate(options["activate"])
+        elif options["promote"]:
+            self._promote(options["promote"])
+        elif options["rollback_classifier"]:
+            release.rollback(*options["rollback_classifier"])
+        elif options["promote_ranker"]:
+            self._promote_ranker(options["promote_ranker"])
+        elif options["rollback_ranker"]:
+            rankers.rollback()
+
+    def _promote_ranker(self, key: int) -> None:
+        row = RankerRelease.objects.filter(pk=key).first()
+        if row is None:
+            raise CommandError(f"there is no ranker {key}; run shopvision_models to see them")
+        rankers.promote(row)
 
     def _promote(self, key: int) -> None:
         row = ClassifierRelease.objects.filter(pk=key).first()
@@ -88,6 +113,22 @@ def _classifier(one: ClassifierRelease) -> dict[str, Any]:
         "kind": one.kind,
         "digest": one.digest,
         "snapshot": one.snapshot_id,
+        "reason": one.reason,
+        "metrics": one.metrics,
+        "created_at": one.created_at.isoformat(timespec="seconds"),
+        "activated_at": one.activated_at.isoformat(timespec="seconds") if one.activated_at else None,
+        "previous": one.previous_id,
+    }
+
+
+def _ranker(one: RankerRelease) -> dict[str, Any]:
+    return {
+        "id": one.pk,
+        "state": one.state,
+        "kind": one.kind,
+        "digest": one.digest,
+        "snapshot": one.snapshot,
+        "data": one.data,
         "reason": one.reason,
         "metrics": one.metrics,
         "created_at": one.created_at.isoformat(timespec="seconds"),

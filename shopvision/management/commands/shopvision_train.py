@@ -1,4 +1,4 @@
-"""Train classifiers on the shop's own labels."""
+"""Train classifiers on the shop's own labels, or the ranker on what visitors chose."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from ... import jobs
 from ...classification.models import ClassifierRelease
 from ...classification.training import KINDS
 from ...exceptions import ShopvisionError
+from ...indexing import releases
 from ...jobs import Job
+from ...recommend.models import RankerRelease
+from ...recommend.training import TRAINED
 from ..foreground import run_here
 from ..ready import ReadyCommand
 
@@ -20,13 +23,20 @@ from ..ready import ReadyCommand
 class Command(ReadyCommand):
     """Trains, judges on products held out, and lets the gate decide; the release before stays for rolling back."""
 
-    help = "Train a classifier of every catalogue's categories and attributes, or of one."
+    help = "Train a classifier of every catalogue's categories and attributes, or of one; or the ranker."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--source", help="one catalogue only, as in shop.product")
         parser.add_argument("--target", help="category, or an attribute the adapter names")
+        parser.add_argument("--ranker", action="store_true", help="train the ranker of listings instead")
         parser.add_argument(
-            "--kind", choices=["auto", *KINDS], default="auto", help="auto tries all that need no torch"
+            "--kind",
+            choices=list(dict.fromkeys(["auto", *KINDS, *TRAINED])),
+            default="auto",
+            help="auto tries all classifiers that need no torch, and all rankers that can be trained here",
+        )
+        parser.add_argument(
+            "--force", action="store_true", help="with --ranker: go live whatever the gate says"
         )
         parser.add_argument("--seed", type=int, default=0)
         parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -35,6 +45,9 @@ class Command(ReadyCommand):
         chosen = {name: options[name] for name in ("source", "target", "seed") if options[name]}
         if options["kind"] != "auto":
             chosen["kind"] = options["kind"]
+        if options["ranker"]:
+            self._ranker({**chosen, "force": True} if options["force"] else chosen, as_json=options["json"])
+            return
         try:
             job = jobs.start("train", chosen, wake=False)
         except ShopvisionError as error:
@@ -49,6 +62,33 @@ class Command(ReadyCommand):
         if answer["failed"] and not answer["releases"]:
             why = "; ".join(f"{name}: {words}" for name, words in answer["failed"].items())
             raise CommandError(f"nothing could be trained: {why}")
+
+    def _ranker(self, chosen: dict[str, Any], *, as_json: bool) -> None:
+        """Train the ranker here, with torch where it is installed."""
+        if {"source", "target"} & set(chosen):
+            raise CommandError("--source and --target are of classifiers; the ranker orders all catalogues")
+        releases.allow_torch()
+        try:
+            job = jobs.start("train_ranker", chosen, wake=False)
+        except ShopvisionError as error:
+            raise CommandError(str(error)) from error
+        if not as_json:
+            self.stderr.write(f"about {job.estimate['seconds']:.0f} s ({job.estimate['basis']})")
+        run_here(job, "training")
+        row = RankerRelease.objects.filter(pk=job.result.get("release")).first()
+        if job.state != Job.State.DONE or row is None:
+            raise CommandError(f"{job.state}: {job.message or 'run the command again'}")
+        answer = {
+            "job": str(job.pk),
+            "release": row.pk,
+            "kind": row.kind,
+            "state": row.state,
+            "reason": row.reason,
+            "data": row.data,
+            "metrics": row.metrics,
+        }
+        words = f"{row}: {row.kind} is {row.state}, {row.reason}"
+        self.stdout.write(json.dumps(answer) if as_json else words)
 
 
 def _answer(job: Job) -> dict[str, Any]:

@@ -21,6 +21,11 @@ class Command(ReadyCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="judge only, promote nothing")
         parser.add_argument("--force", action="store_true", help="promote even if it finds no more")
+        parser.add_argument(
+            "--from-clicks",
+            action="store_true",
+            help="learn from photo searches and the products chosen of them, too; judged by those held out",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -30,6 +35,7 @@ class Command(ReadyCommand):
                 progress=(lambda _: None) if quiet else self.stderr.write,
                 dry_run=options["dry_run"],
                 force=options["force"],
+                clicks=options["from_clicks"],
             )
         except ShopvisionError as error:
             raise CommandError(str(error)) from error

@@ -1,0 +1,214 @@
+"""Experiment: the shop's own order against the live ranker, and perhaps a candidate, on visitors divided by chance."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from .. import telemetry
+from ..evaluation.sequential import Difference, difference
+from ..events.admit import why_not
+from ..events.interest import Visit
+from ..events.models import Kind
+from ..exceptions import InvalidRequest
+from ..privacy.consent import may_record, subject_of
+from . import serving, tally
+from .models import Experiment, ExperimentCount, RankerRelease
+from .serving import Serving
+
+OWN, LIVE, CANDIDATE = "own", "live", "candidate"
+ARMS = (OWN, LIVE, CANDIDATE)
+SEEN = "seen"
+OUTCOMES = (Kind.CLICK.value, Kind.BASKET_ADD.value, Kind.PURCHASE.value)
+State = Experiment.State
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What a visitor is shown.
+
+    Args:
+        name: of ``ARMS``; "" outside any experiment.
+        experiment: its key.
+        ranks_with: None for the shop's own order.
+    """
+
+    name: str = ""
+    experiment: int = 0
+    ranks_with: Serving | None = None
+
+    @property
+    def crowd(self) -> str:
+        """Owner of orders that all visitors of an arm without a taste share; "" outside any experiment."""
+        return f"arm {self.experiment} {self.name}" if self.name else ""
+
+
+def arm_of(request: Any) -> Arm:
+    """The arm of a request's visitor; it stays the same while the session, or the visitor's consent, lasts.
+
+    Nobody is in an experiment who may not be counted, is a bot, or has no session.
+    """
+    plain = getattr(request, "_request", request)
+    known = serving.kept()
+    running = known.experiment
+    if running is None or not _counted(plain):
+        return Arm(ranks_with=serving.current())
+    name = divided(running, _token(plain))
+    if name == CANDIDATE and known.candidate is None:  # it cannot be opened here
+        return Arm(ranks_with=serving.current())
+    ranks = {OWN: None, LIVE: serving.current(), CANDIDATE: known.candidate}
+    return Arm(name, running.pk, ranks[name])
+
+
+def divided(experiment: Experiment, token: str) -> str:
+    """The arm that an HMAC of a visitor's token falls into; as even as chance, and another one in each experiment."""
+    key = f"shopvision.experiment.{experiment.salt}.{settings.SECRET_KEY}".encode()
+    drawn = hmac.new(key, token.encode(), hashlib.sha256).digest()
+    share = int.from_bytes(drawn[:8], "big") / 2**64
+    if share < experiment.holdout:
+        return OWN
+    return CANDIDATE if share < experiment.holdout + experiment.candidate_share else LIVE
+
+
+def shown(request: Any, arm: Arm) -> None:
+    """Count the visitor in, once; never raises."""
+    if not arm.name:
+        return
+    try:
+        if Visit(getattr(request, "_request", request)).reached(_mark(arm.experiment, SEEN)):
+            tally.add(arm.experiment, arm.name, SEEN)
+    except Exception:  # noqa: BLE001 - the shop's page never breaks because of us
+        telemetry.count("experiment_failed")
+        telemetry.log.exception("a visitor could not be counted into an experiment")
+
+
+def did(request: Any, kinds: Collection[str]) -> None:
+    """Count what a visitor who has seen a listing of their arm did, each kind once. Heard of by ``record_events``."""
+    running = serving.kept().experiment
+    outcomes = [kind for kind in OUTCOMES if kind in kinds]
+    if running is None or not outcomes or not _counted(request):
+        return
+    visit = Visit(request)
+    if not visit.has_reached(_mark(running.pk, SEEN)):
+        return
+    arm = divided(running, _token(request))
+    for outcome in outcomes:
+        if visit.reached(_mark(running.pk, outcome)):
+            tally.add(running.pk, arm, outcome)
+
+
+def _counted(request: Any) -> bool:
+    if getattr(request, "session", None) is None or why_not(request):
+        return False
+    return may_record(request).counts
+
+
+def _token(request: Any) -> str:
+    """What a visitor is divided by: of the consent or the user when the session began, else random; kept there."""
+    subject = subject_of(request)
+    named = subject.visitor or subject.user_id
+    first = hashlib.sha256(f"{settings.SECRET_KEY} {named}".encode()).hexdigest()[:16] if named else ""
+    return Visit(request).token(first)
+
+
+def _mark(experiment: int, what: str) -> str:
+    return f"{experiment}{what[0]}"
+
+
+def start(
+    name: str,
+    *,
+    holdout: float,
+    candidate: RankerRelease | None = None,
+    candidate_share: float = 0.0,
+    user: Any = None,
+) -> Experiment:
+    """Begin an experiment; processes notice within seconds.
+
+    Raises:
+        InvalidRequest: one runs already (``conflict``), or the shares leave an arm empty.
+    """
+    if not 0 < holdout < 1 or candidate_share < 0 or holdout + candidate_share >= 1:
+        raise InvalidRequest(
+            "the hold-out takes a share between 0 and 1, and something is left for the live ranker"
+        )
+    if (candidate is None) != (candidate_share == 0):
+        raise InvalidRequest("a candidate takes a share of the visitors, and a share a candidate")
+    owner = user if getattr(user, "is_authenticated", False) else None
+    try:
+        with transaction.atomic():
+            row = Experiment.objects.create(
+                name=name[:100],
+                holdout=holdout,
+                candidate=candidate,
+                candidate_share=candidate_share,
+                created_by=owner,
+            )
+    except IntegrityError as error:
+        raise InvalidRequest("an experiment is running; stop it first", code="conflict") from error
+    telemetry.event("experiment_started", experiment=row.pk, holdout=holdout, candidate=str(candidate or ""))
+    return row
+
+
+def stop(row: Experiment) -> Experiment:
+    """End an experiment; its counts stay. One that has ended is left as it is."""
+    if Experiment.objects.filter(pk=row.pk, state=State.RUNNING).update(
+        state=State.STOPPED, stopped_at=timezone.now()
+    ):
+        telemetry.event("experiment_stopped", experiment=row.pk)
+    row.refresh_from_db()
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One outcome of an experiment.
+
+    Args:
+        done: visitors who did it, by arm. seen: visitors, by arm.
+        differences: live against own, candidate against own, candidate against live, as far as there are any.
+    """
+
+    outcome: str
+    done: Mapping[str, int]
+    seen: Mapping[str, int]
+    differences: Mapping[tuple[str, str], Difference]
+
+
+PAIRS = ((LIVE, OWN), (CANDIDATE, OWN), (CANDIDATE, LIVE))
+
+
+def results(row: Experiment, until: date | None = None) -> list[Result]:
+    """What came of it, outcome by outcome.
+
+    Args:
+        until: last day that counts; all if not given.
+    """
+    counts = row.counts.order_by()
+    if until is not None:
+        counts = counts.filter(day__lte=until)
+    sums = {(arm, what): n for arm, what, n in counts.values_list("arm", "outcome").annotate(n=Sum("count"))}
+    seen = {arm: sums.get((arm, SEEN), 0) for arm in ARMS}
+    return [_result(outcome, sums, seen) for outcome in OUTCOMES]
+
+
+def _result(outcome: str, sums: Mapping[tuple[str, str], int], seen: Mapping[str, int]) -> Result:
+    # somebody in the tally of another second may be counted as having done before being counted as seen
+    done = {arm: min(sums.get((arm, outcome), 0), seen[arm]) for arm in ARMS}
+    pairs: Sequence[tuple[str, str]] = [pair for pair in PAIRS if all(seen[arm] for arm in pair)]
+    found = {(a, b): difference((done[a], seen[a]), (done[b], seen[b])) for a, b in pairs}
+    return Result(outcome, done, seen, found)
+
+
+def days(row: Experiment) -> list[date]:
+    """Days on which somebody was counted, in order."""
+    return sorted(set(ExperimentCount.objects.filter(experiment=row).values_list("day", flat=True)))

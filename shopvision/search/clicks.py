@@ -1,0 +1,133 @@
+"""Clicks: photos searched with, in numbers, and the products chosen of their answers; only of who agreed to it."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.db import DatabaseError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from .. import telemetry
+from ..catalogue.models import CatalogueEntry
+from ..events.admit import why_not
+from ..events.history import OUTCOMES
+from ..events.models import Event, Kind
+from ..exceptions import InvalidRequest
+from ..index.models import EncoderRelease
+from ..privacy import pseudonym
+from ..privacy.consent import BITS, may_record
+from ..vision.base import Descriptors
+from ..vision.descriptor import pack, unpack
+from ..vision.projection import TrainingSet
+from .models import PhotoQuery
+
+LEAST_PAIRS = 40  # of photo and product; half of them judge, and fewer than twenty say nothing
+MOST_PAIRS = 5000  # the latest
+WEIGHT = {Kind.CLICK.value: 1, Kind.BASKET_ADD.value: 2, Kind.PURCHASE.value: 3}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clicked:
+    """Shoppers' photos, each of the product chosen of its answer.
+
+    Args:
+        photos: with the entries' keys as products. at: when each was searched with, seconds since 1970.
+    """
+
+    photos: TrainingSet
+    at: np.ndarray
+
+    @property
+    def until(self) -> float:
+        """When the last one was searched with."""
+        return float(self.at.max())
+
+    def since(self, moment: float | None) -> np.ndarray:
+        """Which are later than a time that an earlier fit had learned up to; all of them without one."""
+        return self.at > (-np.inf if moment is None else moment)
+
+
+def remember(request: Any, listing: str, backbone_digest: str, looks: Descriptors) -> bool:
+    """Keep what a photo looked like, if its shopper agreed to improvement; whether it was kept. Never raises.
+
+    Args:
+        listing: id of the answer. looks: described views, the whole photo first.
+    """
+    plain = getattr(request, "_request", request)
+    try:
+        if not hasattr(plain, "META") or why_not(plain):
+            return False
+        permission = may_record(plain)
+        if not (permission.rows and permission.purposes & BITS["improvement"]):
+            return False
+        with transaction.atomic():
+            PhotoQuery.objects.create(
+                listing=uuid.UUID(listing).hex,
+                subject=pseudonym.pseudonym(permission.subject, timezone.now()),
+                backbone_digest=backbone_digest,
+                data=pack(looks, 0),
+            )
+    except DatabaseError as error:
+        telemetry.count("photo_query_not_kept")
+        telemetry.log.warning("a photo query was answered but not kept to learn from: %s", error)
+        return False
+    return True
+
+
+def clicked(row: EncoderRelease, known: np.ndarray) -> Clicked:
+    """Photos searched with, as further photos of the product that was chosen of their answer.
+
+    Of several products the one bought, or put into the basket, or clicked last, counts.
+
+    Args:
+        row: release whose encoder described them; photos described by another one are left out.
+        known: keys of the entries that may be learned of.
+
+    Raises:
+        InvalidRequest: fewer than ``LEAST_PAIRS`` (``too_few_clicks``).
+    """
+    queries = PhotoQuery.objects.filter(backbone_digest=row.backbone_digest).order_by("-at")
+    data = {one.listing: (bytes(one.data), one.at.timestamp()) for one in queries[:MOST_PAIRS]}
+    products = _chosen(list(data))
+    entries = _entries(set(products.values()))
+    allowed = set(known.tolist())
+    pairs = [
+        (*data[listing], entries[ref])
+        for listing, ref in sorted(products.items())
+        if entries.get(ref) in allowed
+    ]
+    if len(pairs) < LEAST_PAIRS:
+        raise InvalidRequest(
+            f"{len(pairs)} photo searches of shoppers who agreed to improvement led to a click; it takes "
+            f"{LEAST_PAIRS} to learn from them",
+            code="too_few_clicks",
+        )
+    packed, at, wanted = zip(*pairs, strict=True)
+    photos = TrainingSet(unpack(packed), np.array(wanted), np.zeros(len(pairs), bool))
+    return Clicked(photos, np.array(at))
+
+
+def _chosen(listings: list[str]) -> dict[str, str]:
+    """The product chosen of each listing, as far as there is one."""
+    allowed = Event.objects.annotate(improves=F("purposes").bitand(BITS["improvement"]))
+    best: dict[str, tuple[int, str]] = {}
+    for start in range(0, len(listings), 500):
+        rows = allowed.filter(
+            listing__in=listings[start : start + 500], kind__in=OUTCOMES, improves=BITS["improvement"]
+        )
+        for listing, kind, product in rows.order_by("at", "pk").values_list("listing", "kind", "product"):
+            if WEIGHT[kind] >= best.get(listing, (0, ""))[0]:
+                best[listing] = (WEIGHT[kind], product)
+    return {listing: product for listing, (_, product) in best.items()}
+
+
+def _entries(refs: set[str]) -> dict[str, int]:
+    sources = {ref.partition(":")[0] for ref in refs}
+    keys = {ref.partition(":")[2] for ref in refs}
+    rows = CatalogueEntry.objects.filter(source__in=sources, object_id__in=keys)
+    found = {f"{source}:{key}": pk for source, key, pk in rows.values_list("source", "object_id", "pk")}
+    return {ref: found[ref] for ref in refs if ref in found}
