@@ -86,7 +86,7 @@ class PredictionAdmin(ReadOnlyAdmin):
 
     def row_page(self, request: HttpRequest, object_id: str, extra: dict[str, Any]) -> HttpResponse | None:
         """One prediction is shown on the review screen to those who may decide."""
-        if request.user.has_perm(REVIEW) and object_id.isdigit():
+        if request.user.has_perm(REVIEW) and object_id.isdecimal():
             return HttpResponseRedirect(f"{reverse('admin:shopvision_prediction_review')}?id={object_id}")
         return None
 
@@ -159,8 +159,12 @@ class PredictionAdmin(ReadOnlyAdmin):
     def bulk_view(self, request: HttpRequest) -> HttpResponse:
         """How many suggestions lie above a probability, some of them; accepts them when confirmed."""
         may_review(request)
-        where = Narrowing.read(request.POST or request.GET)
+        given = request.POST or request.GET
+        where = Narrowing.read(given)
         rows = where.rows().filter(state=Prediction.State.SUGGESTED).order_by("-probability", "id")
+        if any(given.get(name) and getattr(where, name) is None for name in ("min", "max", "job")):
+            rows = rows.none()  # never more than was meant
+            messages.error(request, _("A probability takes a number from 0 to 100: nothing is chosen."))
         chosen = list(rows.values_list("pk", flat=True)[:MOST_AT_ONCE])
         if request.method == "POST":
             done = review.bulk_accept(Prediction.objects.filter(pk__in=chosen), request.user)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -42,10 +43,11 @@ class Narrowing:
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Narrowing:
         """From a query string; what cannot be read narrows nothing."""
-        texts = {key: str(given.get(key) or "") or None for key in ("source", "target", "label", "job")}
+        texts = {key: str(given.get(key) or "") or None for key in ("source", "target", "label")}
         state = given.get("state") if given.get("state") in Prediction.State.values else None
         return cls(
             **texts,
+            job=_job(given.get("job")),
             state=state,
             min=_share(given.get("min")),
             max=_share(given.get("max")),
@@ -247,6 +249,13 @@ def _share(given: Any) -> float | None:
     return value if 0 <= value <= 1 else None
 
 
+def _job(given: Any) -> str | None:
+    try:
+        return str(uuid.UUID(str(given))) if given else None
+    except ValueError:
+        return None
+
+
 def _number(given: Any) -> int | None:
     text = str(given or "")
-    return int(text) if text.isdigit() and len(text) < 19 else None
+    return int(text) if text.isdecimal() and len(text) < 19 else None

@@ -192,3 +192,22 @@ def test_the_audit_shows_every_decision(boss: Client, queue: list[Prediction]) -
     page = boss.get(reverse("admin:shopvision_decision_changelist") + "?verb__exact=accept").content.decode()
     assert queue[0].entry.object_id in page
     assert "boss" in page
+
+
+@pytest.mark.parametrize("query", ["job=garbage", "job=%00", "after=%C2%B2", "id=%C2%B2", "min=%C2%B2"])
+@pytest.mark.parametrize("page", ["", "bulk/"])
+def test_an_address_that_makes_no_sense_breaks_no_page(
+    boss: Client, queue: list[Prediction], page: str, query: str
+) -> None:
+    assert boss.get(f"{SCREEN}{page}?{query}").status_code == 200
+    assert boss.get("/admin/shopvision/prediction/%C2%B2/change/").status_code == 302  # Django: no such row
+
+
+@pytest.mark.parametrize("least", ["99,5", "abc", "150", "nan"])
+def test_a_least_probability_that_cannot_be_read_accepts_nothing(
+    boss: Client, queue: list[Prediction], least: str
+) -> None:
+    page = boss.get(f"{SCREEN}bulk/", {"min": least}).content.decode()
+    assert "0 to 100" in page
+    boss.post(f"{SCREEN}bulk/", {"min": least})
+    assert not Decision.objects.exists()

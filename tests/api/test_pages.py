@@ -66,6 +66,36 @@ def test_the_page_without_javascript_narrows_and_turns_pages(client: Client, bac
     assert 'value="20"' in page
 
 
+@pytest.mark.parametrize(
+    ("form", "status", "words"),
+    [
+        ({"text": "navy"}, 400, "choose a photo first"),
+        ({"image": SimpleUploadedFile("p.jpg", b"x"), "text": "n" * 201}, 400, "200"),
+        (
+            {"image": SimpleUploadedFile("p.jpg", b"x"), "price_min": "9", "price_max": "1", "text": "navy"},
+            400,
+            "price",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_on_the_page_and_the_form_keeps_its_words(
+    client: Client, backend: Backend, form: dict[str, Any], status: int, words: str
+) -> None:
+    answer = client.post(PAGE, form)
+    page = answer.content.decode()
+    assert answer.status_code == status
+    assert 'role="alert"' in page
+    assert words in page
+    assert 'enctype="multipart/form-data"' in page
+    assert f'value="{form["text"]}"' in page
+
+
+def test_a_page_that_is_gone_says_so_above_the_form(client: Client, backend: Backend) -> None:
+    answer = client.get(PAGE, {"search": "s_nonsense"})
+    assert answer.status_code == 404
+    assert 'role="alert"' in answer.content.decode()
+
+
 def test_the_page_of_a_product_narrows_without_its_photo(client: Client, backend: Backend) -> None:
     page = client.get(PAGE, {"product": "shop.product:1", "category": "", "price_max": "9"}).content.decode()
     assert backend.calls[0]["where"] == Filter(price_max=Decimal(9))

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import QueryDict
 from django.utils.http import urlencode
+from rest_framework.exceptions import APIException
 from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
@@ -28,12 +29,20 @@ LIMIT = 24
 MOST_CHOICES = 20  # values of a filter that a shopper can look over
 
 
+class PageRenderer(TemplateHTMLRenderer):
+    """Says what went wrong on the page itself; DRF would answer with a bare line, or the shop's page for 404."""
+
+    def get_exception_template(self, response: Any) -> Any:
+        """The page."""
+        return self.resolve_template([TEMPLATE])
+
+
 class PhotoPage(PublicView):
     """A form, and below it what was found."""
 
     throttle_classes = (SearchThrottle,)
     parser_classes = (MultiPartParser,)
-    renderer_classes = (TemplateHTMLRenderer,)
+    renderer_classes = (PageRenderer,)
     schema = None
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
@@ -54,10 +63,11 @@ class PhotoPage(PublicView):
 
     def post(self, request: Request) -> Response:
         """What looks like the photo."""
-        asked = checked(SearchRequest, _filled(request.data))
-        given = asked.validated_data
-        if "image" not in given:
+        filled = _filled(request.data)
+        if "image" not in filled:
             raise InvalidRequest("choose a photo first", code="empty")
+        asked = checked(SearchRequest, filled)
+        given = asked.validated_data
         with search_slot():
             found = listings.search_by_photo(
                 given["image"],
@@ -121,6 +131,13 @@ def _choices(facets: Mapping[str, Any], given: Any) -> list[dict[str, Any]]:
 def _on_the_page(error: Exception, context: dict[str, Any]) -> Response | None:
     response = answer_error(error, context)
     if response is not None:
-        response.data = {"error": response.data, "searched": True}
-        response.template_name = TEMPLATE
+        response.data = {"error": response.data, "searched": True, "given": _given(context["request"])}
     return response
+
+
+def _given(request: Request) -> Any:
+    """What the form was sent with, to fill it again; nothing where that cannot be read."""
+    try:
+        return request.data if request.method == "POST" else request.query_params
+    except APIException:
+        return {}
