@@ -7,10 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -78,32 +76,19 @@ class ExperimentAdmin(LearningAdmin):
         context = {"may_train": self.may_train(request), "free": free, "candidates": candidates}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str, extra: dict[str, Any]) -> HttpResponse:
         """What came of it."""
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404(f"there is no experiment {object_id!r}")
-        if not self.has_view_permission(request, row):
-            raise PermissionDenied
+        row = self.shown(request, object_id)
         found = experiments.results(row)
         context = {
-            **self.admin_site.each_context(request),
             "title": str(row),
-            "opts": self.opts,
             "experiment": row,
             "may_stop": row.state == experiments.State.RUNNING and self.may_train(request),
             "arms": [(arm, NAMES[arm]) for arm in ARMS if found[0].seen[arm]],
             "rows": [_row(one) for one in found],
             "days": _by_day(row),
-            **(extra_context or {}),
         }
-        return TemplateResponse(request, "admin/shopvision/experiment_detail.html", context)
+        return self.rendered(request, "experiment_detail.html", {**context, **extra})
 
     def start_view(self, request: HttpRequest) -> HttpResponse:
         """Start what the form asks for."""

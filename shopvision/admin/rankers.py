@@ -8,7 +8,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
@@ -100,29 +99,12 @@ class RankerReleaseAdmin(LearningAdmin):
         }
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def row_page(self, request: HttpRequest, object_id: str, extra: dict[str, Any]) -> HttpResponse:
         """One release: figures, plots, what it learned from, and what may be done with it."""
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404(f"there is no ranker {object_id!r}")
-        if not self.has_view_permission(request, row):
-            raise PermissionDenied
-        context = {
-            **self.admin_site.each_context(request),
-            "title": str(row),
-            "opts": self.opts,
-            "release": row,
-            "buttons": buttons(row) if self.may_train(request) else [],
-            **ranker_figures.figures(row),
-            **(extra_context or {}),
-        }
-        return TemplateResponse(request, "admin/shopvision/ranker_detail.html", context)
+        row = self.shown(request, object_id)
+        may = buttons(row) if self.may_train(request) else []
+        context = {"title": str(row), "release": row, "buttons": may, **ranker_figures.figures(row), **extra}
+        return self.rendered(request, "ranker_detail.html", context)
 
     def start_view(self, request: HttpRequest, what: str) -> HttpResponse:
         """Queue a training, or a refresh of the knowledge."""

@@ -23,7 +23,7 @@ def test_the_head_of_a_page_is_written_once(head: str) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("name", ["job", "classifierrelease", "prediction"])
+@pytest.mark.parametrize("name", ["job", "classifierrelease", "prediction", "rankerrelease", "experiment"])
 @pytest.mark.parametrize("key", ["00000000-0000-0000-0000-000000000000", "4711", "nonsense"])
 def test_a_row_that_is_not_there_is_never_a_traceback(boss: Client, name: str, key: str) -> None:
     answer = boss.get(reverse(f"admin:shopvision_{name}_change", args=[key]))
