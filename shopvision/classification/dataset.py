@@ -134,10 +134,31 @@ def read_dataset(source: str, target: str, backbone_digest: str) -> Dataset:
     there = set(keys)
     photos = [row for row in photos if row.entry in there]
     pairs = find_pairs(photos, backbone_digest)
-    group_of = grouped(photos, keys, pairs)
-    chosen = [(replace(one, group=group_of[one.entry]), label) for one, label in chosen]
+    chosen = _grouped(chosen, photos, pairs)
     conflicts = _conflicts(source, chosen, pairs, names)
     return _assemble(source, target, backbone_digest, chosen, photos, names, conflicts)
+
+
+def _grouped(
+    items: Sequence[tuple[Item, str]], photos: Sequence[PhotoRow], pairs: Sequence[Pair]
+) -> list[tuple[Item, str]]:
+    """The items with their groups.
+
+    Pictures that differ in nothing but colour are one group where they carry one label: who has learned the
+    red hat knows the blue one. Where the labels differ, the colour is what tells them apart; and a label that
+    would be left with too few groups to be learned at all keeps its products apart.
+    """
+    label_of = {one.entry: label for one, label in items}
+    copies = [pair for pair in pairs if pair.why != SAME_SHAPE]
+    shapes = [p for p in pairs if p.why == SAME_SHAPE and label_of[p.first] == label_of[p.second]]
+    for _ in range(2):
+        group_of = grouped(photos, list(label_of), [*copies, *shapes])
+        found = [(replace(one, group=group_of[one.entry]), label) for one, label in items]
+        small = _large_enough(found)[1]
+        if not any(label_of[pair.first] in small for pair in shapes):
+            break
+        shapes = [pair for pair in shapes if label_of[pair.first] not in small]
+    return found
 
 
 def _photos(source: str, backbone_digest: str) -> list[PhotoRow]:

@@ -38,7 +38,9 @@ WORDS: dict[str, tuple[str, ...]] = {
     "price": ("price", "cost", "amount", "unit_price", "sale_price", "price_incl_tax", "rrp"),
     "stock": ("stock", "units_left", "quantity", "inventory", "num_in_stock", "available", "in_stock", "qty"),
     "group": ("parent", "master", "parent_product", "variant_of", "group"),
+    "added": ("added", "added_at", "date_added", "created_at", "created", "date_created", "published_at"),
 }
+FITS = {"added": models.DateField}  # and DateTimeField, which is one; a flag called "added" is no date
 ACTIVE = ("active", "is_active", "published", "is_published", "is_public", "visible", "enabled")
 FILTERS = ("brand", "maker", "manufacturer", "vendor", "colour", "color", "material", "gender")
 
@@ -115,7 +117,8 @@ def look(model: type[models.Model]) -> Guess:
     found.images = [name for name, one in plain.items() if isinstance(one, models.ImageField)]
     _related_images(found)
     for option, words in WORDS.items():
-        name = next((word for word in words if word in plain), "")
+        fits = FITS.get(option, object)
+        name = next((word for word in words if isinstance(plain.get(word), fits) and word in plain), "")
         if name and not (option == "group" and plain[name].related_model is not model):
             found.names[option] = name
     found.filters = [name for name in FILTERS if name in plain]

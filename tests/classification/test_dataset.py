@@ -11,8 +11,11 @@ from PIL import Image
 
 from demo_shop.models import Product, ProductPhoto
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage
+from shopvision.classification import dataset
+from shopvision.classification.copies import SAME_PICTURE, SAME_SHAPE, Pair, PhotoRow
 from shopvision.classification.dataset import (
     Dataset,
+    Item,
     quality,
     read_dataset,
     snapshot,
@@ -87,7 +90,6 @@ def test_folds_tear_apart_no_product_no_group_and_no_near_copy(live_release: Liv
         copied.image.save("copy.png", ContentFile(file.read()))
     like = make_product("red", 501)
     like.image.save("like.jpg", recompressed(made[5]))
-    recoloured = make_product("blue", 5)  # the same patches as the sixth red thing
     strangers = [str(one.pk) for one in (made[7], made[8])]
     drain_outbox()
     CatalogueImage.objects.filter(entry__object_id__in=strangers).update(perceptual_hash=0x0F0F0F0F0F0F0F0F)
@@ -100,7 +102,6 @@ def test_folds_tear_apart_no_product_no_group_and_no_near_copy(live_release: Liv
         assert len(set.union(*(folds[key] for key in variants))) == 1
         assert folds[str(made[4].pk)] == folds[str(copied.pk)]
         assert folds[str(made[5].pk)] == folds[str(like.pk)]
-        assert folds[str(made[5].pk)] == folds[str(recoloured.pk)]
         assert len(set.union(*folds.values())) == 5
     groups = {one.key: one.group for one in dataset.items}
     assert len({groups[key] for key in strangers}) == 2  # a like hash alone joins nothing
@@ -195,3 +196,31 @@ def test_more_photos_than_can_be_learned_from_are_thinned_evenly(
 
 def test_coloured_photos_are_no_near_copies_of_one_another() -> None:
     assert coloured((1, 2, 3), 1).read() != coloured((1, 2, 3), 2).read()
+
+
+def groups_of(labels: str, pairs: list[Pair]) -> list[int]:
+    """Group of each of some products, a letter a label."""
+    items = [(Item(n, str(n), 0, 0, "", False), label) for n, label in enumerate(labels)]
+    photos = [PhotoRow(n, n, f"alone {n}", "", None) for n in range(len(labels))]
+    return [one.group for one, _ in dataset._grouped(items, photos, pairs)]
+
+
+def test_recoloured_pictures_are_one_group_only_under_one_label() -> None:
+    shapes = [Pair(0, 1, SAME_SHAPE), Pair(1, 2, SAME_SHAPE)]
+    first, second, third, *_ = groups_of("aabaabb", shapes)
+    assert first == second != third
+
+
+def test_a_label_whose_products_are_all_recoloured_keeps_them_apart_and_is_learned() -> None:
+    """Nine mugs of one shape are nine products, or there would be no mugs."""
+    mugs = [Pair(0, n, SAME_SHAPE) for n in range(1, 4)]
+    hats = [Pair(4, 5, SAME_SHAPE)]
+    groups = groups_of("mmmmhhhh", [*mugs, *hats])
+    assert len(set(groups[:4])) == 4
+    assert groups[4] == groups[5]
+    assert len(set(groups[4:])) == 3
+
+
+def test_one_picture_twice_stays_one_group_whatever_its_labels_say() -> None:
+    first, second, *_ = groups_of("abab", [Pair(0, 1, SAME_PICTURE)])
+    assert first == second
