@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 START_SECONDS = 60
+ROOM_BYTES = 2 * 2**30
 NOBODY = "nobody"  # PostgreSQL refuses to run as root
 
 
@@ -51,6 +52,13 @@ def _run(*command: str | Path) -> str:
     return done.stdout
 
 
+def _short_folder() -> Path:
+    """In memory where there is room, since tests empty all tables again and again; a long socket path is refused."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM_BYTES
+    return memory if roomy else Path("/tmp")
+
+
 @contextmanager
 def running(*, durable: bool = False) -> Iterator[Path]:
     """A fresh server; its socket's folder. The user is ``postgres``, and anyone who sees the folder may in.
@@ -60,7 +68,7 @@ def running(*, durable: bool = False) -> Iterator[Path]:
     """
     bin_folder = binaries()
     assert bin_folder is not None
-    home = Path(tempfile.mkdtemp(prefix="shopvision-pg-", dir="/tmp"))  # a socket's path is short, or refused
+    home = Path(tempfile.mkdtemp(prefix="shopvision-pg-", dir="/tmp" if durable else _short_folder()))
     if user := _user():
         os.chown(home, pwd.getpwnam(user).pw_uid, -1)
     server = None

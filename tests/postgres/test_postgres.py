@@ -30,6 +30,7 @@ SUITES = (
     "tests/recommend/test_grips.py",
     "tests/recommend/test_placements.py",
 )
+LONGEST_SECONDS = 1500  # 260 on an idle machine; another worker's tests share its two cores
 FEWEST = 360  # tests that must have run: an empty run proves nothing
 
 
@@ -50,7 +51,9 @@ def test_the_database_suites_pass_on_postgresql() -> None:
         ]
         environment = {**os.environ, "SHOPVISION_TEST_POSTGRES": str(socket)}
         environment.pop("SHOPVISION_TEST_DB", None)
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=800)
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LONGEST_SECONDS
+        )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     passed = re.search(r"(\d+) passed", done.stdout)
     assert passed is not None
