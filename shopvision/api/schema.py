@@ -22,7 +22,8 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 _lock = threading.Lock()  # drf-spectacular's settings are one object for the whole process
 
 _MEANS = {
-    400: "`invalid`, `invalid_cursor`, `invalid_selection`, `empty`, `too_few_labels`, `unknown_target`, "
+    400: "`invalid`, `invalid_cursor`, `invalid_selection`, `empty`, `too_few_labels`, "
+    "`too_few_clicks`, `too_few_events`, `unknown_target`, "
     "`unknown_label`, `unknown_job`, `unknown_placement`, `product_needed`",
     401: "`not_authenticated`",
     403: "`permission_denied`, `forbidden`",
