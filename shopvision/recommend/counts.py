@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import connection
 from django.db.models import Case, F, FloatField, Q, Sum, Value, When
 from django.utils import timezone
 
-from .. import conf, telemetry
+from ..background import Glance
 from ..events.models import Kind, ProductCount
 from .profile import STRENGTHS
 
@@ -31,52 +28,14 @@ class Count:
     clicked: int = 0
 
 
-@dataclass(slots=True)
-class _Kept:
-    counts: Mapping[str, Count] = field(default_factory=dict)
-    read: float = float("-inf")
-    reading: bool = False
-
-
-_kept = _Kept()
-_lock = threading.Lock()
-
-
 def lately() -> Mapping[str, Count]:
     """By product reference, as of a few minutes ago; empty at first. Waits for no database (but in tests)."""
-    if time.monotonic() - _kept.read < REFRESH_SECONDS:
-        return _kept.counts
-    with _lock:
-        if _kept.reading:
-            return _kept.counts
-        _kept.reading = True
-    if conf.ENGINE == "immediate":
-        _read()
-    else:
-        threading.Thread(target=_read_apart, name="shopvision-counts", daemon=True).start()
-    return _kept.counts
+    return _glance.look()
 
 
 def forget() -> None:
     """Read anew at the next call."""
-    _kept.counts, _kept.read = {}, float("-inf")
-
-
-def _read_apart() -> None:
-    try:
-        _read()
-    finally:
-        connection.close()
-
-
-def _read() -> None:
-    try:
-        _kept.counts = _sums()
-    except Exception:  # noqa: BLE001 - without sums, listings go by the rest of what is known
-        telemetry.count("counts_failed")
-        telemetry.log.exception("what visitors did lately could not be read")
-    finally:
-        _kept.read, _kept.reading = time.monotonic(), False
+    _glance.forget()
 
 
 def _sums() -> Mapping[str, Count]:
@@ -101,3 +60,12 @@ def _sums() -> Mapping[str, Count]:
     return {
         one["product"]: Count(float(one["acts"] or 0), one["shown"] or 0, one["clicked"] or 0) for one in rows
     }
+
+
+_glance = Glance[Mapping[str, Count]](
+    "shopvision-counts",
+    {},
+    lambda: _sums(),
+    lambda _: REFRESH_SECONDS,
+    ("counts_failed", "what visitors did lately could not be read"),
+)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from dataclasses import dataclass
 from functools import lru_cache
 
-from django.db import connection
 from django.utils.module_loading import import_string
 
 from .. import conf, telemetry
+from ..background import Glance
 from ..exceptions import ShopvisionError
 from . import release
 from .knowledge import NOTHING, Knowledge
@@ -57,53 +55,19 @@ class Kept:
     problem: str = ""
 
 
-class _Reader:
-    """Reads what is newest, now and then; a fork's child reads anew."""
+class _Opened:
+    """The knowledge and the rankers that this process has open."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
-        """Know nothing."""
-        self.kept = Kept()
-        self.next = float("-inf")
-        self.reading = False
-        self.lock = threading.Lock()
+        """Have nothing open."""
         self._knowledge: tuple[str, Knowledge] = ("", NOTHING)
         self._rankers: dict[str, Ranker] = {}
 
-    def look(self) -> Kept:
-        """What was newest a few seconds ago; waits for no database, but in tests."""
-        if time.monotonic() < self.next:
-            return self.kept
-        with self.lock:
-            if self.reading:
-                return self.kept
-            self.reading = True
-        if conf.ENGINE == "immediate":
-            self._read()
-        else:
-            threading.Thread(target=self._read_apart, name="shopvision-serving", daemon=True).start()
-        return self.kept
-
-    def _read_apart(self) -> None:
-        try:
-            self._read()
-        finally:
-            connection.close()
-
-    def _read(self) -> None:
-        wait = REFRESH_SECONDS
-        try:
-            self.kept = self._newest()
-            wait = BROKEN_SECONDS if self.kept.problem else wait
-        except Exception:  # noqa: BLE001 - the database may be down: what was known goes on serving
-            telemetry.count("serving_failed")
-            telemetry.log.exception("the newest ranker could not be looked up")
-        finally:
-            self.next, self.reading = time.monotonic() + wait, False
-
-    def _newest(self) -> Kept:
+    def newest(self) -> Kept:
+        """What is newest by the database; what is open already is not read again."""
         problems: list[str] = []
         known = self._known(release.newest_knowledge(), problems)
         row = release.live()
@@ -150,12 +114,19 @@ def _report(words: str, problems: list[str]) -> None:
     telemetry.log.error("listings are ranked without it: %s", words)
 
 
-_reader = _Reader()
+_opened = _Opened()
+_glance = Glance[Kept](
+    "shopvision-serving",
+    Kept(),
+    _opened.newest,
+    lambda kept: BROKEN_SECONDS if kept.problem else REFRESH_SECONDS,
+    ("serving_failed", "the newest ranker could not be looked up"),
+)
 
 
 def kept() -> Kept:
     """What this process knows of rankers and experiments, as of a few seconds ago."""
-    return _reader.look()
+    return _glance.look()
 
 
 def current() -> Serving:
@@ -169,7 +140,8 @@ def current() -> Serving:
 
 def forget() -> None:
     """Look anew at the next call."""
-    _reader.forget()
+    _opened.forget()
+    _glance.forget()
 
 
 @lru_cache(maxsize=4)
