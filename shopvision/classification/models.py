@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from ..artefacts import Trained
 from ..catalogue.models import CatalogueEntry
 from ..jobs import Job
 from ..privacy.registry import holds_no_person
@@ -29,7 +30,7 @@ class DatasetSnapshot(models.Model):
         return f"{self.target} of {self.source}, {self.products} products, {self.digest[:8]}"
 
 
-class ClassifierRelease(models.Model):
+class ClassifierRelease(Trained):
     """A trained classifier of one target of one catalogue, with its place in the life of releases."""
 
     class State(models.TextChoices):
@@ -46,29 +47,17 @@ class ClassifierRelease(models.Model):
     target = models.CharField(max_length=64)
     kind = models.CharField(max_length=32, help_text="prototypes, linear, fusion, finetuned or cnn")
     state = models.CharField(max_length=16, choices=State.choices, default=State.BUILDING)
-    reason = models.TextField(blank=True, help_text="why its gate promoted or refused it")
     snapshot = models.ForeignKey(DatasetSnapshot, on_delete=models.PROTECT, related_name="releases")
-    artefact = models.CharField(max_length=200, help_text="name in the storage SHOPVISION['MODEL_STORAGE']")
-    digest = models.CharField(max_length=64, help_text="sha256 of the artefact's bytes")
     backbone_digest = models.CharField(
         max_length=64, blank=True, help_text="EncoderSpec.digest of the descriptors it reads; empty for none"
     )
     labels = models.JSONField(default=list, help_text="[{id, name}], in the order of its outputs")
-    seed = models.PositiveIntegerField(default=0)
-    versions = models.JSONField(default=dict, blank=True, help_text="of the packages that trained it")
-    metrics = models.JSONField(default=dict, blank=True, help_text="everything its evaluation measured")
     held_out = models.BinaryField(
         default=bytes, help_text="its answers to products it had not seen; classification.held_out"
     )
     previous = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-    activated_at = models.DateTimeField(null=True, blank=True)
 
-    class Meta:
-        ordering = ["-id"]
+    class Meta(Trained.Meta):
         permissions = [("train_classifier", "Can train, promote and roll back classifiers")]
         constraints = [
             models.UniqueConstraint(

@@ -6,10 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
-from django.utils import timezone
-
-from .. import artefacts, signals, telemetry
+from .. import artefacts
 from ..exceptions import InvalidRequest, Misconfigured, TemporaryFailure
 from ..indexing import releases as encoders
 from ..vision.classifier import Classifier, classifier_from_bytes
@@ -124,19 +121,9 @@ def promote(row: ClassifierRelease, user: Any = None) -> ClassifierRelease:
         ShopvisionError: it cannot be opened.
     """
     open_release(row)
-    with transaction.atomic():
-        rows = ClassifierRelease.objects.select_for_update().filter(source=row.source, target=row.target)
-        previous = rows.filter(state=State.LIVE).first()
-        if previous is not None and previous.pk == row.pk:
-            return previous
-        if previous is not None:
-            rows.filter(pk=previous.pk).update(state=State.RETIRED)
-        rows.filter(pk=row.pk).update(state=State.LIVE, previous=previous, activated_at=timezone.now())
-    row.refresh_from_db()
-    who = user.get_username() if getattr(user, "is_authenticated", False) else "a job or a command"
-    telemetry.event("release_activated", release=f"{row.source} {row}", previous=str(previous or ""), by=who)
-    signals.release_activated.send_robust(ClassifierRelease, release=row, previous=previous)
-    return row
+    among = ClassifierRelease.objects.filter(source=row.source, target=row.target)
+    live_now: ClassifierRelease = artefacts.go_live(row, among, f"{row.source} {row}", user)
+    return live_now
 
 
 def rollback(source: str, target: str, user: Any = None) -> ClassifierRelease:

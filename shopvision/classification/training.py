@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Generator
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 from django.db import transaction
 
-from .. import telemetry
+from .. import artefacts, telemetry
 from ..evaluation.retrieval import auroc
 from ..exceptions import InvalidRequest
 from ..indexing import releases as encoders
@@ -151,22 +149,11 @@ def _release(
         backbone_digest=backbone,
         labels=[{"id": one.id, "name": one.name} for one in dataset.labels],
         seed=seed,
-        versions=_versions(),
+        versions=artefacts.versions(PACKAGES),
         metrics=metrics,
         held_out=pack_answers(keys, [one.id for one in dataset.labels], best.probabilities),
         created_by=user if getattr(user, "is_authenticated", False) else None,
     )
-
-
-def _versions() -> dict[str, str]:
-    """Of python and the packages that are installed."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _decide(row: ClassifierRelease, dataset: Dataset, user: Any, *, force: bool) -> ClassifierRelease:

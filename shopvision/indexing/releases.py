@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from PIL import Image
 
-from .. import conf, signals, telemetry
+from .. import artefacts, conf, signals, telemetry
 from ..exceptions import Misconfigured, ShopvisionError, TemporaryFailure
 from ..index.base import VectorIndex
 from ..index.models import Artefact, EncoderRelease
@@ -274,22 +273,15 @@ def artefact(digest: str) -> bytes:
     Raises:
         Misconfigured: the database's copy is damaged or gone.
     """
-    path = Path(conf.DATA_DIR) / "artefacts" / digest
-    try:
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() == digest:
-            return data
-    except FileNotFoundError:
-        pass
+    return artefacts.cached("artefacts", digest, lambda: _from_database(digest))
+
+
+def _from_database(digest: str) -> bytes:
     data = bytes(Artefact.objects.values_list("data", flat=True).filter(pk=digest).first() or b"")
     if hashlib.sha256(data).hexdigest() != digest:
         raise Misconfigured(
             f"model file {digest[:12]} is damaged or gone: restore it, or run shopvision_tune"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-        file.write(data)
-    Path(file.name).replace(path)
     return data
 
 

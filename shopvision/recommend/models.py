@@ -7,6 +7,7 @@ import secrets
 from django.conf import settings
 from django.db import models
 
+from ..artefacts import Stored, Trained
 from ..privacy.registry import holds_no_person
 
 
@@ -15,11 +16,9 @@ def new_salt() -> str:
     return secrets.token_hex(16)
 
 
-class KnowledgeSnapshot(models.Model):
+class KnowledgeSnapshot(Stored):
     """What was known of the shop's products at a time; the newest one serves, whoever ranks."""
 
-    artefact = models.CharField(max_length=200, help_text="name in the storage SHOPVISION['MODEL_STORAGE']")
-    digest = models.CharField(max_length=64, help_text="sha256 of the artefact's bytes")
     data = models.JSONField(
         default=dict,
         help_text="what it was made of: events, subjects, products, days; how many were simulated",
@@ -34,7 +33,7 @@ class KnowledgeSnapshot(models.Model):
         return f"knowledge@{self.pk}"
 
 
-class RankerRelease(models.Model):
+class RankerRelease(Trained):
     """A trained ranker, with its place in the life of releases."""
 
     class State(models.TextChoices):
@@ -47,24 +46,12 @@ class RankerRelease(models.Model):
 
     kind = models.CharField(max_length=32, help_text="linear, mlp or lightgbm")
     state = models.CharField(max_length=16, choices=State.choices, default=State.CANDIDATE)
-    reason = models.TextField(blank=True, help_text="why its gate promoted or refused it")
-    artefact = models.CharField(max_length=200, help_text="name in the storage SHOPVISION['MODEL_STORAGE']")
-    digest = models.CharField(max_length=64, help_text="sha256 of the artefact's bytes")
     snapshot = models.CharField(max_length=64, help_text="sha256 of the acts, listings and products it saw")
     data = models.JSONField(default=dict, help_text="what it learned from, and how many of it were simulated")
     learned_until = models.DateTimeField(help_text="later listings are unknown to it")
-    seed = models.PositiveIntegerField(default=0)
-    versions = models.JSONField(default=dict, blank=True, help_text="of the packages that trained it")
-    metrics = models.JSONField(default=dict, blank=True, help_text="everything its evaluation measured")
     previous = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-    activated_at = models.DateTimeField(null=True, blank=True)
 
-    class Meta:
-        ordering = ["-id"]
+    class Meta(Trained.Meta):
         permissions = [("train_ranker", "Can train, promote and roll back rankers, and run experiments")]
         constraints = [
             models.UniqueConstraint(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from django.db import transaction
-from django.utils import timezone
-
-from .. import artefacts, signals, telemetry
+from .. import artefacts, telemetry
 from ..exceptions import InvalidRequest, Misconfigured, ShopvisionError
 from .knowledge import Knowledge
 from .models import KnowledgeSnapshot, RankerRelease
@@ -16,6 +14,7 @@ from .ranker import Ranker, ranker_from_bytes
 RANKERS, KNOWLEDGE = "shopvision/rankers", "shopvision/knowledge"  # folders in the storage
 KEPT_KNOWLEDGE = 3  # the newest serves; a process may still be reading the one before
 State = RankerRelease.State
+Value = TypeVar("Value")
 
 
 def live() -> RankerRelease | None:
@@ -34,11 +33,7 @@ def open_ranker(row: RankerRelease) -> Ranker:
     Raises:
         Misconfigured: its file is damaged, gone, or needs an extra that is not installed.
     """
-    data = artefacts.read(row.artefact, row.digest, str(row))
-    try:
-        return ranker_from_bytes(data)
-    except ShopvisionError as error:
-        raise Misconfigured(f"{row} cannot be opened here: {error}") from error
+    return _opened(row, ranker_from_bytes)
 
 
 def open_knowledge(row: KnowledgeSnapshot) -> Knowledge:
@@ -47,9 +42,13 @@ def open_knowledge(row: KnowledgeSnapshot) -> Knowledge:
     Raises:
         Misconfigured: its file is damaged, gone, or of another version.
     """
+    return _opened(row, Knowledge.from_bytes)
+
+
+def _opened(row: artefacts.Stored, from_bytes: Callable[[bytes], Value]) -> Value:
     data = artefacts.read(row.artefact, row.digest, str(row))
     try:
-        return Knowledge.from_bytes(data)
+        return from_bytes(data)
     except ShopvisionError as error:
         raise Misconfigured(f"{row} cannot be opened here: {error}") from error
 
@@ -75,19 +74,8 @@ def promote(row: RankerRelease, user: Any = None) -> RankerRelease:
         ShopvisionError: it cannot be opened.
     """
     open_ranker(row)
-    with transaction.atomic():
-        rows = RankerRelease.objects.select_for_update()
-        previous = rows.filter(state=State.LIVE).first()
-        if previous is not None and previous.pk == row.pk:
-            return previous
-        if previous is not None:
-            rows.filter(pk=previous.pk).update(state=State.RETIRED)
-        rows.filter(pk=row.pk).update(state=State.LIVE, previous=previous, activated_at=timezone.now())
-    row.refresh_from_db()
-    who = user.get_username() if getattr(user, "is_authenticated", False) else "a job or a command"
-    telemetry.event("release_activated", release=str(row), previous=str(previous or ""), by=who)
-    signals.release_activated.send_robust(RankerRelease, release=row, previous=previous)
-    return row
+    live_now: RankerRelease = artefacts.go_live(row, RankerRelease.objects.all(), str(row), user)
+    return live_now
 
 
 def rollback(user: Any = None) -> RankerRelease | None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -177,7 +175,7 @@ def _released(
         data=course.behaviour.about(),
         learned_until=course.learned_until,
         seed=seed,
-        versions=_versions(),
+        versions=artefacts.versions(PACKAGES),
         metrics=metrics,
         created_by=user if getattr(user, "is_authenticated", False) else None,
     )
@@ -205,14 +203,3 @@ def _about(course: Course, judge: Judge, ours: Outcome) -> dict[str, Any]:
         "products": round(float(np.diff(judge.lessons.starts).mean()), 1) if len(ours.ndcg) else 0,
         "trained_on": len(course.parts.train) + len(course.parts.validation),
     }
-
-
-def _versions() -> dict[str, str]:
-    """Of python and the packages that are installed."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
