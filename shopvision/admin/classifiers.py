@@ -6,9 +6,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from .. import jobs
@@ -20,7 +19,7 @@ from ..exceptions import InvalidRequest, ShopvisionError
 from . import classifier_figures
 from .job_figures import duration
 from .jobs import started
-from .readonly import ReadOnlyAdmin
+from .training import ReleaseAdmin
 
 TRAIN = "shopvision.train_classifier"
 KINDS = ("auto", *training.KINDS)
@@ -29,9 +28,10 @@ State = ClassifierRelease.State
 
 
 @admin.register(ClassifierRelease)
-class ClassifierReleaseAdmin(ReadOnlyAdmin):
+class ClassifierReleaseAdmin(ReleaseAdmin):
     """Candidates pass a gate before they go live; the one before stays for rolling back."""
 
+    training_permission = TRAIN
     list_display = (
         "__str__", "source", "state", "kind", "accuracy", "macro_f1", "calibration", "coverage", "created_at",
         "activated_at",
@@ -60,18 +60,6 @@ class ClassifierReleaseAdmin(ReadOnlyAdmin):
         found = (row.metrics.get("thresholds") or {}).get("0.05") or {}
         return _percent(found.get("coverage"))
 
-    def may_train(self, request: HttpRequest) -> bool:
-        """Train, promote and roll back."""
-        return bool(request.user.has_perm(TRAIN))
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may train may look."""
-        return super().has_view_permission(request, obj) or self.may_train(request)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """Shows the section to who may train and nothing else."""
-        return super().has_module_permission(request) or self.may_train(request)
-
     def get_urls(self) -> list[URLPattern]:
         """Adds the page that trains, and the buttons of a release."""
         train = self.admin_site.admin_view(self.train_view)
@@ -96,7 +84,7 @@ class ClassifierReleaseAdmin(ReadOnlyAdmin):
         context = {
             "title": str(row),
             "release": row,
-            "buttons": buttons(row) if self.may_train(request) else [],
+            "buttons": self.buttons(row) if self.may_train(request) else [],
             **classifier_figures.figures(row, self.admin_site),
         }
         return self.rendered(request, "classifier_detail.html", {**context, **extra})
@@ -134,31 +122,10 @@ class ClassifierReleaseAdmin(ReadOnlyAdmin):
             return {"problem": str(error)}
         return {"estimate": found, "duration": duration(float(found.get("seconds") or 0))}
 
-    def verb_view(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-        """Promote a release, or roll back to the one before it."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not self.may_train(request):
-            raise PermissionDenied
-        row = get_object_or_404(ClassifierRelease, pk=pk)
-        try:
-            if verb not in buttons(row):
-                raise InvalidRequest(_("%(release)s is %(state)s.") % {"release": row, "state": row.state})
-            if verb == "promote":
-                releases.promote(row)
-            else:
-                row = releases.rollback(row.source, row.target)
-            messages.success(request, _("%(release)s is live.") % {"release": row})
-        except ShopvisionError as error:
-            messages.error(request, str(error))
-        return HttpResponseRedirect(reverse("admin:shopvision_classifierrelease_change", args=[row.pk]))
-
-
-def buttons(row: ClassifierRelease) -> list[str]:
-    """What may be done with a release in its state."""
-    if row.state == State.LIVE:
-        return ["rollback"] if row.previous_id else []
-    return ["promote"] if row.state in (State.CANDIDATE, State.RETIRED, State.REFUSED) else []
+    def press(self, request: HttpRequest, row: ClassifierRelease, verb: str) -> tuple[str, ClassifierRelease]:
+        """The page of the one that came back is shown."""
+        now = releases.promote(row) if verb == "promote" else releases.rollback(row.source, row.target)
+        return str(now), row if verb == "promote" else now
 
 
 def start(request: HttpRequest, params: dict[str, Any]) -> jobs.Job:

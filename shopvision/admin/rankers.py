@@ -4,60 +4,36 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.contrib import admin
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from .. import jobs
 from ..events import simulated
-from ..exceptions import InvalidRequest, ShopvisionError
 from ..recommend import release as releases
 from ..recommend import serving
 from ..recommend.models import RankerRelease
 from . import ranker_figures
 from .jobs import started
-from .readonly import ReadOnlyAdmin
+from .training import ReleaseAdmin, TrainingAdmin
 
 TRAIN = "shopvision.train_ranker"
 STARTS = {"train": "train_ranker", "refresh": "refresh_knowledge"}
 State = RankerRelease.State
 
 
-class LearningAdmin(ReadOnlyAdmin):
+class LearningAdmin(TrainingAdmin):
     """Pages of who may train rankers and run experiments."""
 
-    def may_train(self, request: HttpRequest) -> bool:
-        """Train, promote, roll back, run experiments."""
-        return bool(request.user.has_perm(TRAIN))
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may train may look."""
-        return super().has_view_permission(request, obj) or self.may_train(request)
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        """Shows the section to who may train and nothing else."""
-        return super().has_module_permission(request) or self.may_train(request)
-
-    def asked(self, request: HttpRequest) -> HttpResponse | None:
-        """What refuses a button's request; None where it may go on.
-
-        Raises:
-            PermissionDenied: this person may not train.
-        """
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        if not self.may_train(request):
-            raise PermissionDenied
-        return None
+    training_permission = TRAIN
 
 
 @admin.register(RankerRelease)
-class RankerReleaseAdmin(LearningAdmin):
+class RankerReleaseAdmin(LearningAdmin, ReleaseAdmin):
     """Candidates pass a gate before they go live; the one before stays for rolling back."""
 
+    first_rolls_back = True  # to the untrained blend
     list_display = ("__str__", "state", "kind", "ndcg", "learned_from", "created_at", "activated_at")
     list_filter = ("state", "kind")
     change_list_template = "admin/shopvision/ranker_list.html"
@@ -102,7 +78,7 @@ class RankerReleaseAdmin(LearningAdmin):
     def row_page(self, request: HttpRequest, object_id: str, extra: dict[str, Any]) -> HttpResponse:
         """One release: figures, plots, what it learned from, and what may be done with it."""
         row = self.shown(request, object_id)
-        may = buttons(row) if self.may_train(request) else []
+        may = self.buttons(row) if self.may_train(request) else []
         context = {"title": str(row), "release": row, "buttons": may, **ranker_figures.figures(row), **extra}
         return self.rendered(request, "ranker_detail.html", context)
 
@@ -115,27 +91,7 @@ class RankerReleaseAdmin(LearningAdmin):
             raise Http404(f"there is nothing called {what!r} to start")
         return started(request, jobs.start(STARTS[what], {}, request.user))
 
-    def verb_view(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-        """Promote a release, or roll back to the one before it."""
-        refused = self.asked(request)
-        if refused is not None:
-            return refused
-        row = get_object_or_404(RankerRelease, pk=pk)
-        try:
-            if verb not in buttons(row):
-                raise InvalidRequest(_("%(release)s is %(state)s.") % {"release": row, "state": row.state})
-            now = (
-                releases.promote(row, request.user) if verb == "promote" else releases.rollback(request.user)
-            )
-            name = now or _("The untrained blend")
-            messages.success(request, _("%(release)s is live.") % {"release": name})
-        except ShopvisionError as error:
-            messages.error(request, str(error))
-        return HttpResponseRedirect(reverse("admin:shopvision_rankerrelease_change", args=[row.pk]))
-
-
-def buttons(row: RankerRelease) -> list[str]:
-    """What may be done with a release in its state."""
-    if row.state == State.LIVE:
-        return ["rollback"]
-    return ["promote"] if row.state in (State.CANDIDATE, State.RETIRED, State.REFUSED) else []
+    def press(self, request: HttpRequest, row: RankerRelease, verb: str) -> tuple[str, RankerRelease]:
+        """The page stays."""
+        now = releases.promote(row, request.user) if verb == "promote" else releases.rollback(request.user)
+        return str(now or _("The untrained blend")), row
