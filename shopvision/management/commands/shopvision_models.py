@@ -75,33 +75,32 @@ class Command(ReadyCommand):
         if options["rollback"]:
             switch.rollback()
         elif options["activate"] is not None:
-            self._activate(options["activate"])
+            switch.promote(_found(EncoderRelease, options["activate"], "release"))
         elif options["promote"]:
-            self._promote(options["promote"])
+            release.promote(_found(ClassifierRelease, options["promote"], "classifier"))
         elif options["rollback_classifier"]:
             release.rollback(*options["rollback_classifier"])
         elif options["promote_ranker"]:
-            self._promote_ranker(options["promote_ranker"])
+            rankers.promote(_found(RankerRelease, options["promote_ranker"], "ranker"))
         elif options["rollback_ranker"]:
             rankers.rollback()
 
-    def _promote_ranker(self, key: int) -> None:
-        row = RankerRelease.objects.filter(pk=key).first()
-        if row is None:
-            raise CommandError(f"there is no ranker {key}; run shopvision_models to see them")
-        rankers.promote(row)
 
-    def _promote(self, key: int) -> None:
-        row = ClassifierRelease.objects.filter(pk=key).first()
-        if row is None:
-            raise CommandError(f"there is no classifier {key}; run shopvision_models to see them")
-        release.promote(row)
+def _found(model: Any, key: int, what: str) -> Any:
+    row = model.objects.filter(pk=key).first()
+    if row is None:
+        raise CommandError(f"there is no {what} {key}; run shopvision_models to see them")
+    return row
 
-    def _activate(self, key: int) -> None:
-        row = EncoderRelease.objects.filter(pk=key).first()
-        if row is None:
-            raise CommandError(f"there is no release {key}; run shopvision_models to see them")
-        switch.promote(row)
+
+def _life(one: Any) -> dict[str, Any]:
+    """The last columns of every kind of release."""
+    return {
+        "metrics": one.metrics,
+        "created_at": one.created_at.isoformat(timespec="seconds"),
+        "activated_at": one.activated_at.isoformat(timespec="seconds") if one.activated_at else None,
+        "previous": one.previous_id,
+    }
 
 
 def _classifier(one: ClassifierRelease) -> dict[str, Any]:
@@ -114,10 +113,7 @@ def _classifier(one: ClassifierRelease) -> dict[str, Any]:
         "digest": one.digest,
         "snapshot": one.snapshot_id,
         "reason": one.reason,
-        "metrics": one.metrics,
-        "created_at": one.created_at.isoformat(timespec="seconds"),
-        "activated_at": one.activated_at.isoformat(timespec="seconds") if one.activated_at else None,
-        "previous": one.previous_id,
+        **_life(one),
     }
 
 
@@ -130,10 +126,7 @@ def _ranker(one: RankerRelease) -> dict[str, Any]:
         "snapshot": one.snapshot,
         "data": one.data,
         "reason": one.reason,
-        "metrics": one.metrics,
-        "created_at": one.created_at.isoformat(timespec="seconds"),
-        "activated_at": one.activated_at.isoformat(timespec="seconds") if one.activated_at else None,
-        "previous": one.previous_id,
+        **_life(one),
     }
 
 
@@ -146,8 +139,5 @@ def _row(one: EncoderRelease) -> dict[str, Any]:
         "dim": one.dim,
         "digest": one.digest,
         "recall@1": one.metrics.get("recall@1"),
-        "metrics": one.metrics,
-        "created_at": one.created_at.isoformat(timespec="seconds"),
-        "activated_at": one.activated_at.isoformat(timespec="seconds") if one.activated_at else None,
-        "previous": one.previous_id,
+        **_life(one),
     }
