@@ -174,7 +174,10 @@ def _texts(knowledge: Knowledge, names: Sequence[str], numbers: np.ndarray) -> n
     out = np.zeros((len(names), space.shape[1]), np.float32)
     known = np.flatnonzero(numbers < len(knowledge))
     out[known] = space[numbers[known]]
-    wanted = {names[place]: place for place in unknown.tolist()[-MOST_TEXTS:]}
+    places: dict[str, list[int]] = {}  # of each product, in the listing and among the acts
+    for place in unknown.tolist():
+        places.setdefault(names[place], []).append(place)
+    wanted = {names[place] for place in unknown.tolist()[-MOST_TEXTS:]}
     keys = [ref.partition(":") for ref in wanted]
     rows = CatalogueEntry.objects.filter(
         source__in={source for source, _, _ in keys}, object_id__in=[key for _, _, key in keys]
@@ -183,7 +186,7 @@ def _texts(knowledge: Knowledge, names: Sequence[str], numbers: np.ndarray) -> n
     found = [(name, text) for name, text in found if name in wanted]
     vectors = embed_text([text for _, text in found], {k: v for k, v in fitted.items() if v is not None})
     for (name, _), vector in zip(found, vectors, strict=True):
-        out[[place for place in unknown.tolist() if names[place] == name]] = vector
+        out[places[name]] = vector
     return out
 
 
