@@ -221,8 +221,8 @@ class MatchAnswer(serializers.Serializer):  # type: ignore[type-arg]
     probability = serializers.FloatField(min_value=0, max_value=1)
 
 
-class ResultAnswer(serializers.Serializer):  # type: ignore[type-arg]
-    """A product found; price, stock and address are what the shop's database said while answering."""
+class ProductAnswer(serializers.Serializer):  # type: ignore[type-arg]
+    """A product; price, stock and address are what the shop's database said while answering."""
 
     product = serializers.CharField(help_text="app.model:key")
     url = serializers.CharField(allow_blank=True)
@@ -230,6 +230,11 @@ class ResultAnswer(serializers.Serializer):  # type: ignore[type-arg]
     image = serializers.CharField(allow_null=True)
     price = serializers.CharField(allow_null=True)
     in_stock = serializers.BooleanField()
+
+
+class ResultAnswer(ProductAnswer):
+    """A product found; price, stock and address are what the shop's database said while answering."""
+
     similarity = serializers.FloatField(help_text="cosine, higher is closer")
     percentile = serializers.FloatField(
         min_value=0,

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from ..conf import MOST_WINDOW
 from ..listings import PLACEMENTS
-from .serializers import MOST_RESULTS
+from .serializers import MOST_RESULTS, ProductAnswer
 from .serializers_events import EventProductField
 
 DEFAULT_STRIP = 12
@@ -72,15 +72,9 @@ class RecommendationsRequest(serializers.Serializer):  # type: ignore[type-arg]
     )
 
 
-class RecommendedAnswer(serializers.Serializer):  # type: ignore[type-arg]
+class RecommendedAnswer(ProductAnswer):
     """A product of a strip; price, stock and address are what the shop's database said while answering."""
 
-    product = serializers.CharField(help_text="app.model:key")
-    url = serializers.CharField(allow_blank=True)
-    title = serializers.CharField(allow_blank=True)
-    image = serializers.CharField(allow_null=True)
-    price = serializers.CharField(allow_null=True)
-    in_stock = serializers.BooleanField()
     why = serializers.ListField(child=serializers.CharField())
 
 
