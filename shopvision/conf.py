@@ -161,8 +161,8 @@ _RANKING = {
     ),
     "train_days": Setting(
         7,
-        "Days after which a worker trains a ranker anew from the events that may be used, if there are enough; "
-        "0 leaves training to the command and the admin.",
+        "Days after which a worker trains a ranker anew from the events that may be used, and the encoder from "
+        "photo searches, if there are enough; 0 leaves both to the commands and the admin.",
         _count,
         COUNT,
     ),

@@ -138,6 +138,7 @@ KINDS: dict[str, Kind] = {
     "reconcile": Kind(_BULK + "reconcile", _BULK + "estimate_walk",
                       "Compare the shop with the index, queue the difference"),
     "tune": Kind(_BULK + "tune", _BULK + "estimate_tune", "Fit the encoder to the catalogue's own photos"),
+    "tune_from_clicks": Kind(_BULK + "tune_from_clicks", _BULK + "estimate_tune", "Learn from photo searches, too"),
     "duplicates": Kind(_BULK + "duplicates", _BULK + "estimate_walk", "Find products that share a photo"),
     "promote": Kind(_SWITCH + "promote_steps", _SWITCH + "estimate_promote",
                     "Make another encoder release the live one", bare=False, counted=True),

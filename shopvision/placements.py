@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from . import telemetry
+from . import conf, telemetry
 from .catalogue.models import CatalogueEntry
 from .exceptions import InvalidRequest
 from .recommend import recall
@@ -23,6 +23,7 @@ from .search.query import facts_now, visible_refs
 from .types import Hit, Listing, Ordering, ProductRef
 
 MOST_RANKED = 200
+RECALL_SHARE = 0.5  # of RANKING['budget_ms'], after which no more products are looked for
 SPARE = 3  # times the products wanted that are looked up, as some turn out hidden or sold out
 
 
@@ -52,6 +53,9 @@ class Chosen:
 def choose(placement: str, *, request: Any, product: ProductRef | None, limit: int) -> Listing:
     """The products of a placement for a request's visitor; empty where there is nothing to show.
 
+    Finding and ranking them share RANKING['budget_ms']. What is late is left out: the like of further products
+    first, then the ranking, so that they stand as they were found.
+
     Args:
         product: whose page it is; it and its variants are left out. ``together`` needs it.
 
@@ -59,15 +63,16 @@ def choose(placement: str, *, request: Any, product: ProductRef | None, limit: i
         InvalidRequest: there is no such placement, or it needs a product.
     """
     start = time.perf_counter()
+    until = start + RECALL_SHARE * conf.RANKING["budget_ms"] / 1000
     if placement not in CHOOSERS:
         known = ", ".join(CHOOSERS)
         raise InvalidRequest(f"there is no placement {placement!r}; here: {known}", code="unknown_placement")
     taste = taste_of(request)
-    chosen = CHOOSERS[placement](taste, product)
+    chosen = CHOOSERS[placement](taste, product, until)
     if chosen.anchor is not None and not visible_refs([chosen.anchor], request):
         chosen = Chosen()
     refs = _without(chosen, taste, product)[:MOST_RANKED]
-    ranking = rank_or_none(refs, taste, places=False) if chosen.ranked else None
+    ranking = rank_or_none(refs, taste, places=False, since=start) if chosen.ranked else None
     hits, ordering = _hits(refs, ranking, chosen, request, limit)
     listing = uuid.uuid4().hex
     took = (time.perf_counter() - start) * 1000
@@ -83,32 +88,33 @@ def choose(placement: str, *, request: Any, product: ProductRef | None, limit: i
     )
 
 
-def _for_you(taste: Taste, product: ProductRef | None) -> Chosen:
+def _for_you(taste: Taste, product: ProductRef | None, until: float) -> Chosen:
     liked = [one.product for one in taste.liked()]
     title = _("Picked for you") if liked else _("Popular now")
-    return Chosen(recall.for_visitor(liked, current().knowledge), title, without=frozenset(liked))
+    found = recall.for_visitor(liked, current().knowledge, until=until)
+    return Chosen(found, title, without=frozenset(liked))
 
 
-def _because(taste: Taste, product: ProductRef | None) -> Chosen:
+def _because(taste: Taste, product: ProductRef | None, until: float) -> Chosen:
     anchor = next((one.product for one in taste.liked() if one.product != product), None)
     if anchor is None:
         return Chosen()
     name = facts_now([anchor]).get(anchor, {}).get("title")
     if not name:
         return Chosen()
-    found = [*recall.looking_like([anchor]), *recall.going_with([anchor], current().knowledge)]
+    found = [*recall.looking_like([anchor], until=until), *recall.going_with([anchor], current().knowledge)]
     seen = frozenset(one.product for one in taste.seen)
     return Chosen(
         found, _("Because you looked at “%(title)s”") % {"title": name}, anchor=anchor, without=seen
     )
 
 
-def _recent(taste: Taste, product: ProductRef | None) -> Chosen:
+def _recent(taste: Taste, product: ProductRef | None, until: float) -> Chosen:
     found = list(dict.fromkeys(one.product for one in taste.liked()))
     return Chosen(found, _("Looked at recently"), ranked=False, sold_out=True, reason=Reason("seen"))
 
 
-def _together(taste: Taste, product: ProductRef | None) -> Chosen:
+def _together(taste: Taste, product: ProductRef | None, until: float) -> Chosen:
     if product is None:
         raise InvalidRequest("this placement needs a product", code="product_needed")
     found = recall.going_with([product], current().knowledge, ("together",))
@@ -116,7 +122,7 @@ def _together(taste: Taste, product: ProductRef | None) -> Chosen:
     return Chosen(found, _("Often together"), ranked=False, anchor=product, reason=said)
 
 
-CHOOSERS: dict[str, Callable[[Taste, ProductRef | None], Chosen]] = {
+CHOOSERS: dict[str, Callable[[Taste, ProductRef | None, float], Chosen]] = {
     "for_you": _for_you,
     "because_you_viewed": _because,
     "recently_viewed": _recent,

@@ -31,6 +31,20 @@ NAMES = {
     "shuffle": gettext_lazy("chance"),
 }
 
+KINDS = {
+    "neighbours": gettext_lazy("what goes with what was looked at"),
+    "text": gettext_lazy("what its text is about"),
+    "visual": gettext_lazy("what it looks like"),
+    "words": gettext_lazy("words of its title"),
+    "popularity": gettext_lazy("popularity"),
+    "ctr": gettext_lazy("how often it is clicked when shown"),
+    "repeats": gettext_lazy("met before by the visitor"),
+    "price": gettext_lazy("price"),
+    "category": gettext_lazy("category"),
+    "newness": gettext_lazy("newness"),
+    "position": gettext_lazy("the shop's own order"),
+}
+
 
 def figures(row: RankerRelease) -> dict[str, Any]:
     """Everything the release's page shows; a measure that is absent leaves its part out."""
@@ -50,6 +64,7 @@ def figures(row: RankerRelease) -> dict[str, Any]:
             for kind, one in (measured.get("kinds") or {}).items()
         ],
         "test": measured.get("test") or {},
+        "weighs": _weighs(measured.get("weighs") or {}),
         "off_policy": measured.get("off_policy") or {},
         "looked": _looked(measured.get("looked") or []),
         "versions": sorted((row.versions or {}).items()),
@@ -76,6 +91,14 @@ def _gains(compared: Mapping[str, Mapping[str, float]]) -> SafeString:
         for name, one in compared.items()
     ]
     return forest(rows, _("Gain in NDCG@10 over each other order, with 95 % intervals"), guide=0.0)
+
+
+def _weighs(kinds: Mapping[str, Mapping[str, float]]) -> SafeString:
+    rows = [
+        Whisker(str(KINDS.get(name, name)), one["lost"], one["low"], one["high"], f"{one['lost']:+.3f}")
+        for name, one in kinds.items()
+    ]
+    return forest(rows, _("NDCG@10 lost without each kind of feature, with 95 % intervals"), guide=0.0)
 
 
 def _looked(shares: Sequence[float]) -> SafeString:

@@ -67,15 +67,17 @@ class Budget:
 
     Args:
         milliseconds: that may pass.
+        since: ``perf_counter()`` at which it began already.
 
     Raises:
         OverBudget: it was overrun too often just now.
     """
 
-    def __init__(self, milliseconds: float) -> None:
-        self._start = time.perf_counter()
+    def __init__(self, milliseconds: float, *, since: float | None = None) -> None:
+        now = time.perf_counter()
+        self._start = now if since is None else since
         self._seconds = milliseconds / 1000
-        if self._start < _pause.until:
+        if now < _pause.until:
             telemetry.count("rank_paused")
             raise OverBudget("pausing: the last listings took too long")
 

@@ -70,11 +70,15 @@ def rank_ids(ids: Iterable[Any], request: Any, *, source: str = "", start: int =
         return given
 
 
-def rank_or_none(refs: Sequence[ProductRef], taste: Taste, *, places: bool = True) -> Ranking | None:
+def rank_or_none(
+    refs: Sequence[ProductRef], taste: Taste, *, places: bool = True, since: float | None = None
+) -> Ranking | None:
     """As ``rerank.rank``; None where anything fails, which is counted."""
+    if len(refs) < 2:
+        return None
     try:
         with apart():
-            return rank(refs, taste, seed=uuid.uuid4().hex, places=places) if len(refs) > 1 else None
+            return rank(refs, taste, seed=uuid.uuid4().hex, places=places, since=since)
     except Exception as error:  # noqa: BLE001 - as above
         own_order(error)
         return None

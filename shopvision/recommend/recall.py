@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -24,11 +25,15 @@ NEWEST = 24
 IN_STOCK = Filter(in_stock=True)
 
 
-def for_visitor(liked: Sequence[ProductRef], knowledge: Knowledge) -> list[ProductRef]:
-    """What looks like, or goes with, the latest products; what is popular; what came last. Each once."""
+def for_visitor(liked: Sequence[ProductRef], knowledge: Knowledge, *, until: float) -> list[ProductRef]:
+    """What looks like, or goes with, the latest products; what is popular; what came last. Each once.
+
+    Args:
+        until: as ``looking_like`` takes it.
+    """
     anchors = list(dict.fromkeys(liked))[:ANCHORS]
     found = [
-        *looking_like(anchors),
+        *looking_like(anchors, until=until),
         *going_with(anchors, knowledge),
         *popular(knowledge),
         *newest(),
@@ -36,8 +41,12 @@ def for_visitor(liked: Sequence[ProductRef], knowledge: Knowledge) -> list[Produ
     return list(dict.fromkeys(found))
 
 
-def looking_like(anchors: Sequence[ProductRef]) -> list[ProductRef]:
-    """Products in stock whose photos look like those of some products, nearest first for each in turn."""
+def looking_like(anchors: Sequence[ProductRef], *, until: float) -> list[ProductRef]:
+    """Products in stock whose photos look like those of some products, nearest first for each in turn.
+
+    Args:
+        until: ``perf_counter()`` after which only what was found so far counts; the first is always looked for.
+    """
     live = at_hand()
     looks = shelf_of(anchors, live).looks if anchors and live is not None else None
     if live is None or looks is None:
@@ -45,6 +54,9 @@ def looking_like(anchors: Sequence[ProductRef]) -> list[ProductRef]:
     entries: list[int] = []
     try:
         for vector in looks[looks.any(axis=1)]:
+            if entries and time.perf_counter() > until:
+                telemetry.count("recall_cut_short")
+                break
             entries += live.index.query(
                 vector, ALIKE, where=IN_STOCK, digest=live.row.digest
             ).products.tolist()

@@ -74,6 +74,7 @@ def rank(
     seed: str = "",
     places: bool = True,
     serving: Serving | None = None,
+    since: float | None = None,
 ) -> Ranking | None:
     """The order of some products for a visitor; None where there is nothing to go by.
 
@@ -82,6 +83,7 @@ def rank(
         seed: the same draws the same explored product.
         places: the order given means something; else it counts for nothing.
         serving: what ranks, as an experiment has it; the live one if not given.
+        since: ``perf_counter()`` at which the budget began to run; now if not given.
 
     Raises:
         OverBudget: it took longer than RANKING['budget_ms'].
@@ -89,7 +91,7 @@ def rank(
     serving, live = serving or current(), counts.lately()
     if not (taste.seen or rules.pinned or rules.hidden or len(serving.knowledge) or live):
         return None
-    budget = Budget(conf.RANKING["budget_ms"])
+    budget = Budget(conf.RANKING["budget_ms"], since=since)
     looked = look(refs, taste, serving.knowledge, live, places=places)
     budget.check("looking the products up")
     scores = _scores(serving, looked, budget)

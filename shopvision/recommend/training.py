@@ -24,6 +24,7 @@ from .refresh import refresh
 from .release import RANKERS, live, open_ranker, promote
 from .sample import next_acts
 from .trials import Judge, Outcome, Parts, parted
+from .weighs import weighs
 
 PACKAGES = ("shopvision", "numpy", "scipy", "torch", "lightgbm")
 LEAST_ACTS = 100  # of visitors who agreed to improvement; fewer say nothing
@@ -159,6 +160,7 @@ def _released(
         "kinds": dict(tried),
         "test": _about(course, judge, ours),
         "compared": verdict.compared,
+        "weighs": weighs(ranker, judge, seed=seed),
         "off_policy": off_policy(course.behaviour, ranker, course.builder, course.learned_until.timestamp()),
         "looked": []
         if course.looked is None

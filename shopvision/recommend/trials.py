@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -70,17 +70,28 @@ class Judge:
         self, lessons: Lessons, listings: Sequence[Answered], log: Interactions, catalogue: int
     ) -> None:
         self.lessons, self.listings = lessons, listings
+        self._log, self._catalogue = log, catalogue
         self._first = np.full(catalogue, np.inf)
         np.minimum.at(self._first, log.items, log.times)
         start = min((one.at for one in listings), default=np.inf)
         self._met = np.bincount(log.items[log.times < start], minlength=catalogue)
-
         self.weights = _weights(lessons)
 
     @property
     def subjects(self) -> np.ndarray:
         """Whose each listing was."""
         return self.lessons.subjects
+
+    def latest(self, most: int) -> Judge:
+        """The same of the last listings only."""
+        rows = np.arange(len(self.listings))[-most:]
+        return Judge(
+            self.lessons.take(rows), [self.listings[one] for one in rows], self._log, self._catalogue
+        )
+
+    def with_features(self, x: np.ndarray) -> Judge:
+        """The same listings and answers with other features, (M, F)."""
+        return Judge(replace(self.lessons, x=x), self.listings, self._log, self._catalogue)
 
     def scored(self, score: Callable[[np.ndarray], np.ndarray]) -> Outcome:
         """Judge the order by falling scores of each listing's features."""

@@ -197,7 +197,17 @@ def tune(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]
     """Fit a release to the catalogue's own photos; it goes live if it is better."""
     photos = Descriptor.objects.count()
     yield Step(message="fitting the encoder to the catalogue", result={"photos": photos})
-    row = yield from Step.told(tuning())
+    yield from _tuned(clicks=False)
+
+
+def tune_from_clicks(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]:
+    """Fit a release to the photos shoppers searched with, too, and what they chose; it goes live if it is better."""
+    yield Step(message="fitting the encoder to what shoppers chose")
+    yield from _tuned(clicks=True)
+
+
+def _tuned(*, clicks: bool) -> Iterator[Step]:
+    row = yield from Step.told(tuning(clicks=clicks))
     yield Step(message=f"{row} is {row.state}", result={"release": str(row), "release_state": row.state})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,16 @@ def clicked(row: EncoderRelease, known: np.ndarray) -> Clicked:
     packed, at, wanted = zip(*pairs, strict=True)
     photos = TrainingSet(unpack(packed), np.array(wanted), np.zeros(len(pairs), bool))
     return Clicked(photos, np.array(at))
+
+
+def enough_since(row: EncoderRelease) -> bool:
+    """Have photo searches led to ``LEAST_PAIRS`` choices that a release has not learned from."""
+    queries = PhotoQuery.objects.filter(backbone_digest=row.backbone_digest).order_by("-at")
+    until = row.metrics.get("clicks_until")
+    if until is not None:
+        queries = queries.filter(at__gt=datetime.fromtimestamp(until, UTC))
+    listings = list(queries.values_list("listing", flat=True)[:MOST_PAIRS])
+    return len(listings) >= LEAST_PAIRS and len(_chosen(listings)) >= LEAST_PAIRS
 
 
 def _chosen(listings: list[str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ from ..indexing.write import drain_outbox
 from ..privacy import retention
 from ..recommend import retrain as learning
 from ..search.bulk import queue_differences, tune_due
+from ..search.clicks import enough_since
 from ..search.models import StoredSearch
 from ..search.status import count_drift
 from ..search.tuning import measure_generic
@@ -109,6 +110,7 @@ def reconcile() -> int:
     found = queue_differences()
     measure()
     tune_if_due()
+    tune_from_clicks_if_due()
     retrain.start_due()
     learning.start_due()
     return sum(found.values())
@@ -130,6 +132,20 @@ def tune_if_due(*, wake: bool = True) -> None:
     last = jobs.Job.objects.filter(kind="tune").first()
     if last is None or photos >= TUNE_AGAIN_AT * last.result.get("photos", 0):
         jobs.start("tune", wake=wake)
+
+
+def tune_from_clicks_if_due() -> None:
+    """Let the encoder learn from photo searches, as often as rankers are trained, once enough have led to a choice."""
+    days = conf.RANKING["train_days"]
+    since = timezone.now() - timedelta(days=days)
+    if not days or jobs.Job.objects.filter(kind="tune_from_clicks", created_at__gt=since).exists():
+        return
+    try:
+        live = releases.live().row
+    except TemporaryFailure:  # nothing is indexed yet
+        return
+    if not releases.is_generic(live) and enough_since(live):
+        jobs.start("tune_from_clicks")
 
 
 def follow_index() -> int:

@@ -163,3 +163,14 @@ def test_a_statement_of_a_strips_that_fails_leaves_the_shops_transaction_usable(
     context = {"request": looked_at(*mugs[:2]), "products": Product.objects.all(), "product": mugs[0]}
     assert "red mug" not in TAGS.render(Context(context))
     assert Product.objects.count() == 26
+
+
+def test_a_strip_that_takes_too_long_is_shown_as_it_was_found(mugs: list[Any], settings: Any) -> None:
+    request = looked_at(*mugs[:2])
+    settings.SHOPVISION["RANKING"]["budget_ms"] = 0.001
+    found = listings.recommended("for_you", request=request, limit=8)
+    assert {demo_ref(mugs[2]), demo_ref(mugs[3])} <= set(refs(found)[:4])  # found by the latest product alone
+    assert found.ordering is None
+    counters = telemetry.snapshot()["counters"]
+    assert counters["rank_own_order"] == counters["rank_over_budget"] == 1
+    assert counters["recall_cut_short"] == 1

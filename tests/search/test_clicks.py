@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from PIL import Image
 
-from shopvision import behaviour, listings
+from shopvision import behaviour, jobs, listings
 from shopvision.events import writer
 from shopvision.events.adopt import adopt
 from shopvision.exceptions import InvalidRequest
@@ -119,7 +119,15 @@ def test_shoppers_photos_make_the_search_better_and_the_gate_says_so(shop: list[
         for article in shop:
             searched(request, article, view)
     before = releases.live().row
-    row = tune(clicks=True)
+    writer.write_waiting()
+    assert clicks.enough_since(before)
+    job = jobs.start("tune_from_clicks", wake=False)
+    jobs.run(job)
+    job.refresh_from_db()
+    assert job.state == "done", job.message
+    row = releases.live().row
+    assert job.result["release"] == str(row)
+    assert not clicks.enough_since(row)
     judged = row.metrics["judged_on"]
     assert judged == {"queries": 2 * ARTICLES, "kind": "clicks"}
     assert row.metrics["recall@1"] > row.metrics["compared_with"]["recall@1"]

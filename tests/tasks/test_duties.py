@@ -138,3 +138,26 @@ def test_tuning_starts_once_there_are_enough_photos_and_not_again_before_they_do
     photos[0] = 100
     duties.tune_if_due()
     assert started == ["tune", "tune"]
+
+
+def test_photo_searches_are_learned_from_as_often_as_rankers_are_trained(
+    monkeypatch: pytest.MonkeyPatch, live_release: Any
+) -> None:
+    started: list[str] = []
+    enough, generic = [False], [True]
+    monkeypatch.setattr(duties, "enough_since", lambda row: enough[0])
+    monkeypatch.setattr(duties.releases, "is_generic", lambda row: generic[0])
+    monkeypatch.setattr(duties.jobs, "start", started.append)
+    duties.tune_from_clicks_if_due()
+    enough[0] = True
+    duties.tune_from_clicks_if_due()  # the shop's own photos come first
+    assert started == []
+    generic[0] = False
+    duties.tune_from_clicks_if_due()
+    assert started == ["tune_from_clicks"]
+    job = jobs.Job.objects.create(kind="tune_from_clicks", state="failed")
+    duties.tune_from_clicks_if_due()
+    assert len(started) == 1
+    jobs.Job.objects.filter(pk=job.pk).update(created_at=timezone.now() - timedelta(days=8))
+    duties.tune_from_clicks_if_due()
+    assert len(started) == 2
