@@ -153,6 +153,7 @@ def _row(one: Result) -> dict[str, Any]:
             {"done": one.done[arm], "seen": one.seen[arm], "share": one.done[arm] / one.seen[arm]}
             for arm in arms
         ],
+        "known": any(not math.isnan(found.low) for found in one.differences.values()),
         "plot": forest(
             whiskers, _("Difference in the share of visitors who %(did)s, in points") % {"did": words}, 0.0
         ),

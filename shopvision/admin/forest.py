@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-WIDTH, ROW, WORDS, RIGHT, TOP, BOTTOM = 560, 30, 190, 70, 8, 26
+WIDTH, ROW, RIGHT, TOP, BOTTOM = 560, 30, 70, 8, 26
+LETTER, GAP = 6.6, 20  # of the names before the rows: units a letter takes, and beside them
+NARROWEST, WIDEST = 90, 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,12 @@ def forest(rows: Sequence[Whisker], label: str, guide: float | None = None) -> S
     span = (high - low) or 1.0
     low, high = low - 0.05 * span, high + 0.05 * span
     height = TOP + ROW * len(rows) + BOTTOM
+    left = min(max(NARROWEST, GAP + LETTER * max(_letters(row.words) for row in rows)), WIDEST)
 
     def at(value: float) -> float:
-        return round(WORDS + (WIDTH - WORDS - RIGHT) * (value - low) / (high - low), 1)
+        return round(left + (WIDTH - left - RIGHT) * (value - low) / (high - low), 1)
 
-    lines = format_html_join("", "{}", ((_row(place, row, at),) for place, row in enumerate(rows)))
+    lines = format_html_join("", "{}", ((_row(place, row, at, left),) for place, row in enumerate(rows)))
     mark = SafeString()
     if guide is not None:
         mark = format_html(
@@ -74,7 +78,12 @@ def forest(rows: Sequence[Whisker], label: str, guide: float | None = None) -> S
     )
 
 
-def _row(place: int, row: Whisker, at: Callable[[float], float]) -> SafeString:
+def _letters(words: str) -> int:
+    """How wide words are, in Latin letters."""
+    return sum(2 if east_asian_width(one) in "WF" else 1 for one in words)
+
+
+def _row(place: int, row: Whisker, at: Callable[[float], float], left: float) -> SafeString:
     y = TOP + ROW * place + ROW // 2
     bounds = [one for one in (row.low, row.high) if one is not None and not math.isnan(one)]
     whisker = SafeString()
@@ -86,7 +95,7 @@ def _row(place: int, row: Whisker, at: Callable[[float], float]) -> SafeString:
         '<text class="shopvision-axis" x="{}" y="{}" text-anchor="end">{}</text>'
         '<g class="shopvision-line shopvision-main">{}<circle cx="{}" cy="{}" r="{}"/></g>'
         '<text x="{}" y="{}">{}</text>',
-        WORDS - 10,
+        round(left - GAP / 2),
         y + 4,
         row.words,
         whisker,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
@@ -136,3 +137,14 @@ def test_a_forest_marks_its_guide_and_leaves_out_what_is_not_known() -> None:
     assert drawn.count("<polyline") == 2  # one whisker and the guide
     assert "&lt;b&gt;" in drawn
     assert forest([], "none") == ""
+
+
+def test_a_forest_has_room_for_its_names() -> None:
+    narrow, wide, chinese = (
+        forest([Whisker(name, 1.0, 0.5, 1.5, "1")], "it") for name in ("a", "a" * 40, "字" * 20)
+    )
+    assert [re.search(r'axis" x="(\d+)"', one).group(1) for one in (narrow, wide, chinese)] == [
+        "80",
+        "274",
+        "274",
+    ]

@@ -16,7 +16,7 @@ from shopvision.recommend.simulate import simulate
 from tests.recommend.learning import catalogue
 
 from .test_admin import full_shot, sign_in
-from .test_storefront import accessible, css, violations
+from .test_storefront import accessible, css, violations, wait
 
 pytestmark = [
     pytest.mark.browser,
@@ -64,5 +64,6 @@ def test_a_ranker_and_an_experiment_are_read_and_ended(chromium: Any, office: st
     full_shot(chromium, artefacts / "admin-experiment.png")
     assert accessible(chromium) == []
     css(chromium, "form[action*='/stop/'] button").click()
+    wait(chromium, "document.querySelector('.shopvision-state-stopped') !== null")
     assert violations(chromium) == []
     assert not experiment.Experiment.objects.filter(state="running").exists()
