@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -37,7 +38,9 @@ class Builder:
     def at(self, now: float, width: int = WIDTH) -> Knowledge:
         """What was known at a time; what happened from then on is left out."""
         past = self._log.take(self._log.times < now)
-        neighbours = {**self._visits.at(now, width), "ease": self._ease.at(now, width)}
+        with ThreadPoolExecutor(1) as beside:  # numpy lets go of the interpreter for nearly all of it
+            ease = beside.submit(self._ease.at, now, width)
+            neighbours = {**self._visits.at(now, width), "ease": ease.result()}
         columns = {
             **_counts(past, len(self._facts.items), now),
             "repeat": _repeat_rate(past, len(self._facts.items)),

@@ -26,3 +26,10 @@ def test_equal_pairs_add_up_before_the_factors() -> None:
 def test_both_ways() -> None:
     both = Pairs(np.array([0]), np.array([1]), np.array([0.5])).both_ways()
     assert [column.tolist() for column in both] == [[0, 1], [1, 0], [0.5, 0.5]]
+
+
+def test_of_equals_the_first_is_kept_and_a_zero_with_a_sign_is_none() -> None:
+    matrix = np.array([[9, 2, 2, 2], [-0.0, 9, -0.0, -1], [0, 0, 0, 0], [1, 3, 2, 9]], np.float32)
+    found = from_matrix(matrix, 2)
+    assert found.ids.tolist() == [[1, 2], [-1, -1], [-1, -1], [1, 2]]
+    assert found.weights.tolist() == [[2, 2], [0, 0], [0, 0], [3, 2]]
