@@ -30,15 +30,8 @@ def train_ranker(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterat
         force=bool(params.get("force")),
         torch=encoders.torch_allowed(),
     )
-    while True:
-        try:
-            yield Step(message=next(steps))
-        except StopIteration as end:
-            row = end.value
-            yield Step(
-                done=1, message=str(row), result={"release": row.pk, "state": row.state, "reason": row.reason}
-            )
-            return
+    row = yield from Step.told(steps)
+    yield Step(done=1, message=str(row), result={"release": row.pk, "state": row.state, "reason": row.reason})
 
 
 def estimate_train(params: Mapping[str, Any]) -> dict[str, Any]:
