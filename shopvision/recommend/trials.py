@@ -15,6 +15,7 @@ from .interactions import Interactions
 from .lessons import Answered, Lessons
 
 NDCG, RECALL, COLD = "ndcg@10", "recall@20", "cold_ndcg@10"
+LEAST_COLD = 20  # listings of which something was chosen that nobody had met; fewer say nothing
 TEST, VALIDATION = 0.2, 0.15  # of the listings, the latest and those before
 
 
@@ -123,7 +124,10 @@ class Judge:
         }
 
     def in_numbers(self, outcome: Outcome) -> dict[str, Any]:
-        """Weighed means over the listings, with the interval of the main one, drawing whole subjects."""
+        """Weighed means over the listings, with the interval of the main one, drawing whole subjects.
+
+        ``cold_ndcg@10`` is None where fewer than ``LEAST_COLD`` listings speak for it.
+        """
         low, high = interval(lambda rows: mean(outcome.ndcg[rows], self.weights[rows]), self.subjects)
         cold = np.flatnonzero(~np.isnan(outcome.cold))
         found = {
@@ -132,7 +136,7 @@ class Judge:
             "mrr": mean(outcome.mrr, self.weights),
             "coverage": coverage_at(outcome.tops, 10, len(self._met)),
             "novelty": novelty_at(outcome.tops, 10, self._met),
-            COLD: mean(outcome.cold[cold], self.weights[cold]) if len(cold) else None,
+            COLD: mean(outcome.cold[cold], self.weights[cold]) if len(cold) >= LEAST_COLD else None,
         }
         plain = {name: value if value is None else round(value, 4) for name, value in found.items()}
         return {**plain, f"{NDCG}_interval": [round(low, 4), round(high, 4)]}

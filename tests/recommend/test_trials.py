@@ -15,7 +15,7 @@ from shopvision.recommend.lessons import Answered, Past, learn_from
 from shopvision.recommend.offline import off_policy
 from shopvision.recommend.ranker import PriorRanker
 from shopvision.recommend.sample import next_acts
-from shopvision.recommend.trials import Judge, Outcome, mean, parted
+from shopvision.recommend.trials import LEAST_COLD, Judge, Outcome, mean, parted
 
 from .drawn import DAY, facts, log
 
@@ -71,6 +71,11 @@ def test_the_judge_says_what_orders_are_worth_by_hand() -> None:
     said = one.in_numbers(straight)
     assert said["ndcg@10"] == pytest.approx((1 + 1 / np.log2(3)) / 2, abs=1e-4)
     assert said["coverage"] == 1.0
+    assert said["cold_ndcg@10"] is None  # one listing says nothing
+    many = judge([answered(3, 1, subject=n) for n in range(LEAST_COLD)], rows)
+    assert many.in_numbers(many.references(0)["no_op"])["cold_ndcg@10"] == pytest.approx(
+        1 / np.log2(3), abs=1e-4
+    )
 
 
 def test_what_was_chosen_where_few_look_counts_for_those_who_did_not() -> None:
