@@ -22,7 +22,7 @@ from ..links import cursor, public_id, read_cursor, search_id
 from ..serializers import SearchRequest, SimilarRequest
 from ..throttles import SearchThrottle, search_slot
 from .base import PublicView, checked
-from .search import product_ref
+from .search import among, product_ref
 
 TEMPLATE = "shopvision/results.html"
 LIMIT = 24
@@ -58,7 +58,7 @@ class PhotoPage(PublicView):
             return Response({}, template_name=TEMPLATE)
         asked = checked(SimilarRequest, _filled(given))
         ref = product_ref(given["product"])
-        found = listings.similar_products(ref, where=asked.where(), limit=LIMIT, context=request._request)
+        found = listings.similar_products(ref, where=among(asked), limit=LIMIT, context=request._request)
         return _page(request, found, given, 0, LIMIT)
 
     def post(self, request: Request) -> Response:
@@ -71,6 +71,7 @@ class PhotoPage(PublicView):
         with search_slot():
             found = listings.search_by_photo(
                 given["image"],
+                region=given.get("crop"),
                 text=given["text"],
                 where=asked.where(),
                 limit=LIMIT,
