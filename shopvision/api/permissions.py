@@ -9,7 +9,18 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-CLASSIFY, REVIEW, APPLY, TRAIN, VIEW_JOB, CHANGE_JOB, VIEW_PREDICTION, VIEW_ENTRY, VIEW_OVERVIEW = (
+(
+    CLASSIFY,
+    REVIEW,
+    APPLY,
+    TRAIN,
+    VIEW_JOB,
+    CHANGE_JOB,
+    VIEW_PREDICTION,
+    VIEW_ENTRY,
+    VIEW_OVERVIEW,
+    CHANGE_RELEASE,
+) = (
     f"shopvision.{name}"
     for name in (
         "classify_products",
@@ -21,6 +32,7 @@ CLASSIFY, REVIEW, APPLY, TRAIN, VIEW_JOB, CHANGE_JOB, VIEW_PREDICTION, VIEW_ENTR
         "view_prediction",
         "view_catalogueentry",
         "view_overview",
+        "change_encoderrelease",
     )
 )
 

@@ -231,6 +231,21 @@ def test_what_is_no_json_is_400(client: Client, backend: Backend, body: bytes) -
     assert (response.status_code, response.json()["code"]) == (400, "invalid")
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"[" * 200_000, "the body is nested too deeply"),
+        (b'{"limit": ' + b"9" * 5000 + b"}", "a number has 5,000 digits"),
+    ],
+)
+def test_what_python_cannot_read_is_said_without_pythons_words(
+    client: Client, backend: Backend, body: bytes, words: str
+) -> None:
+    response = client.post(SEARCH, body, content_type="application/json")
+    assert (response.status_code, response.json()["code"]) == (400, "invalid")
+    assert response.json()["detail"].endswith(words)
+
+
 def test_a_form_without_its_boundary_is_400(client: Client, backend: Backend) -> None:
     response = client.post(SEARCH, b"xx", content_type="multipart/form-data")
     assert (response.status_code, response.json()["code"]) == (400, "invalid")
