@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -16,6 +16,7 @@ from .models import Category, Product, ProductPhoto
 
 GROCERY_PHOTOS = 20  # training photos taken per class: the set has up to 130
 DEFAULT_STOCK = 5
+MOST_SHOWN = 100  # characters of a name that is no file's
 MOST_PRICE = 1_000_000  # Product.price has six digits before the point
 
 
@@ -25,7 +26,7 @@ class ImportProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One product to import; paths are absolute."""
+    """One product to import; paths are absolute, and there are such files."""
 
     sku: str
     title: str
@@ -38,42 +39,110 @@ class Item:
     queries: tuple[Path, ...] = field(default=())
 
 
-def read_folder(folder: Path) -> list[Item]:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a folder holds.
+
+    Args:
+        items: its products.
+        skipped: what could not be used, each with its file, its line and why; the rest is in ``items``.
+    """
+
+    items: list[Item]
+    skipped: list[str]
+
+
+def read_folder(folder: Path) -> Reading:
     """The products of a folder, whichever of the two layouts it has.
 
     Raises:
-        ImportProblem: neither layout, or a file that cannot be understood.
+        ImportProblem: neither layout, or a file that cannot be understood at all.
     """
     if (folder / "products.csv").is_file():
-        return list(_catalogue_folder(folder))
+        lines = _Lines(folder)
+        return Reading(list(_catalogue_folder(lines)), lines.skipped)
     for root in (folder / "dataset", folder):
         if (root / "classes.csv").is_file():
-            return list(_grocery(root))
+            lines = _Lines(root)
+            return Reading(list(_grocery(lines)), lines.skipped)
     raise ImportProblem(
         f"{folder} has neither products.csv (a catalogue folder) nor dataset/classes.csv (Grocery Store Dataset)"
     )
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            return [
-                {(k or "").strip(): (v or "").strip() for k, v in row.items()} for row in csv.DictReader(file)
-            ]
-    except (OSError, UnicodeDecodeError, csv.Error, AttributeError) as error:
-        raise ImportProblem(f"{path} cannot be read: {error}") from error
+class _Lines:
+    """Lines of a folder's files; those that cannot be used are remembered with the reason."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.skipped: list[str] = []
+
+    def skip(self, name: str, line: int, why: str) -> None:
+        """Remember a line of a file, or a photo it names, as one that cannot be used."""
+        self.skipped.append(f"{name}, line {line}: {why}")
+
+    def rows(self, name: str, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+        """Rows of a CSV file with a header, values stripped, with their lines.
+
+        Args:
+            needed: columns that a row must have something in.
+
+        Raises:
+            ImportProblem: it cannot be read, or lacks a needed column altogether.
+        """
+        path = self.root / name
+        try:
+            with path.open(newline="", encoding="utf-8-sig") as file:
+                reader = csv.DictReader(file, skipinitialspace=True)
+                titles = [title.strip() for title in reader.fieldnames or ()]
+                found = [(reader.line_num, row) for row in reader]
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise ImportProblem(f"{path} cannot be read: {error}") from error
+        if missing := [title for title in needed if title not in titles]:
+            raise ImportProblem(f"{path} has no column {', '.join(map(repr, missing))}")
+        for line, row in found:
+            values = {key.strip(): (value or "").strip() for key, value in row.items() if key is not None}
+            if None in row:
+                self.skip(name, line, f"more than the {len(titles)} columns of the header")
+            elif empty := [title for title in needed if not values.get(title)]:
+                self.skip(name, line, f"nothing in column {', '.join(map(repr, empty))}")
+            else:
+                yield line, values
+
+    def file(self, source: str, line: int, name: str) -> Path | None:
+        """A file that a line names, if it is there and in the folder."""
+        try:
+            path = (self.root / name.lstrip("/")).resolve()
+            if path.is_relative_to(self.root.resolve()):
+                if path.is_file():
+                    return path
+                why = "there is no such file"
+            else:
+                why = "it leads out of the folder"
+        except (OSError, ValueError) as error:  # too long a name, or a null character in it
+            why = str(error)
+        self.skip(source, line, f"{name[:MOST_SHOWN]!r}: {why}")
+        return None
 
 
-def _catalogue_folder(folder: Path) -> Iterator[Item]:
+def _catalogue_folder(lines: _Lines) -> Iterator[Item]:
+    known = {row["sku"] for _, row in _Lines(lines.root).rows("products.csv", ["sku"])}
     queries: dict[str, list[Path]] = {}
-    if (folder / "queries.csv").is_file():
-        for row in _rows(folder / "queries.csv"):
-            for sku in row.get("relevant_sku", "").split("|"):
-                queries.setdefault(sku, []).append(inside(folder, row.get("image", "")))
-    for row in _rows(folder / "products.csv"):
-        if not row.get("sku"):
-            raise ImportProblem(f"{folder / 'products.csv'}: a row has no sku")
+    if (lines.root / "queries.csv").is_file():
+        for line, row in lines.rows("queries.csv", ["image", "relevant_sku"]):
+            path = lines.file("queries.csv", line, row["image"])
+            for sku in row["relevant_sku"].split("|") if path else ():
+                if sku in known and path:
+                    queries.setdefault(sku, []).append(path)
+                else:
+                    lines.skip("queries.csv", line, f"there is no product with the sku {sku!r}")
+    first: dict[str, int] = {}
+    for line, row in lines.rows("products.csv", ["sku"]):
+        if first.setdefault(row["sku"], line) != line:
+            lines.skip("products.csv", line, f"sku {row['sku']!r} is that of line {first[row['sku']]}")
+            continue
         names = [row.get("image", ""), *row.get("photos", "").split("|")]
+        photos = [lines.file("products.csv", line, name) for name in dict.fromkeys(names) if name]
         yield Item(
             sku=row["sku"],
             title=row.get("title") or row["sku"],
@@ -81,22 +150,10 @@ def _catalogue_folder(folder: Path) -> Iterator[Item]:
             category=row.get("category", ""),
             colour=row.get("colour", ""),
             price=_price(row.get("price", "")),
-            stock=int(row["stock"]) if row.get("stock", "").isdigit() else DEFAULT_STOCK,
-            images=tuple(inside(folder, name) for name in names if name),
+            stock=int(row["stock"]) if row.get("stock", "").isdecimal() else DEFAULT_STOCK,
+            images=tuple(path for path in photos if path),
             queries=tuple(queries.get(row["sku"], ())),
         )
-
-
-def inside(folder: Path, name: str) -> Path:
-    """A file of the folder.
-
-    Raises:
-        ImportProblem: the name leads out of the folder.
-    """
-    path = (folder / name.lstrip("/")).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise ImportProblem(f"{name!r} leads out of {folder}")
-    return path
 
 
 def _price(text: str) -> Decimal:
@@ -108,40 +165,58 @@ def _price(text: str) -> Decimal:
     return price if price.is_finite() and 0 <= price < MOST_PRICE else Decimal("0")
 
 
-def _grocery(root: Path) -> Iterator[Item]:
-    photos, queries = _grocery_split(root, "train.txt"), _grocery_split(root, "test.txt")
-    for row in _rows(root / "classes.csv"):
-        try:
-            name, number = row["Class Name (str)"], row["Class ID (int)"]
-            coarse, icon = row["Coarse Class Name (str)"], row["Iconic Image Path (str)"]
-        except KeyError as error:
-            raise ImportProblem(f"{root / 'classes.csv'} has no column {error}") from error
+GROCERY_COLUMNS = (
+    "Class Name (str)",
+    "Class ID (int)",
+    "Coarse Class Name (str)",
+    "Iconic Image Path (str)",
+)
+
+
+def _grocery(lines: _Lines) -> Iterator[Item]:
+    rows: dict[int, tuple[int, dict[str, str]]] = {}
+    for line, row in lines.rows("classes.csv", GROCERY_COLUMNS):
+        id = row["Class ID (int)"]
+        if not id.isdecimal():
+            lines.skip("classes.csv", line, f"class id {id!r} is no number")
+        elif int(id) in rows:
+            lines.skip("classes.csv", line, f"class {id} is that of line {rows[int(id)][0]}")
+        else:
+            rows[int(id)] = line, row
+    photos = _grocery_split(lines, "train.txt", rows)
+    queries = _grocery_split(lines, "test.txt", rows)
+    for number, (line, row) in rows.items():
+        name, _, coarse, icon = (row[title] for title in GROCERY_COLUMNS)
         department = icon.strip("/").split("/")[1] if icon.count("/") > 1 else "Grocery"
         text = row.get("Product Description Path (str)", "")
-        description = inside(root, text) if text else None
-        words = (
-            description.read_text(encoding="utf-8", errors="replace")
-            if description and description.is_file()
-            else ""
-        )
+        description = lines.file("classes.csv", line, text) if text else None
+        words = description.read_text(encoding="utf-8", errors="replace") if description else ""
+        image = lines.file("classes.csv", line, icon)
         yield Item(
-            sku=f"grocery-{int(number):03d}",
+            sku=f"grocery-{number:03d}",
             title=name.replace("-", " "),
             description=words.strip(),
             category=f"{department} > {coarse.replace('-', ' ')}",
-            images=(inside(root, icon), *photos.get(number, ())[:GROCERY_PHOTOS]),
+            images=(*([image] if image else []), *photos.get(number, ())[:GROCERY_PHOTOS]),
             queries=tuple(queries.get(number, ())),
         )
 
 
-def _grocery_split(root: Path, name: str) -> dict[str, list[Path]]:
+def _grocery_split(lines: _Lines, name: str, classes: Container[int]) -> dict[int, list[Path]]:
     """Photos by fine class of one split: lines of ``path, fine id, coarse id``."""
-    found: dict[str, list[Path]] = {}
-    path = root / name
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        parts = [part.strip() for part in line.split(",")]
-        if len(parts) >= 2:
-            found.setdefault(parts[1], []).append(inside(root, parts[0]))
+    found: dict[int, list[Path]] = {}
+    path = lines.root / name
+    text = path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+    for line, words in enumerate(text.splitlines(), start=1):
+        parts = [part.strip() for part in words.split(",")]
+        if not any(parts):
+            continue
+        if len(parts) < 3:
+            lines.skip(name, line, f"it takes path, fine id, coarse id, and has {len(parts)} of them")
+        elif not parts[1].isdecimal() or int(parts[1]) not in classes:
+            lines.skip(name, line, f"classes.csv has no class {parts[1]!r}")
+        elif photo := lines.file(name, line, parts[0]):
+            found.setdefault(int(parts[1]), []).append(photo)
     return found
 
 
@@ -157,7 +232,6 @@ def import_items(items: list[Item]) -> int:
 
 
 def _create(item: Item) -> None:
-    images = [path for path in item.images if path.is_file()]
     product = Product(
         sku=item.sku,
         title=item.title[:200],
@@ -167,10 +241,10 @@ def _create(item: Item) -> None:
         price=item.price,
         stock=item.stock,
     )
-    if images:
-        _attach(product.image, images[0], item.sku, 0)
+    if item.images:
+        _attach(product.image, item.images[0], item.sku, 0)
     product.save()
-    for number, path in enumerate(images[1:], start=1):
+    for number, path in enumerate(item.images[1:], start=1):
         photo = ProductPhoto(product=product)
         _attach(photo.image, path, item.sku, number)
         photo.save()

@@ -22,15 +22,15 @@ SOLD_OUT_EVERY = 11
 UNSORTED_EVERY = 8  # every eighth thing has no category and no colour yet: something to suggest
 
 
-def seed_folder(folder: Path) -> tuple[int, list[tuple[Path, str]]]:
-    """Import a folder; how many products came, and its query photos with their product's title.
+def seed_folder(folder: Path) -> tuple[int, list[tuple[Path, str]], list[str]]:
+    """Import a folder; how many products came, its query photos with their product's title, and what was skipped.
 
     Raises:
         ImportProblem: the folder is not one we can read.
     """
-    items = read_folder(folder)
-    queries = [(path, item.title) for item in items for path in item.queries if path.is_file()]
-    return import_items(items), queries
+    found = read_folder(folder)
+    queries = [(path, item.title) for item in found.items for path in item.queries]
+    return import_items(found.items), queries, found.skipped
 
 
 def seed_drawn(queries: Path, progress: Callable[[int, int], None]) -> tuple[int, list[tuple[Path, str]]]:

@@ -124,8 +124,10 @@ class ClassifierReleaseAdmin(ReleaseAdmin):
 
     def press(self, request: HttpRequest, row: ClassifierRelease, verb: str) -> tuple[str, ClassifierRelease]:
         """The page of the one that came back is shown."""
-        now = releases.promote(row) if verb == "promote" else releases.rollback(row.source, row.target)
-        return str(now), row if verb == "promote" else now
+        if verb == "promote":
+            return str(releases.promote(row, request.user)), row
+        now = releases.rollback(row.source, row.target, request.user)
+        return str(now), now
 
 
 def start(request: HttpRequest, params: dict[str, Any]) -> jobs.Job:

@@ -138,6 +138,8 @@ def start(request: HttpRequest, selection: Mapping[str, Any]) -> jobs.Job:
     """
     target = request.POST.get("target", "")
     chosen = request.POST.get(f"error:{target}", "")
+    if target not in catalogues()[selection["source"]].targets():
+        raise InvalidRequest(_("Choose what to recognise."), code="unknown_target")
     if release.live(selection["source"], target) is None:
         raise InvalidRequest(
             _("No classifier is live for %(target)s. Train one first.") % {"target": target},

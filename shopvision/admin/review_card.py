@@ -24,6 +24,7 @@ NEAREST = 6
 MOST_LABELS = 200  # in the filter's select, commonest first
 DOUBTFUL = 0.5  # below it the product is more likely none of the labels than one of them
 COLOURS = 4
+MOST_ID = 2**63 - 1  # of a row; a larger number in an address is no row's either
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +108,19 @@ class Narrowing:
 
 
 def card(where: Narrowing, site: AdminSite) -> dict[str, Any]:
-    """The suggestion to look at now with all its evidence; ``prediction`` is None at the end of the queue."""
+    """The suggestion to look at now with all its evidence; ``prediction`` is None at the end of the queue.
+
+    ``unknown`` says that a certain one was asked for, and is not there.
+    """
     rest = where.rest()
-    if where.id:
+    if where.id is not None:
         prediction = Prediction.objects.filter(pk=where.id).select_related("entry", "release").first()
     else:
         prediction = rest.select_related("entry", "release").first()
     left = rest.count()
     if prediction is None:
-        return {"prediction": None, "left": 0, "skipped": where.rows().count()}
+        unknown = where.id is not None
+        return {"prediction": None, "unknown": unknown, "left": 0, "skipped": where.rows().count()}
     near = _nearest(prediction)
     products = shown([prediction.entry.ref, *(one.entry.ref for one in near)], site)
     return {
@@ -258,4 +263,4 @@ def _job(given: Any) -> str | None:
 
 def _number(given: Any) -> int | None:
     text = str(given or "")
-    return int(text) if text.isdecimal() and len(text) < 19 else None
+    return min(int(text[:20]), MOST_ID) if text.isdecimal() else None

@@ -14,6 +14,8 @@ from django.utils.translation import gettext as _
 from ..exceptions import InvalidRequest, ShopvisionError
 from .readonly import ReadOnlyAdmin
 
+VERBS = ("promote", "rollback")
+
 
 class TrainingAdmin(ReadOnlyAdmin):
     """Pages of who may train: they may look without the model's view permission, and have buttons."""
@@ -65,16 +67,31 @@ class ReleaseAdmin(TrainingAdmin):
         raise Http404(f"{row} has nothing called {verb!r} to do")
 
     def verb_view(self, request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-        """Promote a release, or roll back to the one before it."""
+        """Promote a release, or roll back to the one before it.
+
+        Raises:
+            Http404: nothing is called so, or there is no such release.
+        """
         refused = self.asked(request)
         if refused is not None:
             return refused
+        if verb not in VERBS:
+            raise Http404(f"there is nothing called {verb!r} to do with a release")
         row = get_object_or_404(self.model, pk=pk)
         try:
             if verb not in self.buttons(row):
-                raise InvalidRequest(_("%(release)s is %(state)s.") % {"release": row, "state": row.state})
+                raise InvalidRequest(_why_not(row, verb))
             name, row = self.press(request, row, verb)
             messages.success(request, _("%(release)s is live.") % {"release": name})
         except ShopvisionError as error:
             messages.error(request, str(error))
         return HttpResponseRedirect(reverse(f"admin:shopvision_{self.opts.model_name}_change", args=[row.pk]))
+
+
+def _why_not(row: Any, verb: str) -> str:
+    values = {"release": row, "state": row.state}
+    if verb == "promote":
+        return _("%(release)s is %(state)s and cannot be promoted.") % values
+    if row.state == "live":
+        return _("There is none before %(release)s to roll back to.") % values
+    return _("%(release)s is %(state)s; only the live one is rolled back.") % values

@@ -98,11 +98,24 @@ def _django(error: Exception) -> Response | None:
 
 
 def _in_words(detail: Any, field: str = "") -> str:
-    """DRF's nested details on one line: ``limit: ...; crop: ...``."""
+    """DRF's nested details on one line, each with the way to its field: ``limit: ...; events[3].kind: ...``."""
     if isinstance(detail, dict):
-        return "; ".join(
-            _in_words(value, "" if key == "non_field_errors" else str(key)) for key, value in detail.items()
-        )
+        return "; ".join(_in_words(value, _within(field, key)) for key, value in detail.items())
     if isinstance(detail, list):
-        return "; ".join(_in_words(value, field) for value in detail)
+        deep = any(isinstance(value, dict) for value in detail)  # one of each item, empty where it is right
+        places = enumerate(detail) if deep else ((None, value) for value in detail)
+        return "; ".join(
+            _in_words(value, field if place is None else _within(field, place))
+            for place, value in places
+            if value
+        )
     return f"{field}: {detail}" if field else str(detail)
+
+
+def _within(field: str, key: str | int) -> str:
+    """The way to a field, or to a place of a list, inside another."""
+    if key == "non_field_errors":
+        return field
+    if isinstance(key, int):
+        return f"{field}[{key}]"
+    return f"{field}.{key}" if field else key

@@ -1,4 +1,4 @@
-"""Who may do what with classifiers, jobs and predictions: one permission an action, not staff for all."""
+"""Who may do what with classifiers, jobs, predictions and figures: one permission an action, not staff for all."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-CLASSIFY, REVIEW, APPLY, TRAIN, VIEW_JOB, CHANGE_JOB, VIEW_PREDICTION, VIEW_ENTRY = (
+(
+    CLASSIFY,
+    REVIEW,
+    APPLY,
+    TRAIN,
+    VIEW_JOB,
+    CHANGE_JOB,
+    VIEW_PREDICTION,
+    VIEW_ENTRY,
+    VIEW_OVERVIEW,
+    CHANGE_RELEASE,
+) = (
     f"shopvision.{name}"
     for name in (
         "classify_products",
@@ -20,6 +31,8 @@ CLASSIFY, REVIEW, APPLY, TRAIN, VIEW_JOB, CHANGE_JOB, VIEW_PREDICTION, VIEW_ENTR
         "change_job",
         "view_prediction",
         "view_catalogueentry",
+        "view_overview",
+        "change_encoderrelease",
     )
 )
 

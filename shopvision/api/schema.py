@@ -42,6 +42,7 @@ _FIELDS: dict[str, Any] = {
     "category": {
         "type": "array",
         "items": {"type": "string", "minLength": 1, "maxLength": 255},
+        "minItems": 1,
         "maxItems": MOST_CATEGORIES,
         "description": "any of these category ids",
     },
@@ -54,16 +55,20 @@ _PAIR = {"type": "string", "pattern": r"^\w+=.+$", "maxLength": MOST_REF, "examp
 _FILTERS: dict[str, Any] = {
     "type": "array",
     "items": _PAIR,
+    "minItems": 1,
     "maxItems": MOST_FILTERS,
     "description": "name=value of the shop's own filters; any value of a name, and every name",
 }
 _FILTERS_BY_NAME: dict[str, Any] = {
     "type": "object",
-    "additionalProperties": {"type": "array", "items": {"type": "string"}},
+    "additionalProperties": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+    "minProperties": 1,
     "description": "the same by name",
 }
 _SESSION = {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "the shop's own sign-in"}
-_CROP = "x0,y0,x1,y1 in [0, 1] on the upright photo"
+_CROP = (
+    "x0,y0,x1,y1 in [0, 1] on the upright photo, at least a hundredth of each side; goes with an image only"
+)
 _CROP_TEXT = {"type": "string", "description": _CROP, "example": "0.1,0.1,0.9,0.8"}
 _CROP_LIST = {
     "type": "array",

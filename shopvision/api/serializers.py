@@ -19,6 +19,8 @@ MOST_CATEGORIES = 50
 MOST_FILTERS = 50
 MOST_REF = 360  # characters: a source label and a key as CatalogueEntry keeps them
 MOST_SHOWN = 100  # characters of a wrong value in an error
+LEAST_CROP = 0.01  # of each side of the photo
+NOTHING_CHOSEN = "nothing is chosen; leave it out to narrow nothing"
 BOX = {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}, "minItems": 4, "maxItems": 4}
 
 
@@ -75,15 +77,21 @@ class BoxField(serializers.Field):  # type: ignore[type-arg]
         except (TypeError, ValueError, OverflowError) as error:
             raise serializers.ValidationError("it takes four numbers: x0,y0,x1,y1") from error
         try:
-            return Region(*corners)
+            box = Region(*corners)
         except ValueError as error:
             raise serializers.ValidationError(str(error)) from error
+        if min(box.x1 - box.x0, box.y1 - box.y0) < LEAST_CROP:
+            raise serializers.ValidationError(
+                f"{','.join(map(str, corners))} is too small: it takes {LEAST_CROP:.0%} of each side of the photo"
+            )
+        return box
 
 
 class CategoriesField(serializers.ListField):
     """Category ids; a single one may come without a list."""
 
     child = serializers.CharField(max_length=255)
+    default_error_messages = {"empty": NOTHING_CHOSEN, "null": NOTHING_CHOSEN}
 
     def to_internal_value(self, data: Any) -> list[str]:
         """The ids."""
@@ -91,16 +99,23 @@ class CategoriesField(serializers.ListField):
 
 
 class FiltersField(serializers.ListField):
-    """``name=value`` texts, or (JSON) an object of names and values; any value of a name passes, all names must."""
+    """``name=value`` texts, or (JSON) an object of names and values; any value of a name passes, all names must.
+
+    Nothing at all (``[]``, ``{}``, null) is refused as any wrong value is: whether it means every product or none
+    is not guessed.
+    """
 
     child = serializers.CharField(max_length=MOST_REF)
+    default_error_messages = {
+        "empty": NOTHING_CHOSEN,
+        "null": NOTHING_CHOSEN,
+        "not_a_list": "it takes name=value texts, or (JSON) an object of names with their values",
+    }
 
     def to_internal_value(self, data: Any) -> list[tuple[str, frozenset[str]]]:
         """Names with their values; a name that no catalogue has is an error, not an empty answer."""
         if isinstance(data, dict):
-            data = [
-                f"{n}={v}" for n, held in data.items() for v in (held if isinstance(held, list) else [held])
-            ]
+            data = [f"{name}={value}" for name, held in data.items() for value in _values(name, held)]
         wanted: dict[str, set[str]] = {}
         for text in super().to_internal_value([data] if isinstance(data, str) else data):
             name, _, value = text.partition("=")
@@ -113,14 +128,30 @@ class FiltersField(serializers.ListField):
         return sorted((name, frozenset(values)) for name, values in wanted.items())
 
 
+def _values(name: str, held: Any) -> list[str | int | float]:
+    """The values of one filter in JSON.
+
+    Raises:
+        ValidationError: there are none, or one is no text or number.
+    """
+    values = held if isinstance(held, list) else [held]
+    if not values or not all(isinstance(one, (str, int, float)) for one in values):
+        raise serializers.ValidationError({name[:MOST_SHOWN]: "it takes a value, or a list of values"})
+    return values
+
+
 class Narrowed(serializers.Serializer):  # type: ignore[type-arg]
     """What narrows any listing, and its length."""
 
     category = CategoriesField(
-        required=False, max_length=MOST_CATEGORIES, help_text="any of these category ids"
+        required=False,
+        allow_empty=False,
+        max_length=MOST_CATEGORIES,
+        help_text="any of these category ids",
     )
     filters = FiltersField(
         required=False,
+        allow_empty=False,
         max_length=MOST_FILTERS,
         help_text="name=value of the shop's own filters; any value of a name, and every name",
     )
@@ -133,6 +164,9 @@ class Narrowed(serializers.Serializer):  # type: ignore[type-arg]
         max_value=MOST_RESULTS,
         default=DEFAULT_RESULTS,
         help_text="results a page",
+    )
+    text = serializers.CharField(
+        required=False, allow_blank=True, max_length=200, default="", help_text="words that must occur"
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -161,12 +195,15 @@ class SearchRequest(Narrowed):
     image = PhotoField(required=False)
     product = ProductField(required=False)
     crop = BoxField(required=False, help_text="x0,y0,x1,y1 in [0, 1] on the upright photo")
-    text = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """A search has one subject."""
         if ("image" in attrs) == ("product" in attrs):
             raise serializers.ValidationError("give either an image or a product")
+        if "crop" in attrs and "product" in attrs:
+            raise serializers.ValidationError(
+                {"crop": "it is part of an image; a product is searched by as it is"}
+            )
         return super().validate(attrs)
 
 

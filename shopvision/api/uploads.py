@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from .. import conf
 from ..exceptions import ImageRejected
 
+MOST_DIGITS = 400  # of a whole number: a float has 309 at most
 FORM_BYTES = 64 * 2**10  # what a request may hold beside the photo
 
 
@@ -94,9 +95,11 @@ class CappedJSONParser(BaseParser):
         if len(data) > most:
             raise self.too_large()
         try:
-            return json.loads(data.decode("utf-8"), parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
-            raise ParseError(f"the body is not JSON: {error}") from error
+            return json.loads(data.decode("utf-8"), parse_constant=_no_constant, parse_int=_number)
+        except RecursionError as error:
+            raise ParseError("the body is nested too deeply") from error
+        except ValueError as error:
+            raise ParseError(f"the body is not JSON we can read: {error}") from error
 
 
 class SmallJSONParser(CappedJSONParser):
@@ -137,3 +140,10 @@ def _too_large() -> ImageRejected:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+def _number(digits: str) -> int:
+    """A whole number; Python's own refusal of a long one speaks of a function that it takes."""
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"a number has {len(digits):,} digits")
+    return int(digits)

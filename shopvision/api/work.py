@@ -24,6 +24,7 @@ from .serializers import (
 )
 
 MOST_PRODUCTS = 1000  # named in one request; more are taken by ``all``
+MOST_ID = 2**63 - 1  # of a row
 ERRORS = (0.01, 0.02, 0.05, 0.1)  # acceptable shares of wrong labels, as the admin offers them
 KINDS = tuple(jobs.KINDS)
 ANY = {"type": "object", "additionalProperties": {}}
@@ -62,6 +63,8 @@ class Chosen(serializers.Serializer):  # type: ignore[type-arg]
         sources = {one.source for one in products} | ({attrs["source"]} if "source" in attrs else set())
         if len(sources) > 1:
             raise serializers.ValidationError({"products": "they are of several catalogues; send one a time"})
+        if products and attrs["all"]:
+            raise serializers.ValidationError({"all": "give either products or all"})
         source = sources.pop() if sources else ""
         if source and source not in catalogues():
             raise serializers.ValidationError({"source": no_such(source, catalogues())})
@@ -96,6 +99,10 @@ class ClassifyRequest(Chosen):
         """A photo or products, not both."""
         if "image" in attrs and (attrs.get("products") or attrs["all"]):
             raise serializers.ValidationError("give either an image or products")
+        if "image" in attrs and attrs["acceptable_error"] is not None:
+            raise serializers.ValidationError(
+                {"acceptable_error": "nothing is applied to a photo; it is of products"}
+            )
         if "image" in attrs:
             return attrs
         return super().validate({"target": "category", **attrs})
@@ -125,6 +132,12 @@ class UndoParams(serializers.Serializer):  # type: ignore[type-arg]
     """What an undo job takes."""
 
     job = serializers.UUIDField()
+
+
+class PromoteParams(serializers.Serializer):  # type: ignore[type-arg]
+    """What a job takes that makes an encoder release live."""
+
+    release = serializers.IntegerField(min_value=1, max_value=MOST_ID)
 
 
 @extend_schema_field(ANY)

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from ..images.alike import Groups, alike_pairs
-from ..index.models import Descriptor
-from ..vision.descriptor import unpack
-from ..vision.projection import unit
+from ..indexing.copies import LEAST_SHAPE, looks
 
 SAME_FILE, SAME_PICTURE, SAME_SHAPE = "same file", "same picture", "same shape"
-LEAST_SHAPE = (
-    0.98  # correlation of grey thumbnails; copies have .999 and more, other things of a like hash .97
-)
-LEAST_COLOUR = 0.97  # cosine of colour histograms; copies have .99 and more, recoloured ones .6 to .93
-READ_AT_ONCE = 500  # packed descriptors
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,31 +60,13 @@ def _alike(photos: Sequence[PhotoRow], backbone_digest: str) -> list[Pair]:
         for a, b in alike_pairs([one.look for one in photos])
         if photos[a].entry != photos[b].entry
     ]
-    looks = _looks(sorted({one.image for pair in proposed for one in pair}), backbone_digest)
+    known = looks(sorted({one.image for pair in proposed for one in pair}), backbone_digest)
     pairs = []
     for one, other in proposed:
-        if one.image not in looks or other.image not in looks:
-            continue
-        (shape, colour), (other_shape, other_colour) = looks[one.image], looks[other.image]
-        if float(shape @ other_shape) >= LEAST_SHAPE:
-            same = float(colour @ other_colour) >= LEAST_COLOUR
-            pairs.append(_pair(one, other, SAME_PICTURE if same else SAME_SHAPE))
+        look, like = known.get(one.image), known.get(other.image)
+        if look is not None and like is not None and look.shape_like(like) >= LEAST_SHAPE:
+            pairs.append(_pair(one, other, SAME_PICTURE if look.has_colours_of(like) else SAME_SHAPE))
     return sorted(pairs, key=lambda pair: pair.why)  # a picture before a mere shape
-
-
-def _looks(images: Sequence[int], backbone_digest: str) -> Mapping[int, tuple[np.ndarray, np.ndarray]]:
-    """Thumbnail, less its mean, and colours of some photos, unit norm each."""
-    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
-    for start in range(0, len(images), READ_AT_ONCE):
-        rows = Descriptor.objects.filter(
-            backbone_digest=backbone_digest, image_id__in=images[start : start + READ_AT_ONCE]
-        )
-        part = list(rows.values_list("image_id", "data"))
-        blocks = unpack([bytes(data) for _, data in part])
-        thumbs = blocks["thumb"] - blocks["thumb"].mean(axis=1, keepdims=True)
-        shapes, colours = unit(thumbs), unit(blocks["colour"])
-        found.update({image: (shapes[n], colours[n]) for n, (image, _) in enumerate(part)})
-    return found
 
 
 def grouped(photos: Sequence[PhotoRow], entries: Sequence[int], pairs: Sequence[Pair]) -> dict[int, int]:

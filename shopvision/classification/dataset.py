@@ -17,11 +17,12 @@ from ..catalogue.models import CatalogueEntry, CatalogueImage
 from ..evaluation.label_quality import likely_mislabelled
 from ..exceptions import InvalidRequest
 from ..index.models import Descriptor
+from ..indexing.copies import READ_AT_ONCE
 from ..types import Category
 from ..vision.base import Descriptors
 from ..vision.descriptor import unpack
 from ..vision.labelled import folds_of
-from .copies import READ_AT_ONCE, SAME_SHAPE, Pair, PhotoRow, find_pairs, grouped
+from .copies import SAME_SHAPE, Pair, PhotoRow, find_pairs, grouped
 from .labels import told
 from .models import DatasetSnapshot
 

@@ -48,7 +48,7 @@ def open_live(source: str, target: str) -> OpenRelease:
     row = live(source, target)
     if row is None:
         raise InvalidRequest(
-            f"no classifier of {target!r} of {source} is live: train one with shopvision_train",
+            f"no classifier of {target!r} of {source!r} is live: train one with shopvision_train",
             code="no_classifier",
         )
     return open_release(row)
@@ -134,9 +134,14 @@ def rollback(source: str, target: str, user: Any = None) -> ClassifierRelease:
         TemporaryFailure: it belongs to an encoder that is no longer live.
     """
     row = live(source, target)
-    if row is None or row.previous is None:
+    if row is None:
         raise InvalidRequest(
-            f"there is no classifier of {target!r} of {source} before the live one to roll back to",
+            f"no classifier of {target!r} of {source!r} is live, so there is nothing to roll back",
+            code="no_previous",
+        )
+    if row.previous is None:
+        raise InvalidRequest(
+            f"there is no classifier of {target!r} of {source!r} before {row} to roll back to",
             code="no_previous",
         )
     return promote(row.previous, user)

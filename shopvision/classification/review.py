@@ -96,7 +96,7 @@ def _decide(prediction: Prediction, user: Any, verb: str, state: str, label: str
     source, key = prediction.entry.source, prediction.entry.object_id
     adapter = catalogue(source)
     with transaction.atomic():
-        row = _locked(prediction, source, key)
+        row = _locked(prediction, source, key, user)
         product = adapter.get(key)
         if product is None:
             raise InvalidRequest(f"the shop has no product {ProductRef(source, key)} any more", code="gone")
@@ -110,25 +110,36 @@ def _decide(prediction: Prediction, user: Any, verb: str, state: str, label: str
     return decision
 
 
-def _locked(prediction: Prediction, source: str, key: str) -> Prediction:
+def _locked(prediction: Prediction, source: str, key: str, user: Any) -> Prediction:
     """The prediction under a lock, if it is still open.
 
     Raises:
-        InvalidRequest: someone has decided, or the suggestion has changed since it was looked at.
+        InvalidRequest: someone has decided, perhaps this person, or the suggestion has changed since it was looked at.
     """
     row = Prediction.objects.select_for_update().filter(pk=prediction.pk).first()
     if row is None:
         raise InvalidRequest("this suggestion is gone: its product left the catalogue", code="gone")
     people, _ = standing(source, row.target, [key])
     if row.state not in OPEN or people:
-        who = next((f" by {one.user_name}" for one in people.values() if one.user_name), "")
-        raise InvalidRequest(f"somebody has decided meanwhile{who}: {row.state}", code="decided")
+        raise InvalidRequest(_by_whom(row, people.get(key), user), code="decided")
     if row.label != prediction.label:
         raise InvalidRequest(
             f"the suggestion has changed meanwhile, from {prediction.name!r} to {row.name!r}: look again",
             code="decided",
         )
     return row
+
+
+def _by_whom(row: Prediction, decision: Decision | None, user: Any) -> str:
+    if (
+        decision is not None
+        and decision.user_id is not None
+        and decision.user_id == getattr(user, "pk", None)
+    ):
+        said = f"{decision.name or decision.label}, " if decision.verb != Verb.REJECT else ""
+        return f"you have decided this already ({said}{row.state}); undo your decision to change it"
+    who = f" by {decision.user_name}" if decision is not None and decision.user_name else ""
+    return f"somebody has decided meanwhile{who}: {row.state}"
 
 
 def _write(adapter: Catalogue, key: str, row: Prediction, label: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
+from ..exceptions import ImageRejected
 from ..types import FULL_FRAME, Region
 
 SIDE = 64  # pixels of the picture the proposals are made on
@@ -15,13 +16,32 @@ UNIFORM = 24.0  # RGB distance: a border that spreads further is a scene, not a 
 LEAST_SHARE, MOST_SHARE = 0.02, 0.85  # of the frame a subject covers; outside, cropping to it helps nobody
 MARGIN = 0.02  # of the frame, left around a subject
 MOST_REGIONS = 3
+LEAST_PIXELS = (
+    16  # of the longer side of what a shopper means: DecodeLimits.min_side; in fewer there is nothing to see
+)
 CENTRE = 0.7  # of each side: what a shopper aims at is in the middle, what surrounds it often is not meant
 
 
 def crop(image: Image.Image, region: Region | None) -> Image.Image:
-    """The part of an upright image inside the region, at least one pixel; the image itself for no region."""
+    """The part of an upright image inside the region; the image itself for no region.
+
+    Raises:
+        ImageRejected: ``too_small``: the part's longer side has fewer than ``LEAST_PIXELS``.
+    """
     if region is None or region == FULL_FRAME:
         return image
+    part = _cut(image, region)
+    if max(part.size) < LEAST_PIXELS:
+        raise ImageRejected(
+            "too_small",
+            f"the part chosen of the photo has {part.width} x {part.height} pixels; its longer side needs at least "
+            f"{LEAST_PIXELS}: choose a larger part",
+        )
+    return part
+
+
+def _cut(image: Image.Image, region: Region) -> Image.Image:
+    """The part inside the region, at least one pixel."""
     width, height = image.size
     left, top = min(int(region.x0 * width), width - 1), min(int(region.y0 * height), height - 1)
     right = max(left + 1, min(width, math.ceil(region.x1 * width)))
@@ -41,7 +61,7 @@ def views(image: Image.Image, boxes: Sequence[Region]) -> list[Image.Image]:
     if boxes:
         return [image]
     margin = (1 - CENTRE) / 2
-    return [image, crop(image, Region(margin, margin, 1 - margin, 1 - margin))]
+    return [image, _cut(image, Region(margin, margin, 1 - margin, 1 - margin))]
 
 
 def propose(image: Image.Image) -> list[Region]:

@@ -12,6 +12,7 @@ from ..exceptions import InvalidRequest
 from . import sandbox
 
 LEAST = 2  # training photos a label must have
+COLUMNS = ("image", "label", "split")  # of labels.csv
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,16 @@ def read(folder: Path, *, shots: int = 5, target: str = "sku") -> Folder:
     Raises:
         InvalidRequest: it is neither, or a label has fewer than two training photos.
     """
-    if (folder / "labels.csv").is_file():
-        rows = sandbox.read_csv(folder / "labels.csv")
+    labels = folder / "labels.csv"
+    if not (labels.is_file() or (folder / "products.csv").is_file()):
+        raise InvalidRequest(
+            f"{folder} has neither labels.csv (image,label,split: labelled photos) nor products.csv with queries.csv "
+            "(a catalogue folder)"
+        )
+    if labels.is_file():
+        rows = sandbox.read_csv(labels)
+        if lacking := [name for name in COLUMNS if rows and name not in rows[0]]:
+            raise InvalidRequest(f"{labels} has no column {', '.join(lacking)}; it takes {','.join(COLUMNS)}")
         files = [(folder / row["image"], row.get("label", ""), row.get("split", "")) for row in rows]
         usable = [(path, label, split) for path, label, split in files if label and path.is_file()]
         train = [(path, label, str(path)) for path, label, split in usable if split == "train"]

@@ -12,18 +12,17 @@ import numpy as np
 from .. import signals
 from ..catalogue.models import CatalogueImage
 from ..images.quality import hamming
-from ..index.models import Descriptor, Embedding
+from ..index.models import Embedding
 from ..indexing import releases
+from ..indexing.copies import Look, looks
 from ..indexing.releases import LiveRelease
 from ..types import ProductRef
-from ..vision.descriptor import unpack
-from .why import alike
 
 HASH_BITS = 6  # of 64 that may differ: recompression and resizing flip up to 4
 BANDS = 8  # bytes of a hash; two that differ in at most 6 bits share at least one
 ROWS_AT_ONCE = 200  # hashes compared with their bucket in one step
-SAME_PICTURE = 0.8  # of every family's blocks: copies at two thirds of the size and JPEG 50 have .83 or more
-PARTNERS_AT_ONCE = 500  # descriptors compared with one photo in one step, 2 MB
+COPIED_SHAPE = 0.99  # of grey thumbnails: copies at a third of the size and JPEG 40 have .998 or more
+PARTNERS_AT_ONCE = 499  # photos compared with one in one step: their descriptors are read at once, 2 MB
 MIN_SIMILARITY = 0.95
 NEAREST = 5
 
@@ -129,7 +128,7 @@ def _within(rows: dict[int, _Photo], members: list[int]) -> Iterator[tuple[int, 
 def _confirmed(
     live: LiveRelease, rows: dict[int, _Photo], pairs: Iterable[tuple[int, int, float]]
 ) -> Iterator[tuple[int, int, float]]:
-    """Those whose shape, texture and colour are all alike too.
+    """Those whose grey thumbnails and colours are those of copies too.
 
     On white a hash sees little but an outline: of 126 drawn products it took 1,293 pairs for one picture.
     """
@@ -137,17 +136,17 @@ def _confirmed(
     for a, b, similarity in pairs:
         if rows[a].group != rows[b].group:
             partners[a][b] = similarity
-    described = Descriptor.objects.filter(backbone_digest=live.row.backbone_digest)
     for a, others in partners.items():
         for start in range(0, len(others), PARTNERS_AT_ONCE):
-            part = [a, *list(others)[start : start + PARTNERS_AT_ONCE]]
-            data = dict(described.filter(image_id__in=part).values_list("image_id", "data"))
-            known = [b for b in part[1:] if b in data and a in data]
-            if known:
-                similar = alike(unpack([bytes(data[a])]), unpack([bytes(data[b]) for b in known]))
-                for b, families in zip(known, similar, strict=True):
-                    if min(families.values()) >= SAME_PICTURE:
-                        yield a, b, others[b]
+            part = list(others)[start : start + PARTNERS_AT_ONCE]
+            known = looks([a, *part], live.row.backbone_digest)
+            for b in part:
+                if a in known and b in known and _is_copy(known[a], known[b]):
+                    yield a, b, others[b]
+
+
+def _is_copy(one: Look, other: Look) -> bool:
+    return one.shape_like(other) >= COPIED_SHAPE and one.has_colours_of(other)
 
 
 def _same_look(

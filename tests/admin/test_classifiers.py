@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from html import unescape
 from typing import Any
 
@@ -60,7 +61,7 @@ def test_nonsense_is_not_trained(boss: Client, classified: list[Any]) -> None:
 
 
 @pytest.mark.django_db
-def test_promote_and_roll_back(boss: Client, classified: list[Any]) -> None:
+def test_promote_and_roll_back(boss: Client, classified: list[Any], caplog: pytest.LogCaptureFixture) -> None:
     first = ClassifierRelease.objects.get(state="live", target="category")
     other = "linear" if first.kind == "prototypes" else "prototypes"
     boss.post(TRAIN, {"source": SOURCE, "target": "category", "kind": other})
@@ -70,9 +71,30 @@ def test_promote_and_roll_back(boss: Client, classified: list[Any]) -> None:
     second.refresh_from_db()
     assert second.state == "live"
     assert f"Roll back to {first}" in boss.get(page_of(second)).content.decode()
-    boss.post(reverse("admin:shopvision_classifierrelease_verb", args=[second.pk, "rollback"]))
-    first.refresh_from_db()
-    assert first.state == "live"
+    with caplog.at_level("INFO", "shopvision"):
+        boss.post(reverse("admin:shopvision_classifierrelease_verb", args=[second.pk, "rollback"]))
+        boss.post(reverse("admin:shopvision_classifierrelease_verb", args=[second.pk, "promote"]))
+    told = [json.loads(one.message) for one in caplog.records if "release_activated" in one.message]
+    assert [one["release"] for one in told] == [f"{SOURCE} {first}", f"{SOURCE} {second}"]
+    assert {one["by"] for one in told} == {"boss"}
+
+
+@pytest.mark.django_db
+def test_a_button_that_a_release_has_not_says_why(boss: Client, classified: list[Any]) -> None:
+    row = ClassifierRelease.objects.get(state="live", target="category")
+
+    def pressed(verb: str) -> Any:
+        return boss.post(reverse("admin:shopvision_classifierrelease_verb", args=[row.pk, verb]), follow=True)
+
+    def told(verb: str) -> list[str]:
+        return [str(one) for one in pressed(verb).context["messages"]]
+
+    assert told("promote") == [f"{row} is live and cannot be promoted."]
+    assert told("rollback") == [f"There is none before {row} to roll back to."]
+    ClassifierRelease.objects.filter(pk=row.pk).update(state="retired")
+    assert told("rollback") == [f"{row} is retired; only the live one is rolled back."]
+    for verb in ("magic", "buttons", "press"):
+        assert pressed(verb).status_code == 404
 
 
 @pytest.mark.django_db

@@ -139,6 +139,16 @@ def test_without_a_classifier_the_page_offers_to_train(boss: Client, indexed_sho
     assert Job.objects.filter(kind="classify").count() == 0
 
 
+@pytest.mark.parametrize("target", ["", "smell"])
+def test_what_cannot_be_recognised_is_asked_for_again(
+    boss: Client, classified: list[Any], target: str
+) -> None:
+    asked(boss, classified[0], confirmed="1", target=target)
+    page = boss.get(SHOP).content.decode()
+    assert "Choose what to recognise." in page
+    assert "No classifier is live" not in page
+
+
 def test_what_a_job_applied_can_be_undone_on_its_page(boss: Client, classified: list[Any]) -> None:
     row = ClassifierRelease.objects.get(state="live", target="category")
     thresholds = {"0.1": {"threshold": 0.0, "coverage": 1.0, "error": 0.08}}

@@ -179,6 +179,14 @@ def test_a_decided_card_shows_who_decided_and_has_no_buttons(boss: Client, queue
     assert 'data-verb="accept"' not in page
 
 
+def test_a_card_that_is_not_there_is_no_end_of_the_queue(boss: Client, queue: list[Prediction]) -> None:
+    for unknown in ("0", "999999", "9" * 30):
+        page = boss.get(f"{SCREEN}?id={unknown}&target=category").content.decode()
+        assert "This suggestion is not there, or not any more." in page
+        assert "Every suggestion of this queue has been decided." not in page
+        assert 'href="?target=category"' in page
+
+
 def test_the_overview_counts_what_people_decided(boss: Client, queue: list[Prediction]) -> None:
     decide(boss, queue[0], "accept")
     decide(boss, queue[1], "reject")

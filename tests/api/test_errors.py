@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rest_framework.exceptions import ValidationError
 
 from shopvision import api
 from shopvision.api.errors import REQUEST_STATUS, answer_error
 from shopvision.api.schema import openapi
+from shopvision.api.serializers import SearchRequest
+from shopvision.api.serializers_events import EventsRequest
+from shopvision.api.serializers_ranking import RerankRequest
+from shopvision.api.views.base import checked
 from shopvision.exceptions import InvalidRequest
 
 PACKAGE = Path(api.__file__).parents[1]
@@ -45,3 +51,34 @@ def test_a_code_has_the_status_that_the_reference_and_the_schema_name(code: str)
 
 def test_a_missing_extra_is_no_fault_of_the_request() -> None:
     assert REQUEST_STATUS["no_torch"] == 409
+
+
+EVENT = {"id": "abcdefgh", "kind": "view", "product": "shop.product:1"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "words"),
+    [
+        (
+            RerankRequest,
+            {"products": ["shop.product:1", "no-colon"]},
+            "products[1]: 'no-colon' names no product",
+        ),
+        (SearchRequest, {"product": "shop.product:1", "category": ["12", ""]}, "category[1]: "),
+        (EventsRequest, {"events": [EVENT, {**EVENT, "position": -1}]}, "events[1].position: "),
+        (EventsRequest, {"events": [EVENT, 4]}, "events[1]: "),
+        (EventsRequest, {"events": []}, "events: "),
+    ],
+)
+def test_what_is_wrong_in_a_list_is_named_with_the_lists_field(kind: Any, given: Any, words: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        checked(kind, given)
+    answer = answer_error(raised.value, {})
+    assert answer is not None
+    assert answer.data["detail"].startswith(words)
+
+
+@pytest.mark.parametrize("id", ["abcdefgh\n", "\nabcdefgh", " abcdefgh", "abcdefg", "abcdéfgh", "a" * 65])
+def test_an_events_id_is_taken_as_it_is_or_not_at_all(id: str) -> None:
+    with pytest.raises(ValidationError, match="it takes 8 to 64 of"):
+        checked(EventsRequest, {"events": [{**EVENT, "id": id}]})

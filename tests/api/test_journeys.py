@@ -35,6 +35,38 @@ def test_a_products_own_photo_finds_it_first(client: Client, indexed_shop: list[
         assert body["count"] == len(body["results"]) == len(indexed_shop)
 
 
+def test_words_narrow_a_search_by_product_as_one_by_photo(client: Client, indexed_shop: list[Any]) -> None:
+    asked, other = indexed_shop[:2]
+    ref, words = str(demo_ref(asked)), {"text": other.title.upper()}
+    found = [
+        client.post(SEARCH, {"product": ref, **words}),
+        client.get(f"{API}products/{ref}/similar/", words),
+        client.get("/vision/photo/", {"product": ref, **words}),
+    ]
+    assert [answer.status_code for answer in found] == [200] * 3
+    for answer in found[:2]:
+        assert [one["product"] for one in answer.json()["results"]] == [str(demo_ref(other))]
+    page = found[2].content.decode()
+    assert page.count('class="sv-card"') == 1
+    assert f'value="{words["text"]}"' in page
+    assert client.post(SEARCH, {"product": ref, "text": "nothing like it"}).json()["count"] == 0
+
+
+@pytest.mark.parametrize("address", [SEARCH, "/vision/photo/"])
+def test_a_part_in_which_nothing_can_be_seen_is_refused(
+    client: Client, indexed_shop: list[Any], address: str
+) -> None:
+    for crop, status, words in (
+        ("0,0,1,0.000000001", 400, "is too small: it takes 1% of each side"),
+        ("0.5,0.5,0.52,0.52", 422, "its longer side needs at least 16"),
+    ):
+        with indexed_shop[0].image.open("rb") as file:
+            form = {"image": SimpleUploadedFile("p.jpg", file.read()), "crop": crop}
+        answer = client.post(address, form)
+        assert answer.status_code == status
+        assert words in answer.content.decode()
+
+
 def test_a_real_answer_keeps_to_the_schema(client: Client, indexed_shop: list[Any]) -> None:
     schema = openapi()
     answer = Draft4Validator(resolved(schema, {"$ref": "#/components/schemas/ListingAnswer"}))

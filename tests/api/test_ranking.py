@@ -123,6 +123,8 @@ def test_every_placement_answers(browser: Client, mugs: list[Any], placement: st
 def test_a_wrong_placement_is_400(mugs: list[Any], client: Client, asked: Any, code: str) -> None:
     response = client.get(API + "recommendations/", asked)
     assert (response.status_code, response.json()["code"]) == (400, code)
+    if code == "unknown_placement":
+        assert "recently_viewed, together, similar, alternatives" in response.json()["detail"]
 
 
 def test_both_are_throttled(client: Client) -> None:

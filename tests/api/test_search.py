@@ -117,11 +117,45 @@ def test_the_shops_filters_reach_the_search_in_every_spelling(client: Client, ba
 
 
 def test_a_filter_that_no_catalogue_names_is_said_to_be_none(client: Client, backend: Backend) -> None:
-    for wrong in (["size=4"], ["colour"], {"size": ["4"]}, 4):
+    for wrong in (["size=4"], ["colour"], {"size": ["4"]}, "", {"": "4"}):
         answer = post_json(client, {"product": "shop.product:4", "filters": wrong})
         assert answer.status_code == 400, wrong
         assert answer.json()["code"] == "invalid"
     assert backend.calls == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"filters": None}, "filters: nothing is chosen"),
+        ({"filters": []}, "filters: nothing is chosen"),
+        ({"filters": {}}, "filters: nothing is chosen"),
+        ({"filters": 4}, "filters: it takes name=value texts"),
+        ({"filters": True}, "filters: it takes name=value texts"),
+        ({"filters": [None]}, "filters[0]: "),
+        ({"filters": [["colour=navy"]]}, "filters[0]: "),
+        ({"filters": {"colour": []}}, "filters.colour: it takes a value"),
+        ({"filters": {"colour": None}}, "filters.colour: it takes a value"),
+        ({"filters": {"colour": {"navy": 1}}}, "filters.colour: it takes a value"),
+        ({"filters": {"colour": ["navy", ["red"]]}}, "filters.colour: it takes a value"),
+        ({"category": []}, "category: nothing is chosen"),
+        ({"category": None}, "category: nothing is chosen"),
+        ({"crop": [0, 0, 1, 1e-9]}, "crop: 0.0,0.0,1.0,1e-09 is too small: it takes 1% of each side"),
+        ({"crop": "0.5,0.5,0.509,1"}, "crop: 0.5,0.5,0.509,1.0 is too small"),
+    ],
+)
+def test_a_field_that_says_nothing_is_refused_with_its_name(
+    client: Client, backend: Backend, wrong: Any, words: str
+) -> None:
+    """``{"colour": null}`` became the value "None", ``[]`` every product."""
+    answer = post_json(client, {"image": base64.b64encode(PHOTO).decode(), **wrong})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert answer.json()["detail"].startswith(words)
+    assert backend.calls == []
+
+
+def test_a_hundredth_of_each_side_is_a_crop(client: Client, backend: Backend) -> None:
+    assert client.post(SEARCH, {"image": photo(), "crop": "0.25,0.5,0.26,0.51"}).status_code == 200
 
 
 def test_nothing_asked_for_filters_nothing(client: Client, backend: Backend) -> None:
@@ -141,6 +175,13 @@ def test_a_data_url_is_base64_too(client: Client, backend: Backend) -> None:
 def test_a_product_can_be_searched_by(client: Client, backend: Backend) -> None:
     assert post_json(client, {"product": "shop.product:4:8"}).status_code == 200
     assert backend.calls[0]["ref"] == ProductRef("shop.product", "4:8")
+
+
+def test_a_product_has_no_part_to_search_for(client: Client, backend: Backend) -> None:
+    answer = post_json(client, {"product": "shop.product:4", "crop": [0, 0, 0.5, 1]})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert answer.json()["detail"].startswith("crop: it is part of an image")
+    assert backend.calls == []
 
 
 @pytest.mark.parametrize(
@@ -188,6 +229,21 @@ def test_a_wrong_question_is_400_invalid(client: Client, backend: Backend, body:
 def test_what_is_no_json_is_400(client: Client, backend: Backend, body: bytes) -> None:
     response = client.post(SEARCH, body, content_type="application/json")
     assert (response.status_code, response.json()["code"]) == (400, "invalid")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"[" * 200_000, "the body is nested too deeply"),
+        (b'{"limit": ' + b"9" * 5000 + b"}", "a number has 5,000 digits"),
+    ],
+)
+def test_what_python_cannot_read_is_said_without_pythons_words(
+    client: Client, backend: Backend, body: bytes, words: str
+) -> None:
+    response = client.post(SEARCH, body, content_type="application/json")
+    assert (response.status_code, response.json()["code"]) == (400, "invalid")
+    assert response.json()["detail"].endswith(words)
 
 
 def test_a_form_without_its_boundary_is_400(client: Client, backend: Backend) -> None:

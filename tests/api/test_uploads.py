@@ -101,6 +101,18 @@ def test_rates_are_kept_apart_and_say_when_to_come_back(client: Client, backend:
     assert client.get("/vision/api/v1/health/live/").status_code == 200
 
 
+@override_settings(SHOPVISION={**SHOPVISION, "RATES": {"search": "2/min", "browse": "1/min"}})
+def test_on_the_page_photos_count_as_photos_and_the_empty_form_as_nothing(
+    client: Client, backend: Backend
+) -> None:
+    page = "/vision/photo/"
+    assert {client.get(page).status_code for _ in range(5)} == {200}
+    form = [client.post(page, {"image": SimpleUploadedFile("p.jpg", b"x")}).status_code for _ in range(3)]
+    assert form == [200, 200, 429]
+    assert [client.get(page, {"product": "a.b:1"}).status_code for _ in range(2)] == [200, 429]
+    assert client.get(page).status_code == 200
+
+
 @override_settings(SHOPVISION={**SHOPVISION, "RATES": {"search": "1/min"}})
 def test_visitors_have_rates_of_their_own(backend: Backend) -> None:
     assert send(Client(REMOTE_ADDR="10.0.0.1"), 10).status_code == 200

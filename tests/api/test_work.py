@@ -251,6 +251,37 @@ def test_a_wrong_choice_is_answered_with_the_choices(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("what", "body", "words"),
+    [
+        ("jobs/", {"kind": "promote"}, "params.release: This field is required."),
+        ("jobs/", {"kind": "promote", "params": {"release": 10**30}}, "params.release: Ensure this value"),
+        ("jobs/", {"kind": "train", "params": {"seed": -1}}, "params.seed: Ensure this value"),
+        ("jobs/", {"kind": "classify", "params": {}}, "params: name products, or a source and all"),
+        ("classify/", {"source": SOURCE, "all": True, "products": [f"{SOURCE}:1"]}, "all: give either"),
+        ("classify/", {"image": "aGk=", "acceptable_error": "0.05"}, "acceptable_error: nothing is applied"),
+    ],
+)
+def test_what_a_job_cannot_use_is_refused_with_its_name(
+    db: None, what: str, body: dict[str, Any], words: str
+) -> None:
+    boss = client_of(get_user_model().objects.create_superuser("boss", "b@example.org", "x"))
+    answer = post(boss, what, body)
+    assert code(answer) == (400, "invalid")
+    assert answer.json()["detail"].startswith(words)
+
+
+@pytest.mark.django_db
+def test_an_encoder_release_is_promoted_by_who_may_change_releases(live_release: Any) -> None:
+    body = {"kind": "promote", "params": {"release": live_release.row.pk}}
+    assert code(post(client_of(person("ann", "change_job")), "jobs/", body)) == (403, "permission_denied")
+    bea = client_of(person("bea", "change_encoderrelease"))
+    assert post(bea, "jobs/", body).status_code == 202
+    body["params"] = {"release": 4711}
+    assert code(post(bea, "jobs/", body)) == (404, "not_found")
+
+
+@pytest.mark.django_db
 def test_predictions_are_filtered_and_paged_by_their_worth(queue: list[Prediction]) -> None:
     ann = client_of(person("ann", "review_predictions"))
     seen, link = [], f"{API}predictions/?target=category&state=suggested&limit=10"

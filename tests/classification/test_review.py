@@ -103,6 +103,21 @@ def test_two_people_decide_of_one_product_and_the_second_is_told_who_was_first(
     assert Decision.objects.count() == 1
 
 
+def test_who_has_decided_already_is_told_so_and_not_that_somebody_was_faster(
+    suggested: list[Prediction], reviewer: Any
+) -> None:
+    row = suggested[0]
+    review.accept(row, reviewer)
+    for decide in (review.accept, review.reject):
+        with pytest.raises(InvalidRequest) as caught:
+            decide(row, reviewer)
+        assert caught.value.code == "decided"
+        assert str(caught.value) == (
+            f"you have decided this already ({row.name}, accepted); undo your decision to change it"
+        )
+    assert Decision.objects.count() == 1
+
+
 def test_a_suggestion_that_changed_meanwhile_is_not_accepted_unseen(
     suggested: list[Prediction], reviewer: Any
 ) -> None:

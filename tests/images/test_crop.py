@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from shopvision.images.crop import crop, propose, views
+from shopvision.exceptions import ImageRejected
+from shopvision.images.crop import LEAST_PIXELS, crop, propose, views
 from shopvision.types import FULL_FRAME, Region
 
 SIDES = st.integers(1, 300)
@@ -23,12 +24,34 @@ def test_no_region_and_the_full_frame_are_the_image_itself() -> None:
 
 
 @given(SIDES, SIDES, EDGE, EDGE, EDGE, EDGE)
-def test_any_region_leaves_at_least_a_pixel(w: int, h: int, a: float, b: float, c: float, d: float) -> None:
+def test_any_region_leaves_something_to_see_or_is_refused(
+    w: int, h: int, a: float, b: float, c: float, d: float
+) -> None:
     (x0, x1), (y0, y1) = sorted((a, c)), sorted((b, d))
     if x0 < x1 and y0 < y1:
-        part = crop(Image.new("RGB", (w, h)), Region(x0, y0, x1, y1))
-        assert 1 <= part.width <= w
-        assert 1 <= part.height <= h
+        try:
+            part = crop(Image.new("RGB", (w, h)), Region(x0, y0, x1, y1))
+        except ImageRejected as error:
+            assert error.code == "too_small"
+            assert w * (x1 - x0) < LEAST_PIXELS
+            assert h * (y1 - y0) < LEAST_PIXELS
+        else:
+            assert 1 <= part.width <= w
+            assert 1 <= part.height <= h
+
+
+def test_a_part_of_a_few_pixels_is_refused_with_its_size() -> None:
+    """0.1 of 100 x 60 is 10 x 6 pixels; 0.16 of 100 is 16."""
+    image = Image.new("RGB", (100, 60))
+    with pytest.raises(ImageRejected, match="10 x 6 pixels") as raised:
+        crop(image, Region(0, 0, 0.1, 0.1))
+    assert raised.value.code == "too_small"
+    assert crop(image, Region(0, 0, 0.16, 0.1)).size == (16, 6)
+
+
+def test_the_middle_of_a_small_photo_is_looked_at_all_the_same() -> None:
+    """0.7 of 20 is 14, from 3 to 17."""
+    assert [one.size for one in views(Image.new("RGB", (20, 20)), [])] == [(20, 20), (14, 14)]
 
 
 def test_an_object_on_a_plain_ground_is_boxed() -> None:

@@ -70,5 +70,8 @@ def test_a_few_photos_of_a_catalogue_folder_are_taken(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_labels_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match="cannot be read"):
+    with pytest.raises(CommandError, match=r"neither labels\.csv \(image,label,split"):
+        run(tmp_path)
+    (tmp_path / "labels.csv").write_text("file,label,split\na.jpg,hat,train\n")
+    with pytest.raises(CommandError, match=r"labels\.csv has no column image"):
         run(tmp_path)

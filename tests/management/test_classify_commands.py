@@ -96,6 +96,8 @@ def test_classify_says_in_words_what_stops_it(labelled: list[Product]) -> None:
 def test_models_lists_promotes_and_rolls_back_classifiers(trained: ClassifierRelease) -> None:
     (row,) = run("shopvision_models")["classifiers"]
     assert (row["id"], row["state"], row["source"]) == (trained.pk, "live", SOURCE)
+    with pytest.raises(CommandError, match=f"no classifier of '{TARGET}' of '{SOURCE}' before {trained} to"):
+        run("shopvision_models", "--rollback-classifier", SOURCE, TARGET)
     other = ClassifierRelease.objects.get(pk=trained.pk)
     other.pk, other.state = None, "retired"
     other.save()
@@ -103,8 +105,11 @@ def test_models_lists_promotes_and_rolls_back_classifiers(trained: ClassifierRel
     assert ClassifierRelease.objects.get(state="live").pk == other.pk
     run("shopvision_models", "--rollback-classifier", SOURCE, TARGET)
     assert ClassifierRelease.objects.get(state="live").pk == trained.pk
-    with pytest.raises(CommandError, match="no classifier 99"):
-        run("shopvision_models", "--promote", "99")
+    with pytest.raises(CommandError, match="no classifier of '' of '' is live"):
+        run("shopvision_models", "--rollback-classifier", "", "")
+    for key in ("99", "0"):
+        with pytest.raises(CommandError, match=f"no classifier {key}"):
+            run("shopvision_models", "--promote", key)
 
 
 @pytest.mark.slow

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
 from PIL import Image, ImageDraw
 
+from demo_shop.art import Thing, draw_view
 from shopvision.catalogue.models import CatalogueImage
 from shopvision.indexing.write import drain_outbox
 from shopvision.search.duplicates import find_duplicates
@@ -37,9 +39,30 @@ def test_products_of_one_outline_and_other_colours_are_no_duplicates(live_releas
     assert find_duplicates() == []
 
 
+@pytest.mark.parametrize(
+    ("colour", "other"), [("navy", "purple"), ("white", "grey"), ("green", "teal"), ("pink", "white")]
+)
+def test_a_recoloured_drawing_is_no_copy_and_a_smaller_file_of_it_is(
+    live_release: Any, colour: str, other: str
+) -> None:
+    """Alike but for a shade: the hashes are the same, grey and colours must both be a copy's."""
+    drawn = Thing("mug", colour, "checked", "beige", 7)
+    image = draw_view(drawn, 0)
+    first = DemoProductFactory(image=file(image, 90))
+    DemoProductFactory(image=file(draw_view(replace(drawn, colour=other), 0), 90))
+    small = DemoProductFactory(image=file(image.resize((image.width // 2, image.height // 2)), 50))
+    drain_outbox()
+    pairs = {(one.first, one.second): one.reason for one in find_duplicates()}
+    assert pairs == {(demo_ref(first), demo_ref(small)): "same picture"}
+
+
+def file(image: Image.Image, quality: int) -> ContentFile[bytes]:
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=quality)
+    return ContentFile(out.getvalue(), name="drawn.jpg")
+
+
 def disc(colour: str) -> ContentFile[bytes]:
     image = Image.new("RGB", (300, 300), "white")
     ImageDraw.Draw(image).ellipse((60, 60, 240, 240), fill=colour)
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=90)
-    return ContentFile(out.getvalue(), name=f"{colour}.jpg")
+    return file(image, 90)

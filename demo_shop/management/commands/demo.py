@@ -19,6 +19,8 @@ from demo_shop.models import Product
 from demo_shop.seed import seed_drawn, seed_folder
 from shopvision import listings
 
+MOST_TOLD = 50  # skipped lines of a folder
+
 
 class Command(BaseCommand):
     """``python manage.py demo [--no-serve] [--port 8000]``; ``CATALOGUE=DIR`` seeds from a folder."""
@@ -50,15 +52,23 @@ class Command(BaseCommand):
             call_command("runserver", f"127.0.0.1:{options['port']}", "--noreload", "--insecure", verbosity=0)
 
     def _seed(self, catalogue: str) -> list[tuple[Path, str]]:
-        media = Path(settings.MEDIA_ROOT)
+        media, skipped = Path(settings.MEDIA_ROOT), list[str]()
         try:
             if catalogue:
-                number, queries = seed_folder(Path(catalogue).expanduser())
+                number, queries, skipped = seed_folder(Path(catalogue).expanduser())
             else:
                 number, queries = seed_drawn(media.parent / "phone_photos", self._drawing)
         except (ImportProblem, OSError) as error:
             raise CommandError(f"The catalogue could not be read: {error}") from error
+        for words in skipped[:MOST_TOLD]:
+            self.stderr.write(f"Skipped: {words}")
+        if len(skipped) > MOST_TOLD:
+            self.stderr.write(f"Skipped: {len(skipped) - MOST_TOLD} more")
         self._say(f"{Product.objects.count()} products in the shop, {number} of them new.")
+        if skipped:
+            self._say(
+                f"{len(skipped)} lines or files of the folder could not be used; the rest is in the shop."
+            )
         return queries
 
     def _drawing(self, done: int, total: int) -> None:

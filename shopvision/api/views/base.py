@@ -9,7 +9,7 @@ from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser, MultiPartParser
-from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAdminUser
+from rest_framework.permissions import SAFE_METHODS, AllowAny
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -63,16 +63,6 @@ class PublicView(APIView):
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
         """Ours, not the one in the shop's settings."""
         return answer_error
-
-
-class StaffView(PublicView):
-    """Staff of the shop only; reads."""
-
-    permission_classes = (IsAdminUser,)
-
-    def get_authenticators(self) -> list[BaseAuthentication]:
-        """The session, or the shop's own tokens."""
-        return staff_authenticators()
 
 
 class WorkView(PublicView):

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,9 +17,10 @@ from ...classification import release
 from ...classification.apply import why_not_undoable
 from ...classification.predict import threshold_of
 from ...exceptions import InvalidRequest
+from ...index.models import EncoderRelease
 from ...jobs import Job
 from ..pages import page
-from ..permissions import APPLY, CHANGE_JOB, CLASSIFY, TRAIN, VIEW_JOB, require
+from ..permissions import APPLY, CHANGE_JOB, CHANGE_RELEASE, CLASSIFY, TRAIN, VIEW_JOB, require
 from ..schema import described, errors
 from ..work import (
     Chosen,
@@ -26,6 +28,7 @@ from ..work import (
     JobRequest,
     JobsAnswer,
     JobsRequest,
+    PromoteParams,
     TrainParams,
     UndoParams,
 )
@@ -40,9 +43,9 @@ SHOWN = (
     "finished_at",
 )  # fmt: skip
 HIDDEN = "found"  # lists in a result that have an endpoint of their own
-STARTS = {"classify": (CLASSIFY,), "train": (TRAIN,), "undo": (APPLY,)}
+STARTS = {"classify": (CLASSIFY,), "train": (TRAIN,), "undo": (APPLY,), "promote": (CHANGE_RELEASE,)}
 """Who may start these kinds, look at those they started, cancel and resume them; others take CHANGE_JOB."""
-WORKERS = (VIEW_JOB, CHANGE_JOB, CLASSIFY, TRAIN, APPLY)
+WORKERS = (VIEW_JOB, CHANGE_JOB, CLASSIFY, TRAIN, APPLY, CHANGE_RELEASE)
 
 
 class JobsView(WorkView):
@@ -75,7 +78,11 @@ class JobsView(WorkView):
         given = checked(JobRequest, request.data).validated_data
         kind = given["kind"]
         require(request, *STARTS.get(kind, (CHANGE_JOB,)))
-        return accepted(started(request, kind, params_of(kind, given["params"])))
+        try:
+            params = params_of(kind, given["params"])
+        except ValidationError as error:
+            raise ValidationError({"params": error.detail}) from error
+        return accepted(started(request, kind, params))
 
 
 class JobView(WorkView):
@@ -166,7 +173,7 @@ def started(request: Request, kind: str, params: dict[str, Any]) -> Job:
     """Queue the job; its commit wakes a worker.
 
     Raises:
-        InvalidRequest: nothing to undo, or no classifier to classify with.
+        InvalidRequest: nothing to undo, no classifier to classify with, or no such release to promote.
         PermissionDenied: it would apply labels, and this person may not.
     """
     if params.get("acceptable_error") is not None:
@@ -175,6 +182,8 @@ def started(request: Request, kind: str, params: dict[str, Any]) -> Job:
         _undoable(params["job"])
     if kind == "classify":
         _ready(params)
+    if kind == "promote" and not EncoderRelease.objects.filter(pk=params["release"]).exists():
+        raise InvalidRequest(f"there is no encoder release {params['release']}", code="not_found")
     job = jobs.start(kind, params, request.user)
     job.refresh_from_db()
     return job
@@ -219,6 +228,8 @@ def params_of(kind: str, given: Any) -> dict[str, Any]:
         return dict(checked(TrainParams, given).validated_data)
     if kind == "undo":
         return {"job": str(checked(UndoParams, given).validated_data["job"])}
+    if kind == "promote":
+        return dict(checked(PromoteParams, given).validated_data)
     if given:
         raise InvalidRequest(f"{kind} takes no params")
     return {}

@@ -1,4 +1,4 @@
-"""Health for probes; status and metrics for staff; the schema."""
+"""Health for probes; status and metrics for who may see the overview; the schema."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from ...classification import status as classification
 from ...exceptions import TemporaryFailure
 from ...search import status
 from ..health import gauges
+from ..permissions import VIEW_OVERVIEW
 from ..schema import described, errors, openapi
 from ..serializers import HealthAnswer
-from .base import ProbeView, PublicView, StaffView
+from .base import ProbeView, PublicView, WorkView
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -41,8 +42,10 @@ class ReadyView(ProbeView):
         return Response({"status": "ready"})
 
 
-class StatusView(StaffView):
+class StatusView(WorkView):
     """The admin's overview."""
+
+    needs = {"GET": (VIEW_OVERVIEW,)}
 
     @described(
         operation_id="status", staff=True, responses={200: OpenApiTypes.OBJECT, **errors(401, 403, 429, 503)}
@@ -52,8 +55,10 @@ class StatusView(StaffView):
         return Response({**status.overview(), "classification": classification.overview()})
 
 
-class MetricsView(StaffView):
+class MetricsView(WorkView):
     """For a scraper."""
+
+    needs = {"GET": (VIEW_OVERVIEW,)}
 
     @described(
         operation_id="metrics",

@@ -11,10 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ... import behaviour, listings
-from ...exceptions import ImageRejected
+from ...exceptions import ImageRejected, InvalidRequest
 from ...search.present import result
 from ...types import Hit
 from ..schema import described, errors
+from ..serializers import no_such
 from ..serializers_ranking import (
     RecommendationsAnswer,
     RecommendationsRequest,
@@ -100,6 +101,10 @@ class RecommendationsView(PersonalView):
     def get(self, request: Request) -> Response:
         """Products of a placement; what is answered is recorded as impressions."""
         given = checked(RecommendationsRequest, request.query_params).validated_data
+        if given["placement"] not in listings.PLACEMENTS:
+            raise InvalidRequest(
+                f"placement: {no_such(given['placement'], listings.PLACEMENTS)}", code="unknown_placement"
+            )
         plain = request._request
         found = listings.recommended(
             given["placement"], request=plain, product=given.get("product"), limit=given["limit"]

@@ -8,11 +8,19 @@ from rest_framework.response import Response
 
 from ... import behaviour, conf, listings
 from ...exceptions import InvalidRequest
-from ...types import Listing, ProductRef
+from ...search.query import narrow_by_text
+from ...types import Filter, Listing, ProductRef
 from ..answers import answer, server_timing
 from ..links import read_cursor, search_id
 from ..schema import SEARCH_BODY, described, errors
-from ..serializers import DEFAULT_RESULTS, ListingAnswer, PageRequest, SearchRequest, SimilarRequest
+from ..serializers import (
+    DEFAULT_RESULTS,
+    ListingAnswer,
+    Narrowed,
+    PageRequest,
+    SearchRequest,
+    SimilarRequest,
+)
 from ..throttles import SearchThrottle, search_slot
 from .base import PublicView, checked
 
@@ -39,7 +47,7 @@ class SearchView(PublicView):
         limit = given["limit"]
         if "product" in given:
             found = listings.similar_products(
-                given["product"], where=asked.where(), limit=limit, context=request._request
+                given["product"], where=among(asked), limit=limit, context=request._request
             )
             return respond(found, limit)
         with search_slot():
@@ -94,12 +102,17 @@ class SimilarView(PublicView):
         given = asked.validated_data
         found = listings.similar_products(
             product_ref(ref),
-            where=asked.where(),
+            where=among(asked),
             limit=given["limit"],
             context=request._request,
             alternatives=given["alternatives"],
         )
         return respond(found, given["limit"])
+
+
+def among(asked: Narrowed) -> Filter:
+    """The products that a search by a product chooses from; words narrow it as they narrow a search by photo."""
+    return narrow_by_text(asked.validated_data["text"], asked.where())
 
 
 def respond(found: Listing, limit: int, offset: int = 0) -> Response:

@@ -12,6 +12,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import TemplateHTMLRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 
 from ... import behaviour, listings
 from ...exceptions import InvalidRequest
@@ -20,12 +21,13 @@ from ..answers import answer
 from ..errors import answer_error
 from ..links import cursor, public_id, read_cursor, search_id
 from ..serializers import SearchRequest, SimilarRequest
-from ..throttles import SearchThrottle, search_slot
+from ..throttles import BrowseThrottle, SearchThrottle, search_slot
 from .base import PublicView, checked
-from .search import product_ref
+from .search import among, product_ref
 
 TEMPLATE = "shopvision/results.html"
 LIMIT = 24
+ASKS = {"search", "product"}  # parameters of an address that asks for products
 MOST_CHOICES = 20  # values of a filter that a shopper can look over
 
 
@@ -40,10 +42,15 @@ class PageRenderer(TemplateHTMLRenderer):
 class PhotoPage(PublicView):
     """A form, and below it what was found."""
 
-    throttle_classes = (SearchThrottle,)
     parser_classes = (MultiPartParser,)
     renderer_classes = (PageRenderer,)
     schema = None
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        """A photo is counted as a photo search, a page of products as browsing, the empty form not at all."""
+        if self.request.method == "POST":
+            return [SearchThrottle()]
+        return [BrowseThrottle()] if ASKS & set(self.request.GET) else []
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
         """The API's errors, said on the page."""
@@ -58,7 +65,7 @@ class PhotoPage(PublicView):
             return Response({}, template_name=TEMPLATE)
         asked = checked(SimilarRequest, _filled(given))
         ref = product_ref(given["product"])
-        found = listings.similar_products(ref, where=asked.where(), limit=LIMIT, context=request._request)
+        found = listings.similar_products(ref, where=among(asked), limit=LIMIT, context=request._request)
         return _page(request, found, given, 0, LIMIT)
 
     def post(self, request: Request) -> Response:
@@ -71,6 +78,7 @@ class PhotoPage(PublicView):
         with search_slot():
             found = listings.search_by_photo(
                 given["image"],
+                region=given.get("crop"),
                 text=given["text"],
                 where=asked.where(),
                 limit=LIMIT,

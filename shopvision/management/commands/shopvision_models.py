@@ -76,11 +76,11 @@ class Command(ReadyCommand):
             switch.rollback()
         elif options["activate"] is not None:
             switch.promote(_found(EncoderRelease, options["activate"], "release"))
-        elif options["promote"]:
+        elif options["promote"] is not None:
             release.promote(_found(ClassifierRelease, options["promote"], "classifier"))
         elif options["rollback_classifier"]:
             release.rollback(*options["rollback_classifier"])
-        elif options["promote_ranker"]:
+        elif options["promote_ranker"] is not None:
             rankers.promote(_found(RankerRelease, options["promote_ranker"], "ranker"))
         elif options["rollback_ranker"]:
             rankers.rollback()

@@ -187,6 +187,7 @@ class ShopvisionSearch extends HTMLElement {
     if (status === 429) return this.text("often");
     if (answer.code === "queue_full") return this.text("busy");
     if (status === 503) return this.text("warming");
+    if (answer.code === "too_small") return this.text("small");
     if (status === 415 || status === 422) return this.text("unreadable");
     return answer.detail || this.text("failed");
   }
