@@ -140,11 +140,9 @@ def run(data: Path, folder: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     seconds = time.monotonic() - begun
     images = [decode((data / row["image"]).read_bytes()) for row in judged]
     truth = np.array([trained.classifier.labels.index(row["label"]) for row in judged])
-    both = {"finetuned": trained.classifier, "cnn": trained.baseline}
     found: dict[str, Any] = {
         kind: {**figures(one, Examples(images=images), truth), **trained.report[kind]}
-        for kind, one in both.items()
-        if one is not None
+        for kind, one in trained.networks.items()
     }
     for one in found.values():
         one.pop("history")

@@ -21,6 +21,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "postgres" not in item.keywords)
 
 
+@pytest.fixture(autouse=True)
+def _torch_is_allowed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that allows this process torch does not allow it the next one."""
+    monkeypatch.setattr(releases._seen, "torch", releases._seen.torch)
+
+
 @pytest.fixture
 def data_dir(settings: Any, tmp_path: Path) -> Path:
     """Folders of the test's own for the index and for media, and the fake encoder."""

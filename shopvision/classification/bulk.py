@@ -12,7 +12,9 @@ from ..catalogue.adapter import catalogue, catalogues
 from ..catalogue.models import CatalogueImage
 from ..exceptions import InvalidRequest, ShopvisionError, TemporaryFailure
 from ..index.models import Descriptor, EncoderRelease
+from ..indexing import releases
 from ..types import Step
+from ..vision import baseline
 from .apply import apply, undo_page, waiting_to_be_undone, why_not_undoable
 from .looks import Opinion, opinion
 from .measures import ERRORS
@@ -24,7 +26,8 @@ from .training import training
 
 PRODUCTS_PER_SECOND = 2000.0  # with descriptors, labels and rows in SQLite; two busy cores
 PHOTOS_PER_SECOND = 40.0  # described on two cores; shopvision_index measures it, an estimate need not
-TRAIN_SECONDS_PER_PHOTO = 0.02
+TRAIN_SECONDS_PER_PHOTO = 0.04  # heads, and other glances at photos that have none yet
+BASELINE_SECONDS_PER_PHOTO = 0.14  # the small network from scratch, on the CPU
 UNDO_PER_SECOND = 100.0
 
 
@@ -89,12 +92,13 @@ def estimate_train(params: Mapping[str, Any]) -> dict[str, Any]:
         Descriptor.objects.filter(image__entry__source=source, backbone_digest__in=_live_backbone()).count()
         for source, _ in todo
     )
-    return {
-        "products": 0,
-        "images": photos,
-        "seconds": round(3 + photos * TRAIN_SECONDS_PER_PHOTO, 1),
-        "basis": f"{photos} described photos, {1000 * TRAIN_SECONDS_PER_PHOTO:.0f} ms each",
-    }
+    seconds = 3 + photos * TRAIN_SECONDS_PER_PHOTO
+    basis = f"{photos} described photos, {1000 * TRAIN_SECONDS_PER_PHOTO:.0f} ms each"
+    if photos and releases.torch_allowed() and not baseline.why_not():
+        compared = min(photos, baseline.MOST_PHOTOS)
+        seconds += compared * BASELINE_SECONDS_PER_PHOTO
+        basis += f", and a small network from scratch on {compared} of them to compare with"
+    return {"products": 0, "images": photos, "seconds": round(seconds, 1), "basis": basis}
 
 
 def _live_backbone() -> list[str]:

@@ -151,7 +151,7 @@ def _entries(source: str, keys: Sequence[str], backbone_digest: str) -> dict[str
     if not lacking:
         return entries
     with telemetry.timed("classify_describe"):
-        size = 4 * conf.BATCH_SIZE
+        size = 8 * conf.BATCH_SIZE
         for start in range(0, len(lacking), size):
             index_products([ProductRef(source, key) for key in lacking[start : start + size]])
     return dict(rows.all().values_list("object_id", "pk"))
@@ -175,14 +175,14 @@ def _rows(
     """One unsaved row for each product that was seen."""
     labels, names = release.classifier.labels, release.names
     best = np.argsort(-judged.probabilities, axis=1, kind="stable")[:, :TOP]
-    made = []
+    orders, made = best.tolist(), []
+    tops = np.take_along_axis(judged.probabilities, best, axis=1).round(4).tolist()
+    doubts = judged.known.round(4).tolist()
     for row, (entry, _, product) in enumerate(found):
         if not judged.seen[row]:
             continue
-        order = best[row].tolist()
-        chances = judged.probabilities[row, order].round(4).tolist()
+        order, chances, known = orders[row], tops[row], doubts[row]
         current = adapter.labels(product, target)
-        known = round(float(judged.known[row]), 4)
         label = labels[order[0]]
         made.append(
             Prediction(

@@ -12,13 +12,15 @@ from .. import artefacts, telemetry
 from ..evaluation.retrieval import auroc
 from ..exceptions import InvalidRequest
 from ..indexing import releases as encoders
+from ..vision import baseline
 from .dataset import Dataset, quality, read_dataset, snapshot
 from .gate import gate
+from .glances import glances_of
 from .held_out import pack_answers
 from .measures import brief, measure
 from .models import ClassifierRelease, DatasetSnapshot
 from .release import live, promote, store
-from .trials import HEADS, Trial, head_trial, learned_from, learning_curve, network_trials
+from .trials import HEADS, Trial, baseline_trial, head_trial, learned_from, learning_curve, network_trials
 
 PACKAGES = ("shopvision", "numpy", "onnxruntime", "torch", "torchvision", "timm")
 KINDS = (*HEADS, "finetuned")
@@ -69,17 +71,24 @@ def training(
     yield f"reading the labels of {target} of {source}"
     dataset = read_dataset(source, target, encoders.live().row.backbone_digest)
     kept = snapshot(dataset, seed=seed)
-    learned = learned_from(dataset)
+    learned = learned_from(dataset, (yield from glances_of(dataset)))
     trials: list[Trial] = []
     for one in _heads(kind, learned.examples.texts is not None):
         yield f"training {one} on {len(dataset.photos)} photos of {len(dataset.items)} products"
         trials.append(head_trial(dataset, learned, one, seed))
+    allowed = list(trials)
+    left_out = ""
+    name = f"{kept.digest[:16]}-{seed}"
     if kind == "finetuned":
-        trials += yield from network_trials(dataset, seed, f"{kept.digest[:16]}-{seed}")
-    allowed = [trial for trial in trials if kind in ("auto", trial.kind)]
+        trials += yield from network_trials(dataset, seed, name)
+        allowed = [trial for trial in trials if trial.kind == kind]
+    else:
+        compared, left_out = yield from baseline_trial(dataset, seed, name)
+        trials += compared
     best = min(allowed, key=lambda trial: trial.loss(dataset.targets))
     yield "measuring"
     metrics = {**_metrics(dataset, trials, best, seed), **learning_curve(dataset, learned, best, seed)}
+    metrics["left_out"] = {baseline.KIND: left_out} if left_out else {}
     row = _release(dataset, kept, best, metrics, seed=seed, user=user)
     if len(best.rows) == len(dataset.items):
         DatasetSnapshot.objects.filter(pk=kept.pk).update(report=quality(dataset, best.probabilities))

@@ -4,33 +4,32 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .. import conf, telemetry
-from ..catalogue.adapter import catalogue
-from ..catalogue.models import CatalogueImage
 from ..evaluation.classification import accuracy, fit_power_law, interval
 from ..exceptions import InvalidRequest
-from ..indexing.photos import read
+from ..indexing import releases as encoders
+from ..vision import baseline
 from ..vision.classifier import Classifier, Examples
 from ..vision.fit import fit_head
-from ..vision.labelled import LabelledSet
+from ..vision.labelled import Glances, LabelledSet
 from ..vision.learning import parts
 from .dataset import FOLDS, Dataset
-from .labels import batches
+from .glances import reader
 from .measures import by_item
 
 HEADS = ("prototypes", "linear", "fused")
 NETWORKS = "shopvision.vision.train"  # by its name: torch is loaded by a job that trains a network, and by nobody else
 SHARES = (0.25, 0.5)  # of the products, for the learning curve; all of them are the trial itself
 MORE_LABELS = 100
+NO_TORCH_HERE = "this process does not load torch: workers of the gpu queue and shopvision_train do"
 TELL_SECONDS = 2.0  # how often a long training says how far it is
 
 
@@ -66,8 +65,13 @@ class Trial:
         return float(-np.log(np.maximum(own, 1e-9)).mean())
 
 
-def learned_from(dataset: Dataset) -> LabelledSet:
-    """Every photo of the dataset with its product's words; words are left out where nobody has any."""
+def learned_from(dataset: Dataset, glances: Glances | None = None) -> LabelledSet:
+    """Every photo of the dataset with its product's words; words are left out where nobody has any.
+
+    Args:
+        dataset: the labelled products.
+        glances: other glances at its photos.
+    """
     where = dataset.item_of
     words = [dataset.items[item].words for item in where]
     return LabelledSet(
@@ -75,6 +79,7 @@ def learned_from(dataset: Dataset) -> LabelledSet:
         tuple(one.id for one in dataset.labels),
         dataset.targets[where],
         dataset.groups[where],
+        glances,
     )
 
 
@@ -96,7 +101,9 @@ def head_trial(dataset: Dataset, learned: LabelledSet, kind: str, seed: int) -> 
     )
 
 
-def network_trials(dataset: Dataset, seed: int, name: str) -> Generator[str, None, list[Trial]]:
+def network_trials(
+    dataset: Dataset, seed: int, name: str, *, finetune: bool = True
+) -> Generator[str, None, list[Trial]]:
     """Fine-tune the backbone, and train the small network from scratch beside it; judged on products held out.
 
     A training that is killed goes on where it was: its checkpoints lie under ``DATA_DIR``, by the name of the
@@ -106,23 +113,27 @@ def network_trials(dataset: Dataset, seed: int, name: str) -> Generator[str, Non
         dataset: with photos that can be read.
         seed: of everything random.
         name: of the data and the seed.
+        finetune: False trains the small network alone, on ``baseline.MOST_PHOTOS`` photos at most.
 
     Raises:
         InvalidRequest: torch is not installed (``no_torch``).
     """
-    if find_spec("torch") is None or find_spec("timm") is None:
-        raise InvalidRequest(
-            "fine-tuning needs torch: pip install shopvision[torch], best on a GPU worker", code="no_torch"
-        )
+    if why := baseline.why_not():
+        raise InvalidRequest(f"networks cannot be trained here: {why}, best on a GPU worker", code="no_torch")
     networks = import_module(NETWORKS)
+    photo_items = dataset.item_of
+    rows = np.arange(len(photo_items))
+    if not finetune:
+        rows = baseline.rows_for(dataset.targets[photo_items], dataset.groups[photo_items], seed=seed)
+    chosen, read_photo = [dataset.items[item] for item in photo_items[rows]], reader(dataset)
     photos = networks.LabelledPhotos(
-        _reader(dataset),
-        [dataset.labels[dataset.items[one.item].label].id for one in dataset.photos],
-        [str(dataset.items[one.item].group) for one in dataset.photos],
+        lambda row: read_photo(int(rows[row])),
+        [dataset.labels[one.label].id for one in chosen],
+        [str(one.group) for one in chosen],
     )
     backbone = {"backbone": conf.ENCODER} if conf.ENCODER.startswith(("weights:", "timm:")) else {}
-    recipe = networks.Recipe(seed=seed, device=conf.DEVICE, **backbone)
-    folder = Path(conf.DATA_DIR) / "training" / name
+    recipe = networks.Recipe(seed=seed, device=conf.DEVICE, finetune=finetune, **backbone)
+    folder = Path(conf.DATA_DIR) / "training" / (name if finetune else f"{name}-{baseline.KIND}")
     run = networks.Training(photos, recipe, folder)
     told = 0.0
     for step in run.steps():
@@ -131,19 +142,35 @@ def network_trials(dataset: Dataset, seed: int, name: str) -> Generator[str, Non
             yield f"{step.phase}: epoch {step.epoch} of {step.epochs}, {step.share:.0%}"
     trained = run.result()
     shutil.rmtree(folder, ignore_errors=True)
-    classifiers = {"cnn": trained.baseline, "finetuned": trained.classifier}
+    held = photo_items[rows[run.held_rows]]
     return [
-        _network_trial(dataset, kind, classifier, run, trained.report[kind])
-        for kind, classifier in classifiers.items()
-        if classifier is not None
+        _network_trial(kind, classifier, run, held, trained.report[kind])
+        for kind, classifier in sorted(trained.networks.items())
     ]
 
 
+def baseline_trial(dataset: Dataset, seed: int, name: str) -> Generator[str, None, tuple[list[Trial], str]]:
+    """The small network from scratch that heads are compared with, or why there is none; never raises.
+
+    Trained where torch may be loaded (``shopvision_train``, workers of the gpu queue).
+
+    Args:
+        dataset, seed, name: as for ``network_trials``.
+    """
+    why = baseline.why_not() or ("" if encoders.torch_allowed() else NO_TORCH_HERE)
+    if why:
+        return [], why
+    try:
+        return (yield from network_trials(dataset, seed, name, finetune=False)), ""
+    except Exception as error:  # noqa: BLE001 - a comparison must not cost the shop its classifier
+        telemetry.log.exception("the small network from scratch could not be trained")
+        return [], f"{type(error).__name__}: {error}"
+
+
 def _network_trial(
-    dataset: Dataset, kind: str, classifier: Classifier, run: Any, report: Mapping[str, Any]
+    kind: str, classifier: Classifier, run: Any, items: np.ndarray, report: Mapping[str, Any]
 ) -> Trial:
-    """What the network that had not seen the held-out photos said of them, product by product."""
-    items = dataset.item_of[run.held_rows]
+    """What the network that had not seen the held-out photos, of these items, said of them, product by product."""
     rows, place = np.unique(items, return_inverse=True)
     known, unknown = run.doubts[kind]
     told = {key: value for key, value in report.items() if key != "history"}
@@ -157,20 +184,6 @@ def _network_trial(
         chosen=told,
         seconds=float(report.get("seconds", 0.0)),
     )
-
-
-def _reader(dataset: Dataset) -> Callable[[int], bytes]:
-    """Photo's number -> its bytes, from the shop's own storage."""
-    adapter = catalogue(dataset.source)
-    names = dict(
-        CatalogueImage.objects.filter(entry__source=dataset.source).values_list("pk", "name").iterator()
-    )
-    files: dict[tuple[str, str], Any] = {}
-    for part in batches(one.key for one in dataset.items):
-        for key, product in adapter.get_many(part).items():
-            files.update({(key, str(file.name)): file for file in adapter.image_files(product)})
-    found = [files[(dataset.items[one.item].key, names[one.image])] for one in dataset.photos]
-    return lambda row: read(found[row], conf.MAX_UPLOAD_BYTES)
 
 
 def learning_curve(dataset: Dataset, learned: LabelledSet, best: Trial, seed: int) -> dict[str, Any]:

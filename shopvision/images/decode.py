@@ -27,6 +27,7 @@ _TURNS = {  # EXIF orientation -> what makes it upright (TIFF 6.0, tag 274)
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+SIDEWAYS = (5, 6, 7, 8)  # orientations that swap width and height
 _PILLOW_FAILS_WITH = (  # on broken input; found by fuzzing, see tests/images/test_decode_properties.py
     OSError,
     SyntaxError,
@@ -96,6 +97,23 @@ def decode(data: bytes, limits: DecodeLimits = DEFAULT_LIMITS, *, max_side: int 
     if header.format == "AVIF":  # Pillow made it from the file's own rotation and mirror boxes
         orientation = exif_orientation(image.info.get("exif", b""))
     return small.transpose(_TURNS[orientation]) if orientation in _TURNS else small
+
+
+def announced_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of the upright photo as its header tells them.
+
+    Returns:
+        pixels; None where only the decoder can tell, and for what ``decode`` will refuse.
+    """
+    kind = sniff(data)
+    try:
+        header = read_header(data, kind) if kind else None
+    except ImageRejected:
+        return None
+    if header is None or header.size is None:
+        return None
+    width, height = header.size
+    return (height, width) if header.orientation in SIDEWAYS else (width, height)
 
 
 @cache

@@ -24,13 +24,14 @@ from ..evaluation.retrieval import auroc
 from ..images.decode import decode
 from ..indexing import releases
 from ..indexing.photos import limits
+from ..vision import baseline
 from ..vision.backbones import graph_for
 from ..vision.base import Descriptors, Encoder
 from ..vision.classifier import Examples
 from ..vision.descriptor import pack, unpack
 from ..vision.fit import fit_head
-from ..vision.glances import describe_averaged
-from ..vision.labelled import LabelledSet
+from ..vision.glances import MOST_SEEN_AGAIN, describe_averaged, pack_other_glances, unpack_glances
+from ..vision.labelled import Glances, LabelledSet
 from ..vision.learning import parts
 from ..vision.quantise import CALIBRATION_PHOTOS, MIN_CALIBRATION_PHOTOS, quantise
 from ..vision.voices import label_groups
@@ -46,7 +47,15 @@ Say = Callable[[str], None]
 
 
 def evaluate(
-    folder: Path, *, folds: int, shots: int, target: str, finetune: bool, seed: int, say: Say
+    folder: Path,
+    *,
+    folds: int,
+    shots: int,
+    target: str,
+    finetune: bool,
+    seed: int,
+    say: Say,
+    compare: bool = True,
 ) -> dict[str, Any]:
     """Train on the training photos, choose by cross-validation there, judge once on the others.
 
@@ -58,11 +67,12 @@ def evaluate(
         folds: of the cross-validation.
         shots: photos a label of a catalogue folder.
         target: ``sku`` or ``category``: the label of a catalogue folder's products.
-        finetune: also fine-tune the backbone and train the small network (needs torch).
+        finetune: also fine-tune the backbone (needs torch).
         seed: of the folds.
+        compare: also train the small network from scratch, where torch is installed.
 
     Raises:
-        InvalidRequest: the folder is neither, or the networks are asked for and torch is missing.
+        InvalidRequest: the folder is neither, or fine-tuning is asked for and torch is missing.
     """
     if finetune:
         need_torch()
@@ -70,26 +80,27 @@ def evaluate(
     say(f"describing {len(data.train) + len(data.validation)} photos")
     encoder = make_encoder(data)
     started = time.perf_counter()
-    train = LabelledSet(
-        Examples(describe(encoder, data.train)), data.labels, data.train_targets, data.train_groups
-    )
+    descriptors = describe(encoder, data.train)
     stored = Examples(describe(encoder, data.validation))
     described = time.perf_counter() - started
+    glances = look_again(encoder, data.train)
+    looked = time.perf_counter() - started - described
+    train = LabelledSet(Examples(descriptors), data.labels, data.train_targets, data.train_groups, glances)
     shown = Examples(look_closely(encoder, data.validation))
     models = {kind: train_head(train, kind, folds=folds, seed=seed, say=say) for kind in HEADS}
-    seconds = sum(one.report.seconds for one in models.values())
-    if finetune:
-        models.update(train_networks(data, seed=seed, say=say))
-        pictures = _read(data.validation)
-        shown, stored = (Examples(one.descriptors, images=pictures) for one in (shown, stored))
+    left_out = _left_out(compare=compare, finetune=finetune)
+    if not left_out:
+        models.update(train_networks(data, finetune=finetune, seed=seed, say=say))
+        shown, stored = with_pixels(data, shown, stored)
     best = best_of(models)
     released = models[best]
     say("leaving labels out; learning curve")
     return {
         **_measures(released, shown, data.validation_targets, groups=data.validation_groups),
         "open_set_auroc": _open_set(train, shown, data.validation_targets, released, folds, seed),
-        "train_seconds": round(seconds, 1),  # of the heads; a network's are its own
+        "train_seconds": round(sum(models[kind].report.seconds for kind in HEADS), 1),
         "describe_seconds": round(described, 1),
+        "glances_seconds": round(looked, 1),  # of the training photos; a shop's are kept, as descriptors are
         "labels": len(data.labels),
         "train_photos": len(train),
         "validation_photos": len(shown),
@@ -99,8 +110,21 @@ def evaluate(
         "cross_validated": _cross_validated(released, train),
         "stored": _measures(released, stored, data.validation_targets),
         "models": {kind: _model(one, shown, data.validation_targets) for kind, one in models.items()},
+        "left_out": left_out,
         "learning_curve": _learning_curve(train, models[best if best in HEADS else "linear"], folds, seed),
     }
+
+
+def with_pixels(data: Folder, *parts: Examples) -> list[Examples]:
+    """The validation photos as networks look at them, beside their descriptors."""
+    pictures = _read(data.validation)
+    return [Examples(one.descriptors, images=pictures) for one in parts]
+
+
+def _left_out(*, compare: bool, finetune: bool) -> dict[str, str]:
+    """Models that are not compared, and why."""
+    why = "it was not asked for" if not (compare or finetune) else baseline.why_not()
+    return {baseline.KIND: why} if why else {}
 
 
 def _model(model: Contender, test: Examples, targets: np.ndarray) -> dict[str, Any]:
@@ -131,8 +155,18 @@ def describe(encoder: Encoder, paths: Sequence[Path]) -> Descriptors:
     return unpack(packed)
 
 
+def look_again(encoder: Encoder, paths: Sequence[Path]) -> Glances | None:
+    """Other glances at photos, as a training describes the shop's; None for more than it would."""
+    if len(paths) > MOST_SEEN_AGAIN:
+        return None
+    packed = []
+    for start in range(0, len(paths), BATCH):
+        packed += pack_other_glances(encoder, _read(paths[start : start + BATCH]))
+    return unpack_glances(dict(enumerate(packed)))
+
+
 def look_closely(encoder: Encoder, paths: Sequence[Path]) -> Descriptors:
-    """Blocks of photos as the API makes them of a photo it is shown: three glances averaged."""
+    """Blocks of photos as the API makes them of a photo it is shown: four glances averaged."""
     parts = [
         describe_averaged(encoder, _read(paths[start : start + BATCH]))
         for start in range(0, len(paths), BATCH)

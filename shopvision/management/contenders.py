@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from .. import conf
 from ..exceptions import InvalidRequest
+from ..vision import baseline
 from ..vision.classifier import Classifier
 from ..vision.fit import Report, fit_head
 from ..vision.labelled import LabelledSet
@@ -47,9 +47,10 @@ class Contender:
 
 
 def best_of(models: Mapping[str, Contender]) -> str:
-    """The kind with the least log-loss on the photos that none of them had seen."""
-    shared: np.ndarray = reduce(np.intersect1d, [one.rows for one in models.values()])
-    return min(models, key=lambda kind: models[kind].loss(shared))
+    """The kind with the least log-loss on the photos that none of them had seen; never the baseline."""
+    able = {kind: one for kind, one in models.items() if kind != baseline.KIND}
+    shared: np.ndarray = reduce(np.intersect1d, [one.rows for one in able.values()])
+    return min(able, key=lambda kind: able[kind].loss(shared))
 
 
 def train_head(
@@ -61,21 +62,31 @@ def train_head(
     return Contender(head, report, np.arange(len(train)))
 
 
-def train_networks(data: Folder, *, seed: int, say: Callable[[str], None]) -> dict[str, Contender]:
-    """The fine-tuned backbone and the small network from scratch, as ``shopvision_train`` makes them.
+def train_networks(
+    data: Folder, *, finetune: bool, seed: int, say: Callable[[str], None]
+) -> dict[str, Contender]:
+    """The small network from scratch and, if asked for, the fine-tuned backbone, as ``shopvision_train`` makes them.
+
+    Args:
+        data: the photos; the small network alone is trained on ``baseline.MOST_PHOTOS`` of them.
+        finetune: the backbone too.
+        seed: of everything random.
+        say: told what is being done.
 
     Raises:
         InvalidRequest: torch is not installed.
     """
     need_torch()
     networks = import_module(TRAINING)
+    everything = np.arange(len(data.train))
+    rows = everything if finetune else baseline.rows_for(data.train_targets, data.train_groups, seed=seed)
     photos = networks.LabelledPhotos(
-        lambda row: data.train[row].read_bytes(),
-        [data.labels[label] for label in data.train_targets],
-        [str(group) for group in data.train_groups],
+        lambda row: data.train[rows[row]].read_bytes(),
+        [data.labels[label] for label in data.train_targets[rows]],
+        [str(group) for group in data.train_groups[rows]],
     )
     backbone = {"backbone": conf.ENCODER} if conf.ENCODER.startswith(("weights:", "timm:")) else {}
-    recipe = networks.Recipe(seed=seed, device=conf.DEVICE, **backbone)
+    recipe = networks.Recipe(seed=seed, device=conf.DEVICE, finetune=finetune, **backbone)
     with tempfile.TemporaryDirectory(prefix="shopvision-training-") as folder:
         run = networks.Training(photos, recipe, Path(folder))
         told = ""
@@ -85,10 +96,9 @@ def train_networks(data: Folder, *, seed: int, say: Callable[[str], None]) -> di
                 say(words)
             told = words
         trained = run.result()
-    made = {"finetuned": trained.classifier, "cnn": trained.baseline}
     return {
-        kind: Contender(made[kind], _report(kind, run, trained.report[kind]), run.held_rows)
-        for kind in NETWORKS
+        kind: Contender(one, _report(kind, run, trained.report[kind]), rows[run.held_rows])
+        for kind, one in trained.networks.items()
     }
 
 
@@ -98,8 +108,8 @@ def need_torch() -> None:
     Raises:
         InvalidRequest: torch is not installed.
     """
-    if find_spec("torch") is None or find_spec("timm") is None:
-        raise InvalidRequest("--finetune needs torch: pip install shopvision[torch]")
+    if why := baseline.why_not():
+        raise InvalidRequest(f"networks cannot be trained here: {why}")
 
 
 def _report(kind: str, run: Any, figures: Mapping[str, Any]) -> Report:

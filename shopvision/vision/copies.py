@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .base import Descriptors
+from .labelled import Glances
 from .projection import EPSILON, unit
 from .reduction import block_weights
 
@@ -13,7 +14,9 @@ SAMPLE = 1000  # photos, evenly spaced, that tell how near strangers come
 WINDOW = 512  # photos of a label are compared with as many before and after: copies are stored together
 
 
-def join_copies(descriptors: Descriptors, targets: np.ndarray, groups: np.ndarray) -> np.ndarray:
+def join_copies(
+    descriptors: Descriptors, targets: np.ndarray, groups: np.ndarray, glances: Glances | None = None
+) -> np.ndarray:
     """Groups of products, so that near copies of one label are in one: what folds are made of.
 
     Two photos of a label are near copies where they are nearer than photos of different labels nearly ever
@@ -25,12 +28,19 @@ def join_copies(descriptors: Descriptors, targets: np.ndarray, groups: np.ndarra
     Args:
         descriptors: blocks by name.
         targets: int (N,). groups: product of each example, int (N,).
+        glances: that are learned from too: photos are near copies where any glances at them are.
 
     Returns:
         int (N,), numbers from 0.
     """
-    rows = _joined(descriptors)
-    links = _links(rows, targets, _nearest_strangers(rows, targets))
+    of, seen = np.arange(len(targets)), descriptors
+    if glances is not None:
+        of = np.concatenate([of, glances.rows])
+        seen = {k: np.concatenate([block, glances.descriptors[k]]) for k, block in descriptors.items()}
+        order = np.argsort(of, kind="stable")  # a photo's glances beside it: copies are looked for near by
+        of, seen = of[order], {name: block[order] for name, block in seen.items()}
+    rows = _joined(seen)
+    links = of[_links(rows, targets[of], _nearest_strangers(rows, targets[of]))]
     numbers = np.unique(groups, return_inverse=True)[1]
     joined = _connected(numbers, numbers[links])
     for label in np.unique(targets):

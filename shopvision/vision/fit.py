@@ -68,7 +68,7 @@ def fit_head(
     _check(training)
     groups = training.groups
     if training.examples.descriptors:
-        groups = join_copies(training.examples.descriptors, training.targets, groups)
+        groups = join_copies(training.examples.descriptors, training.targets, groups, training.glances)
     fold_of = folds_of(training.targets, groups, folds, seed=seed)
     tried = _try_all(training, wanted, fold_of, balance)
     best = min((tried[one] for one in wanted), key=lambda one: one.loss)
@@ -97,7 +97,9 @@ def _try_all(
     singles: dict[str, Single] = {}
     if photo_kinds:
         photos = photo_side(training, folds, balance)
-        singles.update({one: Single(photos, cross_validate(photos.table, one)) for one in photo_kinds})
+        for one in photo_kinds:
+            side = photos.of(one)
+            singles[one] = Single(side, cross_validate(side.table, one))
     if "text" in wanted or "fused" in wanted:
         texts = text_side(training, folds, balance)
         singles["text"] = Single(texts, cross_validate(texts.table, "text"))

@@ -7,7 +7,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .base import Descriptors
 from .classifier import Examples
+
+
+@dataclass(frozen=True, slots=True)
+class Glances:
+    """Other looks at photos.
+
+    Args:
+        descriptors: blocks by name, float32 (M, d) each.
+        rows: number of the example that each is of, int (M,).
+    """
+
+    descriptors: Descriptors
+    rows: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Glances:
+        """Those of some examples (row numbers), which are counted anew."""
+        place = np.full(max(int(self.rows.max(initial=-1)), int(rows.max(initial=-1))) + 1, -1)
+        place[rows] = np.arange(len(rows))
+        kept = np.flatnonzero(place[self.rows] >= 0)
+        blocks = {name: block[kept] for name, block in self.descriptors.items()}
+        return Glances(blocks, place[self.rows[kept]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +41,21 @@ class LabelledSet:
         labels: names of the labels, at least two.
         targets: number of each example's label, int (N,).
         groups: number of the product each example shows, int (N,); folds are split by it.
+        glances: the same photos seen otherwise (``glances.py``), to learn from and never to judge on; None for none.
     """
 
     examples: Examples
     labels: tuple[str, ...]
     targets: np.ndarray
     groups: np.ndarray
+    glances: Glances | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def take(self, rows: np.ndarray) -> LabelledSet:
         """Some examples (row numbers); the labels stay."""
-        return LabelledSet(self.examples.take(rows), self.labels, self.targets[rows], self.groups[rows])
+        return self._part(rows, self.labels, self.targets[rows])
 
     def with_labels(self, kept: np.ndarray) -> LabelledSet:
         """The examples of some labels only (numbers, rising), which are counted anew."""
@@ -39,7 +63,11 @@ class LabelledSet:
         place[kept] = np.arange(len(kept))
         rows = np.flatnonzero(place[self.targets] >= 0)
         names = tuple(self.labels[label] for label in kept)
-        return LabelledSet(self.examples.take(rows), names, place[self.targets[rows]], self.groups[rows])
+        return self._part(rows, names, place[self.targets[rows]])
+
+    def _part(self, rows: np.ndarray, labels: tuple[str, ...], targets: np.ndarray) -> LabelledSet:
+        glances = self.glances.take(rows) if self.glances else None
+        return LabelledSet(self.examples.take(rows), labels, targets, self.groups[rows], glances)
 
 
 def stratified_folds(targets: np.ndarray, groups: np.ndarray, folds: int, *, seed: int = 0) -> np.ndarray:

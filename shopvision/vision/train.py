@@ -21,7 +21,7 @@ from ..exceptions import InvalidRequest, ShopvisionError
 from ..images.decode import decode
 from ..images.preprocess import PreprocessSpec
 from . import lite
-from .augment import Augmentation, Views
+from .augment import MILD, Augmentation, Views
 from .batches import Batches, Source
 from .calibrate import fit_scale, log_loss
 from .classifier import softmax
@@ -80,7 +80,8 @@ class Recipe:
         views: different augmented views of each photo, at most one an epoch.
         schedule: of the fine-tuning.
         baseline: of the small CNN; None trains none.
-        augmentation: of both.
+        finetune: the backbone; False trains the small CNN alone.
+        augmentation: of the fine-tuning; the small CNN's is ``augment.MILD``.
         held_share: of each label's products that are only judged on.
         refit: train once more on all photos, for as long as was best; calibration and figures stay those of
             the network that had not seen the held-out photos.
@@ -102,7 +103,10 @@ class Recipe:
     dropout: float = 0.3
     views: int = 8
     schedule: Schedule = field(default_factory=lambda: Schedule(epochs=24, patience=8))
-    baseline: Schedule | None = field(default_factory=lambda: Schedule(epochs=12, mixup=0.0))
+    baseline: Schedule | None = field(
+        default_factory=lambda: Schedule(epochs=8, batch=16, mixup=0.0, ema=0.9)
+    )
+    finetune: bool = True
     augmentation: Augmentation = field(default_factory=Augmentation)
     held_share: float = 0.15
     refit: bool = True
@@ -119,14 +123,18 @@ class Trained:
     """What a training gives.
 
     Args:
-        classifier: the fine-tuned network.
-        baseline: the small CNN trained from scratch on the same photos, if asked for.
-        report: figures of both on the held-out photos, for JSON.
+        networks: by kind: ``finetuned``, and ``cnn``, the small one trained from scratch on the same photos, as far
+            as they were asked for.
+        report: figures of each on the held-out photos, for JSON.
     """
 
-    classifier: FineTuned
-    baseline: FineTuned | None
+    networks: dict[str, FineTuned]
     report: dict[str, Any]
+
+    @property
+    def classifier(self) -> FineTuned:
+        """The fine-tuned network."""
+        return self.networks["finetuned"]
 
 
 def train(
@@ -183,7 +191,8 @@ class Training:
         """Train the network, the network again on all photos, and the baseline."""
         if self.recipe.threads:
             torch.set_num_threads(self.recipe.threads)
-        yield from self._finetuned()
+        if self.recipe.finetune:
+            yield from self._finetuned()
         if self.recipe.baseline is not None:
             yield from self._baseline(self.recipe.baseline)
 
@@ -199,7 +208,7 @@ class Training:
             "versions": {"torch": str(torch.__version__), "torchvision": str(torchvision.__version__)},
             **self._report,
         }
-        return Trained(self._done["finetuned"], self._done.get("cnn"), report)
+        return Trained(dict(self._done), report)
 
     def _baseline(self, schedule: Schedule) -> Iterator[Progress]:
         network, spec = _seeded(self.recipe.seed, lambda: small_cnn(len(self.labels)))
@@ -253,7 +262,8 @@ class Training:
         """A fit that judges on the held-out photos, or one on all photos for so many epochs."""
         recipe, rows = self.recipe, len(self.targets)
         network = network.to(self.device, memory_format=torch.channels_last).eval()
-        views = Views(self.photos.read, spec, recipe.augmentation, recipe.seed)
+        augmentation = MILD if phase == "baseline" else recipe.augmentation
+        views = Views(self.photos.read, spec, augmentation, recipe.seed)
         workers = recipe.workers if self.device.type == "cuda" else 0
         kept = self.folder / f"frozen-{self.run[:16]}.f16" if self.device.type == "cpu" else None
         count = min(recipe.views, schedule.epochs) if kept else schedule.epochs
@@ -377,7 +387,8 @@ def _seeded(
 
 def _digest(photos: LabelledPhotos, recipe: Recipe) -> str:
     """sha256 of what decides the network before a refit, the pixels excepted."""
-    fixed = asdict(replace(recipe, threads=None, workers=0, baseline=None, refit=False, precision=""))
+    same = replace(recipe, threads=None, workers=0, baseline=None, finetune=True, refit=False, precision="")
+    fixed = asdict(same)
     text = json.dumps([fixed, list(photos.labels), list(photos.products)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

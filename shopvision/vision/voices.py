@@ -30,6 +30,7 @@ class Table:
     Args:
         rows: centred, (N, d). targets: int (N,). count: labels. folds: int (N,). weights: of the examples, (N,).
         spread: whiten by the scatter within labels before centres are taken.
+        glances: the same photos seen otherwise, (M, d), to learn from. glance_of: the row that each is of, int (M,).
     """
 
     rows: np.ndarray
@@ -38,6 +39,28 @@ class Table:
     folds: np.ndarray
     weights: np.ndarray
     spread: bool = True
+    glances: np.ndarray | None = None
+    glance_of: np.ndarray | None = None
+
+    def learned(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What is learned of some rows (numbers): they and the other glances at them.
+
+        Returns:
+            (L, d), and the place in ``rows`` that each is of, int (L,).
+        """
+        own = np.arange(len(rows))
+        if self.glances is None or self.glance_of is None:
+            return self.rows[rows], own
+        place = np.full(len(self.rows), -1)
+        place[rows] = own
+        kept = np.flatnonzero(place[self.glance_of] >= 0)
+        x = np.concatenate([self.rows[rows], self.glances[kept]])
+        return x, np.concatenate([own, place[self.glance_of[kept]]])
+
+    def moved(self, origin: np.ndarray) -> Table:
+        """The same seen from another origin, (d,)."""
+        glances = None if self.glances is None else self.glances - origin
+        return replace(self, rows=self.rows - origin, glances=glances)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +145,8 @@ def settings(kind: str, table: Table) -> list[Setting]:
     if kind == "prototypes":
         return [Setting("centres", shrink) for shrink in SHRINKS]
     found = [Setting("discriminant", shrink) for shrink in SHRINKS]
-    return found + logistic[1:2] if table.rows.size * table.count <= MOST_LOGISTIC else found
+    size = table.rows.size + (0 if table.glances is None else table.glances.size)
+    return found + logistic[1:2] if size * table.count <= MOST_LOGISTIC else found
 
 
 def cross_validate(table: Table, kind: str) -> Voice:
@@ -166,9 +190,10 @@ def as_new(table: Table, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
 
     Without it examples out of fold seem farther from every centre than new examples will.
     """
-    if len(inside) >= table.rows.shape[1]:
+    seen = table.learned(inside)[0]
+    if len(seen) >= table.rows.shape[1]:
         return np.asarray(table.rows[outside])
-    axes = np.linalg.qr(table.rows[inside].T)[0]
+    axes = np.linalg.qr(seen.T)[0]
     return np.asarray((table.rows[outside] @ axes) @ axes.T)
 
 
@@ -178,8 +203,8 @@ def scatter_within(
     """Eigenvalues and -vectors of the scatter of rows within labels; None for a table that is taken as it is."""
     if not table.spread:
         return None
-    x = table.rows[rows]
-    moved = x - means(x, targets, count)[targets]
+    x, place = table.learned(rows)
+    moved = x - means(x, targets[place], count)[targets[place]]
     values, vectors = np.linalg.eigh(moved.T @ moved / len(x))
     return np.maximum(values, 0), vectors
 
@@ -202,8 +227,9 @@ def train(
 
     Source: Friedman, "Regularized Discriminant Analysis", JASA 1989.
     """
-    x = table.rows[rows]
     scatter = scatter or scatter_within(table, rows, targets, count)
+    x, place = table.learned(rows)
+    rows, targets = rows[place], targets[place]
     shrink = EVEN_SHRINK if setting.method == "logistic" else setting.strength
     white = whitening(scatter, shrink) if scatter else None
     space, centres = fit_centres(x, targets, count, white)
@@ -259,7 +285,7 @@ def leave_labels_out(table: Table, setting: Setting) -> Unheard:
         aside = table.folds == folds[group % len(folds)]
         inside = np.flatnonzero(~aside & (label >= 0))
         outside = np.flatnonzero(aside | (label < 0))
-        part = replace(table, rows=table.rows - table.rows[inside].mean(0))  # else the centre tells on them
+        part = table.moved(table.rows[inside].mean(0))  # else the centre tells on them
         trained = train(part, setting, inside, label[inside], len(kept))
         said.append(trained.say(as_new(part, inside, outside)))
         known.append(label[outside] >= 0)

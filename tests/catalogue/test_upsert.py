@@ -78,3 +78,16 @@ def test_rows_are_found_by_their_own_key() -> None:
 def test_no_rows_are_no_query(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         upsert(Prediction, [], ["entry", "target"], ["label"])
+
+
+def test_times_are_each_rows_own_but_those_that_fill_themselves_in() -> None:
+    rows = [suggestion(entry(n), "caps") for n in (1, 2)]
+    upsert(Prediction, rows, ["entry", "target"], [])
+    first, second = Prediction.objects.order_by("entry")
+    assert first.created_at == second.created_at == rows[0].created_at == rows[1].created_at
+    jobs = [Job(kind="train", finished_at=when) for when in (None, datetime(2026, 1, 2, tzinfo=UTC))]
+    upsert(Job, jobs, ["id"], [])
+    assert list(Job.objects.order_by("created_at", "finished_at").values_list("finished_at", flat=True)) == [
+        None,
+        datetime(2026, 1, 2, tzinfo=UTC),
+    ]

@@ -11,10 +11,13 @@ from shopvision.classification import release, trials
 from shopvision.classification.models import ClassifierRelease
 from shopvision.classification.training import train
 from shopvision.exceptions import InvalidRequest
+from shopvision.indexing import releases as encoders
+from shopvision.vision import baseline
 
 from .conftest import SOURCE, TARGET
 
 pytestmark = pytest.mark.django_db
+TORCH = find_spec("torch") is not None and find_spec("timm") is not None
 
 
 def test_a_training_measures_all_that_is_shown(trained: ClassifierRelease) -> None:
@@ -51,15 +54,52 @@ def test_unknown_kinds_and_a_missing_torch_are_refused_in_words(
 ) -> None:
     with pytest.raises(InvalidRequest, match="takes auto, prototypes"):
         train(SOURCE, TARGET, kind="magic")
-    monkeypatch.setattr(trials, "find_spec", lambda name: None)
+    monkeypatch.setattr(baseline, "find_spec", lambda name: None)
     with pytest.raises(InvalidRequest, match=r"pip install shopvision\[torch\]") as caught:
         train(SOURCE, TARGET, kind="finetuned")
     assert caught.value.code == "no_torch"
 
 
+def test_a_training_says_why_the_small_network_is_not_compared(
+    labelled: list[Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in a web process; not without torch; and not where it fails, which costs the shop no classifier."""
+    row = train(SOURCE, TARGET, kind="linear", force=True)
+    assert "gpu queue" in row.metrics["left_out"]["cnn"]
+    monkeypatch.setattr(encoders._seen, "torch", True)
+    monkeypatch.setattr(trials, "reader", lambda dataset: {}.__getitem__)
+    if TORCH:
+        row = train(SOURCE, TARGET, kind="prototypes", force=True)
+        assert (row.kind, row.metrics["left_out"]["cnn"][:8]) == ("prototypes", "KeyError")
+    monkeypatch.setattr(baseline, "find_spec", lambda name: None)
+    row = train(SOURCE, TARGET, kind="linear", seed=1, force=True)
+    assert "pip install" in row.metrics["left_out"]["cnn"]
+
+
 @pytest.mark.slow
 @pytest.mark.torch
-@pytest.mark.skipif(find_spec("torch") is None or find_spec("timm") is None, reason="needs the torch extra")
+@pytest.mark.skipif(not TORCH, reason="needs the torch extra")
+def test_heads_are_compared_with_the_small_network_and_never_lose_to_it(
+    labelled: list[Product], monkeypatch: pytest.MonkeyPatch, data_dir: Any
+) -> None:
+    networks = importlib.import_module(trials.NETWORKS)
+    recipe = networks.Recipe
+    short = networks.Schedule(epochs=2, batch=8)
+    monkeypatch.setattr(networks, "Recipe", lambda **given: recipe(**given, baseline=short, threads=2))
+    monkeypatch.setattr(encoders._seen, "torch", True)
+    monkeypatch.setattr(trials.Trial, "loss", lambda self, targets: 0.0 if self.kind == "cnn" else 1.0)
+    row = train(SOURCE, TARGET, force=True)
+    assert set(row.metrics["models"]) == {"prototypes", "linear", "fused", "cnn"}
+    assert row.kind != "cnn"
+    assert row.metrics["left_out"] == {}
+    assert row.metrics["models"]["cnn"]["seconds"] > 0
+    assert 0 < row.metrics["models"]["cnn"]["products"] < 24  # those held out
+    assert not list((data_dir / "data" / "training").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+@pytest.mark.skipif(not TORCH, reason="needs the torch extra")
 def test_a_network_is_fine_tuned_beside_its_baseline_and_serves_without_torch(
     labelled: list[Product], monkeypatch: pytest.MonkeyPatch, data_dir: Any
 ) -> None:

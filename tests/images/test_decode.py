@@ -1,3 +1,4 @@
+import io
 import json
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from shopvision.exceptions import ImageRejected
-from shopvision.images.decode import DecodeLimits, decode
+from shopvision.images.decode import DecodeLimits, announced_size, decode
 from shopvision.images.header import exif_orientation
 
 from . import corpus
@@ -210,3 +211,16 @@ def test_orientation_is_read_in_both_byte_orders(order: str) -> None:
 )
 def test_orientation_that_makes_no_sense_is_upright(broken: bytes) -> None:
     assert exif_orientation(broken) == 1
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_announced_size_is_that_of_the_upright_photo(orientation: int) -> None:
+    out = io.BytesIO()
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.new("RGB", (600, 400)).save(out, "JPEG", exif=exif)
+    upright = decode(out.getvalue())
+    assert announced_size(out.getvalue()) == upright.size
+    assert decode(out.getvalue(), max_side=224).size == ((224, 149) if orientation < 5 else (149, 224))
+    assert announced_size(b"no photo") is None
+    assert announced_size(out.getvalue()[:8]) is None

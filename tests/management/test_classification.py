@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,11 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from shopvision.exceptions import InvalidRequest
-from shopvision.management import labelled_folder
+from shopvision.management import contenders, labelled_folder
+from shopvision.vision import baseline
 from tests.drawing import draw
+
+TORCH = find_spec("torch") is not None and find_spec("timm") is not None
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def run(folder: Path, *args: str) -> dict[str, Any]:
 
 def test_a_folder_of_labelled_photos_is_judged(folder: Path, settings: Any) -> None:
     with override_settings(SHOPVISION={**settings.SHOPVISION, "ENCODER": "tests.fakes.FakeEncoder"}):
-        found = run(folder, "--folds", "3")
+        found = run(folder, "--folds", "3", "--no-baseline")
     assert found["accuracy"] == 1.0
     assert found["macro_f1"] == 1.0
     assert found["top_5"] == 1.0
@@ -46,9 +51,43 @@ def test_a_folder_of_labelled_photos_is_judged(folder: Path, settings: Any) -> N
     assert found["open_set_auroc"] > 0.5
     assert (found["train_photos"], found["validation_photos"], found["labels"]) == (72, 24, 6)
     assert set(found["models"]) == {"prototypes", "linear"}
+    assert found["left_out"] == {"cnn": "it was not asked for"}
     assert found["released"] in found["models"]
     assert found["error_at_threshold"] == 0.0
     assert [point["labels"] for point in found["learning_curve"]["points"]] == [18, 36, 72]
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+@pytest.mark.skipif(not TORCH, reason="needs the torch extra")
+def test_every_run_reports_the_small_network_beside(
+    folder: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks = importlib.import_module(contenders.TRAINING)
+    recipe = networks.Recipe
+    short = networks.Schedule(epochs=2, batch=8)
+    monkeypatch.setattr(networks, "Recipe", lambda **given: recipe(**given, baseline=short, threads=2))
+    monkeypatch.setattr(baseline, "MOST_PHOTOS", 36)
+    with override_settings(SHOPVISION={**settings.SHOPVISION, "ENCODER": "tests.fakes.FakeEncoder"}):
+        found = run(folder, "--folds", "3")
+    assert set(found["models"]) == {"prototypes", "linear", "cnn"}
+    assert found["released"] != "cnn"
+    assert found["left_out"] == {}
+    small = found["models"]["cnn"]
+    assert {"accuracy", "macro_f1", "calibration_error", "brier", "seconds", "judged_on"} <= small.keys()
+    assert small["seconds"] > 0
+
+
+def test_without_torch_it_is_said_why_a_model_is_missing(
+    folder: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(baseline, "find_spec", lambda name: None)
+    with override_settings(SHOPVISION={**settings.SHOPVISION, "ENCODER": "tests.fakes.FakeEncoder"}):
+        found = run(folder, "--folds", "2")
+    assert "cnn" not in found["models"]
+    assert "pip install" in found["left_out"]["cnn"]
+    with pytest.raises(CommandError, match="pip install"):
+        run(folder, "--finetune")
 
 
 def test_a_few_photos_of_a_catalogue_folder_are_taken(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import numpy as np
 from shopvision.vision.classifier import Examples
 from shopvision.vision.copies import join_copies
 from shopvision.vision.fit import fit_head
-from shopvision.vision.labelled import LabelledSet
+from shopvision.vision.labelled import Glances, LabelledSet
 from shopvision.vision.learning import parts
 
 
@@ -28,6 +28,16 @@ def test_photos_of_one_product_stay_together_and_bring_their_copies() -> None:
     found = join_copies(around(degrees), np.array([0, 0, 0, 0, 1, 1]), np.array([7, 7, 2, 3, 4, 5]))
     assert found[0] == found[1] == found[2]
     assert len(set(found.tolist())) == 4
+
+
+def test_photos_are_copies_where_glances_at_them_are() -> None:
+    """Photos at 0 and 90 degrees are no copies; the first one from nearer, at 70 degrees, makes them so."""
+    blocks = around([0.0, 90.0, 180.0, 270.0, 30.0, 120.0, 210.0, 300.0])
+    targets = np.array([0, 0, 0, 1, 1, 1, 1, 1])
+    alone = join_copies(blocks, targets, np.arange(8))
+    assert alone[0] != alone[1]
+    found = join_copies(blocks, targets, np.arange(8), Glances(around([70.0]), np.array([0])))
+    assert found[0] == found[1] != found[2]
 
 
 def test_a_label_of_copies_alone_keeps_its_products_apart() -> None:

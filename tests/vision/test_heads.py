@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from safetensors.numpy import save
 
+from shopvision.vision.candidates import photo_side
 from shopvision.vision.classifier import METADATA, Examples, classifier_from_bytes, softmax
 from shopvision.vision.fit import fit_head
-from shopvision.vision.labelled import LabelledSet
+from shopvision.vision.labelled import Glances, LabelledSet
+from shopvision.vision.voices import Table
 
 
 def coloured(seed: int = 0, *, labels: int = 4, each: int = 30, spread: float = 0.35) -> LabelledSet:
@@ -79,3 +82,50 @@ def test_other_bytes_are_refused(record: dict[str, object], words: str) -> None:
 def test_softmax_is_worked_by_hand() -> None:
     """Odds 1 : 3 give 1/4 and 3/4; a constant changes nothing."""
     assert softmax(np.log([[1.0, 3.0]]) + 500) == pytest.approx(np.array([[1 / 4, 3 / 4]]))
+
+
+def test_glances_are_learned_from_and_never_judged() -> None:
+    """Two noisier looks at each photo: as many answers out of fold as photos, and no fold has seen its own."""
+    training = coloured(labels=4, each=8, spread=1.2)
+    rng = np.random.default_rng(5)
+    rows = np.repeat(np.arange(len(training)), 2)
+    blocks = {
+        name: (block[rows] + 0.4 * rng.standard_normal((len(rows), block.shape[1]))).astype(np.float32)
+        for name, block in (training.examples.descriptors or {}).items()
+    }
+    more = replace(training, glances=Glances(blocks, rows))
+    head, report = fit_head(more, kind="linear")
+    assert len(report.probabilities) == len(training)
+    assert head.digest != fit_head(training, kind="linear")[0].digest
+    shuffled = replace(more, targets=np.random.default_rng(3).permutation(training.targets))
+    _, chance = fit_head(shuffled, kind="linear")
+    assert (chance.probabilities.argmax(1) == shuffled.targets).mean() < 0.5
+
+
+def test_prototypes_learn_from_photos_as_they_are() -> None:
+    training = coloured()
+    blocks = training.examples.descriptors or {}
+    more = replace(training, glances=Glances(blocks, np.arange(len(training))))
+    side = photo_side(more, np.arange(len(training)) % 5, 0.5)
+    assert side.table.glances is not None
+    assert side.of("linear") is side
+    assert side.of("prototypes").table.glances is None
+
+
+def test_a_table_gives_each_row_with_its_glances() -> None:
+    """Glances 0, 1 and 2 at rows 1, 2 and 1: of rows 2 and 1 (places 0 and 1) all three are learned."""
+    table = Table(
+        np.arange(3.0)[:, None],
+        np.array([0, 1, 1]),
+        2,
+        np.arange(3),
+        np.ones(3),
+        glances=np.array([[10.0], [20.0], [11.0]]),
+        glance_of=np.array([1, 2, 1]),
+    )
+    x, place = table.learned(np.array([2, 1]))
+    assert x.ravel().tolist() == [2, 1, 10, 20, 11]
+    assert place.tolist() == [0, 1, 1, 0, 1]
+    moved = table.moved(np.array([1.0]))
+    assert moved.glances is not None
+    assert (moved.rows.ravel().tolist(), moved.glances.ravel().tolist()) == ([-1, 0, 1], [9, 19, 10])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from shopvision.vision.classifier import Examples
-from shopvision.vision.labelled import LabelledSet, splits, stratified_folds
+from shopvision.vision.labelled import Glances, LabelledSet, splits, stratified_folds
 
 
 def test_folds_never_tear_a_product_apart_and_spread_every_label() -> None:
@@ -38,3 +38,17 @@ def test_labels_left_out_are_counted_anew() -> None:
     assert part.labels == ("a", "c")
     assert part.targets.tolist() == [0, 1, 0]
     assert list(part.examples.texts or []) == ["a0", "c0", "a1"]
+
+
+def test_glances_go_with_their_photos() -> None:
+    """Glances 0 to 4 at photos 2, 0, 3, 3 and 1; of photos 3 and 0 they are 1, 2 and 3."""
+    glances = Glances({"c5": np.arange(5, dtype=np.float32)[:, None]}, np.array([2, 0, 3, 3, 1]))
+    examples = Examples({"c5": np.zeros((4, 1), np.float32)})
+    whole = LabelledSet(examples, ("a", "b"), np.array([0, 1, 0, 1]), np.arange(4), glances)
+    part = whole.take(np.array([3, 0])).glances
+    assert part is not None
+    assert part.descriptors["c5"].ravel().tolist() == [1, 2, 3]
+    assert part.rows.tolist() == [1, 0, 0]
+    one = whole.with_labels(np.array([1])).glances
+    assert one is not None
+    assert one.rows.tolist() == [1, 1, 0]

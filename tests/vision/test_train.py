@@ -73,8 +73,10 @@ def test_shapes_are_learned_and_told_without_torch(trained: Trained) -> None:
 
 @pytest.mark.slow
 def test_every_run_reports_the_baseline_beside(trained: Trained) -> None:
-    assert trained.baseline is not None
-    assert (trained.baseline.kind, trained.classifier.kind) == ("cnn", "finetuned")
+    assert {kind: one.kind for kind, one in trained.networks.items()} == {
+        "cnn": "cnn",
+        "finetuned": "finetuned",
+    }
     for kind in ("cnn", "finetuned"):
         figures = trained.report[kind]
         assert {"held_accuracy", "held_loss", "scale", "best_epoch", "cpu_seconds"} <= figures.keys()
@@ -96,8 +98,7 @@ def test_the_graph_says_what_the_network_said(trained: Trained, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_it_survives_its_journey_through_storage(trained: Trained) -> None:
-    for classifier in (trained.classifier, trained.baseline):
-        assert classifier is not None
+    for classifier in trained.networks.values():
         again = classifier_from_bytes(classifier.to_bytes())
         assert again.digest == classifier.digest
         examples = Examples(images=[draw(1), draw(2)])

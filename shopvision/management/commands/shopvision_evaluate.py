@@ -31,7 +31,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--target", choices=["sku", "category"], default="sku", help="label of its products"
         )
-        parser.add_argument("--finetune", action="store_true", help="train networks too; needs torch")
+        parser.add_argument("--finetune", action="store_true", help="fine-tune the backbone too; needs torch")
+        parser.add_argument(
+            "--no-baseline", action="store_true", help="leave out the small network from scratch, to be quick"
+        )
         parser.add_argument("--seed", type=int, default=0, help="of the folds")
         parser.add_argument("--seeds", type=int, default=3, help="times the listings of ranking are drawn")
         parser.add_argument(
@@ -53,7 +56,7 @@ class Command(BaseCommand):
         if options["what"] == "ranking":
             return ranking.evaluate(folder, seeds=options["seeds"], users=options["users"], say=self._say)
         chosen = {name: options[name] for name in ("folds", "shots", "target", "finetune", "seed")}
-        return classification.evaluate(folder, **chosen, say=self._say)
+        return classification.evaluate(folder, **chosen, say=self._say, compare=not options["no_baseline"])
 
     def _say(self, words: str) -> None:
         self.stderr.write(f"evaluating: {words}")

@@ -48,6 +48,7 @@ class Command(ReadyCommand):
         if options["ranker"]:
             self._ranker({**chosen, "force": True} if options["force"] else chosen, as_json=options["json"])
             return
+        releases.allow_torch()
         try:
             job = jobs.start("train", chosen, wake=False)
         except ShopvisionError as error:
@@ -111,9 +112,18 @@ def _answer(job: Job) -> dict[str, Any]:
 
 
 def _words(answer: dict[str, Any]) -> str:
-    lines = [
-        f"{one['source']} {one['target']}: {one['kind']} is {one['state']}, {one['reason']}"
-        for one in answer["releases"]
-    ]
+    lines = [line for one in answer["releases"] for line in _release_words(one)]
     lines += [f"{name}: not trained, {why}" for name, why in answer["failed"].items()]
     return "\n".join(lines) or answer["state"]
+
+
+def _release_words(one: dict[str, Any]) -> list[str]:
+    """What became of it, and what it was compared with."""
+    compared = [
+        f"{kind} {model['accuracy']:.3f}" for kind, model in (one["metrics"].get("models") or {}).items()
+    ]
+    absent = [f"no {kind} ({why})" for kind, why in (one["metrics"].get("left_out") or {}).items()]
+    return [
+        f"{one['source']} {one['target']}: {one['kind']} is {one['state']}, {one['reason']}",
+        f"  accuracy on products not seen: {', '.join([*compared, *absent])}",
+    ]
