@@ -16,7 +16,7 @@ from .exceptions import InvalidRequest
 from .recommend import recall
 from .recommend.grips import rank_or_none
 from .recommend.order import Ranking, Reason
-from .recommend.serving import current
+from .recommend.serving import kept
 from .recommend.taste import Taste, taste_of
 from .recommend.why import in_words
 from .search.query import facts_now, visible_refs
@@ -91,7 +91,7 @@ def choose(placement: str, *, request: Any, product: ProductRef | None, limit: i
 def _for_you(taste: Taste, product: ProductRef | None, until: float) -> Chosen:
     liked = [one.product for one in taste.liked()]
     title = _("Picked for you") if liked else _("Popular now")
-    found = recall.for_visitor(liked, current().knowledge, until=until)
+    found = recall.for_visitor(liked, kept().live.knowledge, until=until)
     return Chosen(found, title, without=frozenset(liked))
 
 
@@ -102,7 +102,7 @@ def _because(taste: Taste, product: ProductRef | None, until: float) -> Chosen:
     name = facts_now([anchor]).get(anchor, {}).get("title")
     if not name:
         return Chosen()
-    found = [*recall.looking_like([anchor], until=until), *recall.going_with([anchor], current().knowledge)]
+    found = [*recall.looking_like([anchor], until=until), *recall.going_with([anchor], kept().live.knowledge)]
     seen = frozenset(one.product for one in taste.seen)
     return Chosen(
         found, _("Because you looked at “%(title)s”") % {"title": name}, anchor=anchor, without=seen
@@ -117,7 +117,7 @@ def _recent(taste: Taste, product: ProductRef | None, until: float) -> Chosen:
 def _together(taste: Taste, product: ProductRef | None, until: float) -> Chosen:
     if product is None:
         raise InvalidRequest("this placement needs a product", code="product_needed")
-    found = recall.going_with([product], current().knowledge, ("together",))
+    found = recall.going_with([product], kept().live.knowledge, ("together",))
     said = Reason("together", str(product))
     return Chosen(found, _("Often together"), ranked=False, anchor=product, reason=said)
 

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from ..privacy.consent import SESSION
 from .models import Kind
+from .own_save import saves_gently
 
 MOST_PRODUCTS = 20  # remembered; a cookie session holds 4 KB in all
 MOST_COUNTED = 64  # products one visitor adds to the day's sums
@@ -105,6 +106,7 @@ class Visit:
 
     def _changed(self) -> None:
         if self._session is not None:
+            saves_gently(self._session)
             self._session[SESSION] = self._kept
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework.pagination import CursorPagination
 
 from .. import behaviour, conf
-from .grips import rank_queryset
+from .grips import RankedSequence, rank_queryset
 
 HEADER = "Shopvision-Listing"
 
@@ -77,6 +77,6 @@ class PersonalisedListMixin:
         return response
 
     def _record(self, rows: Any) -> None:
-        page = getattr(rows, "latest", None)
+        page = rows.latest if isinstance(rows, RankedSequence) else None
         if page is not None and page.ordering is not None:
             self._shown = behaviour.record_listing(self.request, page[: conf.RANKING["window"]]).id

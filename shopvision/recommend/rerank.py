@@ -169,9 +169,8 @@ def _likeness(mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
 def _texts(knowledge: Knowledge, names: Sequence[str], numbers: np.ndarray) -> np.ndarray | None:
     """Vectors in the knowledge's words, also of products it does not hold; None where it has none, or needs none."""
     space = knowledge.spaces.get("text")
-    fitted = {name: knowledge.projections.get(f"text_{name}") for name in ("idf", "axes")}
     unknown = np.flatnonzero(numbers >= len(knowledge))
-    if space is None or any(value is None for value in fitted.values()) or not len(unknown):
+    if space is None or not {"text_idf", "text_axes"} <= set(knowledge.projections) or not len(unknown):
         return None
     out = np.zeros((len(names), space.shape[1]), np.float32)
     known = np.flatnonzero(numbers < len(knowledge))
@@ -186,7 +185,7 @@ def _texts(knowledge: Knowledge, names: Sequence[str], numbers: np.ndarray) -> n
     )
     found = [(f"{s}:{k}", text) for s, k, text in rows.values_list("source", "object_id", "text")]
     found = [(name, text) for name, text in found if name in wanted]
-    vectors = embed_text([text for _, text in found], {k: v for k, v in fitted.items() if v is not None})
+    vectors = embed_text([text for _, text in found], knowledge.projections)
     for (name, _), vector in zip(found, vectors, strict=True):
         out[places[name]] = vector
     return out

@@ -20,7 +20,9 @@ from shopvision.events.models import Event
 from shopvision.indexing.write import drain_outbox
 from shopvision.listings import PersonalisedListMixin, RankedSequence, rank_ids, rank_queryset
 from shopvision.privacy.choices import forget
+from shopvision.recommend import serving
 from shopvision.recommend.features import FEATURES
+from shopvision.recommend.refresh import refresh
 from tests.drawing import photo_file
 from tests.factories import ArticleFactory, DemoProductFactory
 from tests.testshop.models import Article
@@ -127,14 +129,20 @@ def test_a_sort_that_leaves_it_to_the_shop_is_none(mugs: list[Any], query: str) 
     assert up(ids(rank_queryset(Product.objects.all(), request)[:6]), mugs)
 
 
-def test_a_new_product_nobody_has_seen_is_ranked_by_its_looks(mugs: list[Any]) -> None:
+@pytest.mark.parametrize("known", [False, True])
+def test_a_new_product_nobody_has_seen_is_ranked_by_its_content(mugs: list[Any], known: bool) -> None:
     """It came a moment ago, no event names it, it is last in the shop's order: it comes up all the same."""
+    if known:  # of all the others, words of their texts too
+        refresh()
+        serving.forget()
+        assert "text" in serving.kept().live.knowledge.spaces
     DemoProductFactory.create_batch(5)
     new = DemoProductFactory(title="another red mug", image=photo_file(990, view=4))
     drain_outbox()
     order = ids(rank_queryset(Product.objects.all(), looked_at(*mugs[:2])))
     assert own()[-1] == new.pk
     assert order.index(new.pk) < 8
+    assert "rank_own_order" not in telemetry.snapshot()["counters"]
 
 
 def test_pinned_hidden_and_sold_out(mugs: list[Any]) -> None:
@@ -338,6 +346,28 @@ def test_a_list_view_of_drf(mugs: list[Any], pages: Any) -> None:
     assert up([row["id"] for row in rows], mugs)
     assert len(rows) == (10 if pages else len(own()))
     assert len(response["Shopvision-Listing"]) == 32
+
+
+@pytest.mark.parametrize("pages", [Pages, pagination.LimitOffsetPagination, None])
+def test_a_list_view_of_drf_gives_the_shops_order_where_ours_is_not_wanted_or_fails(
+    mugs: list[Any], pages: Any, settings: Any
+) -> None:
+    view = Api.as_view(pagination_class=pages)
+    sorted_by = view(looked_at(*mugs[:2], path="/?limit=10&sort=price"))
+    settings.SHOPVISION["RANKING"]["ranker"] = "no.such.Ranker"
+    broken = view(looked_at(*mugs[:2], path="/?limit=10"))
+    for response in (sorted_by, broken):
+        rows = response.data["results"] if pages else response.data
+        assert [row["id"] for row in rows] == own()[: len(rows)]
+    nothing = Api.as_view(pagination_class=pages, queryset=Product.objects.filter(pk__in=[]))
+    empty = nothing(looked_at(*mugs[:2], path="/?limit=10")).data
+    assert list(empty["results"] if pages else empty) == []
+
+
+def test_a_listing_that_is_known_to_be_empty_is_no_failure(mugs: list[Any]) -> None:
+    for rows in (Product.objects.none(), Product.objects.filter(pk__in=[])):
+        assert list(rank_queryset(rows, looked_at(*mugs[:2]))) == []
+    assert "rank_own_order" not in telemetry.snapshot()["counters"]
 
 
 def test_cursor_pages_and_created_rows_of_drf_are_left_alone(mugs: list[Any]) -> None:

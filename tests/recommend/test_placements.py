@@ -116,6 +116,16 @@ def test_what_is_gone_hidden_or_sold_out_is_not_shown(mugs: list[Any], placement
     assert not {demo_ref(mug) for mug in mugs[1:]} & set(found)
 
 
+@pytest.mark.parametrize("placement", ["for_you", "because_you_viewed"])
+def test_a_ranker_that_cannot_be_made_leaves_strips_as_they_were_found(
+    mugs: list[Any], placement: str, settings: Any
+) -> None:
+    settings.SHOPVISION["RANKING"]["ranker"] = "no.such.Ranker"
+    found = listings.recommended(placement, request=looked_at(*mugs[:2]), limit=8)
+    assert {demo_ref(mugs[2]), demo_ref(mugs[3])} <= set(refs(found))
+    assert found.ordering is None
+
+
 def test_a_placement_nobody_knows(mugs: list[Any]) -> None:
     with pytest.raises(InvalidRequest) as caught:
         listings.recommended("for_me", request=visitor())
