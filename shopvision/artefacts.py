@@ -135,12 +135,14 @@ class Trained(Stored):
         ordering = ["-id"]
 
 
-def go_live(row: Any, among: QuerySet[Any], name: str, user: Any = None) -> Any:
+def go_live(row: Any, among: QuerySet[Any], name: str, user: Any = None, *, back: bool = False) -> Any:
     """Make a release the live one, atomically, and tell the listeners; the one before is kept as its ``previous``.
 
     Args:
         row: to go live. among: the releases of which one is live at a time.
         name: of the release, for the log. user: who decided; None for a job or a command.
+        back: it comes back and keeps its own ``previous``: going back twice leads two releases back, not to and
+            fro.
 
     Returns:
         the row as it is now; the row that was live already, if it is this one.
@@ -152,7 +154,8 @@ def go_live(row: Any, among: QuerySet[Any], name: str, user: Any = None) -> Any:
             return previous
         if previous is not None:
             rows.filter(pk=previous.pk).update(state="retired")
-        rows.filter(pk=row.pk).update(state="live", previous=previous, activated_at=timezone.now())
+        kept = {} if back else {"previous": previous}
+        rows.filter(pk=row.pk).update(state="live", activated_at=timezone.now(), **kept)
     row.refresh_from_db()
     who = user.get_username() if getattr(user, "is_authenticated", False) else "a job or a command"
     telemetry.event("release_activated", release=name, previous=str(previous or ""), by=who)

@@ -112,17 +112,20 @@ def artefact(row: ClassifierRelease) -> bytes:
     return artefacts.read(row.artefact, row.digest, f"classifier {row}")
 
 
-def promote(row: ClassifierRelease, user: Any = None) -> ClassifierRelease:
+def promote(row: ClassifierRelease, user: Any = None, *, back: bool = False) -> ClassifierRelease:
     """Make a release the live one of its target, atomically; the one before is kept for ``rollback``.
 
     It is opened first, so that no prediction meets a damaged one.
+
+    Args:
+        back: as ``artefacts.go_live`` takes it.
 
     Raises:
         ShopvisionError: it cannot be opened.
     """
     open_release(row)
     among = ClassifierRelease.objects.filter(source=row.source, target=row.target)
-    live_now: ClassifierRelease = artefacts.go_live(row, among, f"{row.source} {row}", user)
+    live_now: ClassifierRelease = artefacts.go_live(row, among, f"{row.source} {row}", user, back=back)
     return live_now
 
 
@@ -144,4 +147,4 @@ def rollback(source: str, target: str, user: Any = None) -> ClassifierRelease:
             f"there is no classifier of {target!r} of {source!r} before {row} to roll back to",
             code="no_previous",
         )
-    return promote(row.previous, user)
+    return promote(row.previous, user, back=True)

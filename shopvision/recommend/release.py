@@ -65,16 +65,19 @@ def keep_knowledge(knowledge: Knowledge, data: dict[str, Any], seconds: float) -
     return row
 
 
-def promote(row: RankerRelease, user: Any = None) -> RankerRelease:
+def promote(row: RankerRelease, user: Any = None, *, back: bool = False) -> RankerRelease:
     """Make a release the live one, atomically; the one before is kept for ``rollback``.
 
     It is opened first, so that no listing meets a damaged one.
+
+    Args:
+        back: as ``artefacts.go_live`` takes it.
 
     Raises:
         ShopvisionError: it cannot be opened.
     """
     open_ranker(row)
-    live_now: RankerRelease = artefacts.go_live(row, RankerRelease.objects.all(), str(row), user)
+    live_now: RankerRelease = artefacts.go_live(row, RankerRelease.objects.all(), str(row), user, back=back)
     return live_now
 
 
@@ -91,7 +94,7 @@ def rollback(user: Any = None) -> RankerRelease | None:
             "no trained ranker is live, so there is nothing to roll back", code="no_previous"
         )
     if row.previous is not None:
-        return promote(row.previous, user)
+        return promote(row.previous, user, back=True)
     RankerRelease.objects.filter(pk=row.pk, state=State.LIVE).update(state=State.RETIRED)
     telemetry.event("release_activated", release="the untrained blend", previous=str(row), by=str(user or ""))
     return None
