@@ -45,6 +45,7 @@ def figures(row: ClassifierRelease, site: AdminSite) -> dict[str, Any]:
         "learning": _learning(measured.get("learning_curve") or []),
         "next_100": measured.get("next_100"),
         "models": _models(measured.get("models") or {}, row.kind),
+        "left_out": measured.get("left_out") or {},
         "modalities": [
             {"name": name, "accuracy": one.get("accuracy")}
             for name, one in (measured.get("modalities") or {}).items()
