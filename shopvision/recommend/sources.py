@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
-from django.db.models.query import ModelIterable
+from django.db.models.query import FlatValuesListIterable, ModelIterable, ValuesIterable
 
 from ..catalogue.adapter import Catalogue, catalogue_of
 from ..catalogue.keys import with_keys
@@ -174,17 +174,45 @@ class Keys(list[Any]):
 
 
 def source_of(items: Any) -> Source:
-    """The source behind what a view would hand to its paginator."""
+    """The source behind what a view would hand to its paginator.
+
+    A queryset whose rows are not products, each once, has no catalogue: it keeps the shop's own order.
+    """
     if isinstance(items, Keys):
         return SliceSource(items, str, items.shop)
     if isinstance(items, QuerySet):
-        shop = catalogue_of(items.model)
+        shop = catalogue_of(items.model) if _names_products(items) and not _may_repeat(items) else None
         whole = not items.query.is_sliced and not items.query.combinator
         if shop is not None and whole and issubclass(items._iterable_class, ModelIterable):
             return QuerySource(items, shop)
         return SliceSource(items, _key_of, shop)
     first = next(iter(items[:1]), None) if len(items) else None
     return SliceSource(items, _key_of, _shop_of(first))
+
+
+def _names_products(items: QuerySet[Any]) -> bool:
+    """Each row carries its product's primary key where ``_key_of`` finds it."""
+    key = items.model._meta.pk.name
+    fields: Any = vars(items)["_fields"]  # None of rows of the model, () of all values
+    if fields is None or issubclass(items._iterable_class, ModelIterable):
+        return True
+    if issubclass(items._iterable_class, FlatValuesListIterable):
+        return fields in (("pk",), (key,))
+    if not issubclass(items._iterable_class, ValuesIterable):
+        return False  # a bare tuple does not say which of its values is the key
+    return "pk" in fields or (key == "id" and (not fields or "id" in fields))
+
+
+def _may_repeat(items: QuerySet[Any]) -> bool:
+    """A join may bring a product twice, or the statement's own windows are filtered and must not be narrowed."""
+    query = items.query
+    if getattr(query.where, "contains_over_clause", False):
+        return True
+    if query.distinct or query.group_by is not None:
+        return False
+    joins = (join for alias, join in query.alias_map.items() if query.alias_refcount.get(alias))
+    ways = (getattr(join, "join_field", None) for join in joins)
+    return any(way is not None and (way.one_to_many or way.many_to_many) for way in ways)
 
 
 def _key_of(row: Any) -> str:

@@ -87,7 +87,7 @@ def test_times_are_each_rows_own_but_those_that_fill_themselves_in() -> None:
     assert first.created_at == second.created_at == rows[0].created_at == rows[1].created_at
     jobs = [Job(kind="train", finished_at=when) for when in (None, datetime(2026, 1, 2, tzinfo=UTC))]
     upsert(Job, jobs, ["id"], [])
-    assert list(Job.objects.order_by("created_at", "finished_at").values_list("finished_at", flat=True)) == [
+    assert sorted(Job.objects.values_list("finished_at", flat=True), key=str, reverse=True) == [
         None,
         datetime(2026, 1, 2, tzinfo=UTC),
     ]

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from django.core.paginator import Paginator
 from django.db import OperationalError
+from django.db.models import Count, F, Window
+from django.db.models.functions import RowNumber
 from django.test import Client, RequestFactory
 from django.views.generic import ListView
 from rest_framework import generics, pagination, serializers
@@ -196,6 +198,42 @@ def test_rows_of_a_proxy_are_the_shops_products(mugs: list[Any]) -> None:
 def test_a_model_that_is_no_catalogue_keeps_its_order(mugs: list[Any]) -> None:
     rows = CatalogueEntry.objects.order_by("-pk")
     assert ids(rank_queryset(rows, looked_at(*mugs[:2]))) == ids(rows)
+
+
+def test_values_without_a_key_keep_the_shops_order_and_with_one_are_ranked(mugs: list[Any]) -> None:
+    request, shop = looked_at(*mugs[:2]), Product.objects.order_by("pk")
+    for rows in (
+        shop.values("title"),
+        shop.values("price", "stock"),
+        shop.values_list("pk", "title"),
+        shop.values_list("stock", flat=True),
+        Product.objects.order_by("stock").values("stock").annotate(n=Count("pk")),
+    ):
+        assert list(rank_queryset(rows, request)) == list(rows)
+    assert up([row["pk"] for row in rank_queryset(shop.values("pk", "title"), request)], mugs)
+    assert up([row["id"] for row in rank_queryset(shop.values(), request)], mugs)
+    assert up(list(rank_queryset(shop.values_list("pk", flat=True), request)), mugs)
+
+
+@pytest.mark.parametrize("size", [3, 7, 20])
+def test_rows_that_a_join_repeats_and_filtered_windows_are_the_shops_own(
+    live_release: Any, size: int
+) -> None:
+    articles = [ArticleFactory(views=3) for _ in range(9)]
+    drain_outbox()
+    request = visitor()
+    for one in articles[:2]:
+        behaviour.record(request, "view", one)
+    request = again(request)
+    joined = Article.objects.filter(pictures__isnull=False).order_by("pk")
+    numbered = Window(RowNumber(), partition_by=F("maker"), order_by=F("pk").asc())
+    windowed = Article.objects.annotate(r=numbered).filter(r__lte=5).order_by("pk")
+    for rows in (joined, windowed):
+        pages = Paginator(rank_queryset(rows, request), size)
+        assert [row for page in pages for row in page] == list(rows)
+    once = Paginator(rank_queryset(joined.distinct(), request), size)
+    shown = [row.pk for page in once for row in page]
+    assert sorted(shown) == sorted(one.pk for one in articles)
 
 
 @pytest.mark.parametrize("name", ["Broken", "Nonsense"])
