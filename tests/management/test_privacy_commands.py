@@ -118,3 +118,10 @@ def test_views_are_exported_with_noise_and_say_so(indexed_shop: list[Any]) -> No
     (row,) = (one for one in found["views"] if (one["product"], one["day"]) == (ref, day.isoformat()))
     assert row["visitors"] == pytest.approx(1000, abs=40)  # e^-40 is never
     assert {one["visitors"] for one in found["views"]} != {0, row["visitors"]}
+
+
+def test_an_export_that_cannot_be_written_or_makes_no_sense_says_so(key: str, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be written: No such file or directory"):
+        run("shopvision_export", "--visitor", key, "--output", str(tmp_path / "nowhere" / "copy.json"))
+    with pytest.raises(CommandError, match="1 or more"):
+        run("shopvision_export", "--views", "-5")

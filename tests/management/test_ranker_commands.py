@@ -70,3 +70,9 @@ def test_a_ranker_is_promoted_by_its_number() -> None:
     assert run("shopvision_models", "--promote-ranker", str(row.pk))["rankers"][0]["state"] == "live"
     with pytest.raises(CommandError, match="no ranker 99"):
         run("shopvision_models", "--promote-ranker", "99")
+
+
+@pytest.mark.parametrize("nonsense", [("--visitors", "0"), ("--days", "-1")])
+def test_nobody_and_never_cannot_be_simulated(nonsense: tuple[str, str]) -> None:
+    with pytest.raises(CommandError, match="at least one visitor and one day"):
+        run("shopvision_simulate", *nonsense)

@@ -34,10 +34,15 @@ class Command(ReadyCommand):
         parser.add_argument("--dry-run", action="store_true", help="only count")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["views"] < 0:
+            raise CommandError("--views takes a number of days, 1 or more")
         answer = self._views(options) if options["views"] else self._copy(options)
         text = json.dumps(answer, cls=DjangoJSONEncoder, indent=None if options["json"] else 1)
         if options["output"] and not options["dry_run"]:
-            Path(options["output"]).write_text(text + "\n")
+            try:
+                Path(options["output"]).write_text(text + "\n")
+            except OSError as error:
+                raise CommandError(f"{options['output']} cannot be written: {error.strerror}") from error
             return
         self.stdout.write(text)
 

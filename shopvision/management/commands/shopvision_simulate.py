@@ -28,6 +28,8 @@ class Command(ReadyCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if min(options["visitors"], options["days"]) < 1:
+            raise CommandError("it takes at least one visitor and one day")
         if options["forget"]:
             Experiment.objects.filter(simulated=True).delete()
             answer = {"forgotten": simulated.forget()}
