@@ -128,14 +128,15 @@ def at_hand() -> LiveRelease | None:
     For pages that must not wait for an encoder to load; in tests it is opened at once.
     """
     if conf.ENGINE == "immediate" or any(one.row.pk == _seen.pk for one in list(_open.values())):
-        return _answering_or_none()
+        return answering_or_none()
     if not _seen.opening:
         _seen.opening = True
         threading.Thread(target=_open_once, name="shopvision-open", daemon=True).start()
     return None
 
 
-def _answering_or_none() -> LiveRelease | None:
+def answering_or_none() -> LiveRelease | None:
+    """As ``answering``; None where there is none, or it cannot be opened."""
     try:
         return answering()
     except ShopvisionError:
@@ -144,7 +145,7 @@ def _answering_or_none() -> LiveRelease | None:
 
 def _open_once() -> None:
     try:
-        _answering_or_none()
+        answering_or_none()
     except Exception:  # noqa: BLE001 - the next page tries again
         telemetry.log.exception("the live release could not be opened")
     finally:

@@ -15,11 +15,13 @@ from shopvision import behaviour, conf, jobs, telemetry
 from shopvision.catalogue.models import CatalogueEntry
 from shopvision.events import simulated, writer
 from shopvision.events.models import Event, ProductCount
+from shopvision.indexing import releases
 from shopvision.privacy.consent import subject_of
 from shopvision.privacy.erase import erase
 from shopvision.privacy.models import PrivacyLog
 from shopvision.privacy.pseudonym import pseudonym
 from shopvision.recommend import release, retrain, serving
+from shopvision.recommend.data import read_facts
 from shopvision.recommend.knowledge import NOTHING
 from shopvision.recommend.models import KnowledgeSnapshot, RankerRelease
 from shopvision.recommend.ranker import PriorRanker
@@ -121,6 +123,16 @@ def test_erasing_a_subject_takes_its_influence_out_of_the_next_knowledge() -> No
     assert erase(who, source="test").counts["events"] == 2
     refresh()
     assert pointed_at(now_serving().knowledge, first) == {str(third)}
+
+
+def test_a_process_that_has_no_encoder_open_learns_from_looks_all_the_same(
+    mugs: list[Any], settings: Any
+) -> None:
+    settings.SHOPVISION = {**settings.SHOPVISION, "ENGINE": "thread"}
+    releases.reset()
+    looks = read_facts(timezone.now()).visual
+    assert looks is not None
+    assert looks.any(axis=1).all()
 
 
 def test_erasing_a_subject_takes_its_taste_away_at_once(consent_mode: None, mugs: list[Any]) -> None:
