@@ -42,15 +42,25 @@ class ExperimentAdmin(LearningAdmin):
     list_display = (
         "name",
         "state",
-        "holdout",
+        "own_order",
         "candidate",
-        "candidate_share",
+        "of_candidate",
         "made_up",
         "started_at",
         "stopped_at",
     )
     list_filter = ("state",)
     change_list_template = "admin/shopvision/experiment_list.html"
+
+    @admin.display(description="shop's own order", ordering="holdout")
+    def own_order(self, row: Experiment) -> str:
+        """Share of the visitors who see it."""
+        return f"{row.holdout:.0%}"
+
+    @admin.display(description="candidate's share", ordering="candidate_share")
+    def of_candidate(self, row: Experiment) -> str:
+        """Share of the visitors who see it; nothing without one."""
+        return f"{row.candidate_share:.0%}" if row.candidate_id else ""
 
     @admin.display(description="simulated", boolean=True)
     def made_up(self, row: Experiment) -> bool:

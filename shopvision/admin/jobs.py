@@ -38,7 +38,7 @@ class JobAdmin(ReadOnlyAdmin):
     """The list reloads itself while a job runs."""
 
     list_display = (
-        "kind",
+        "what",
         "state",
         "progress",
         "failed",
@@ -50,6 +50,11 @@ class JobAdmin(ReadOnlyAdmin):
     list_filter = ("state", "kind")
     actions = ["cancel", "resume"]
     change_list_template = "admin/shopvision/job_list.html"
+
+    @admin.display(description="job", ordering="kind")
+    def what(self, job: Job) -> str:
+        """What it does, in words."""
+        return jobs.KINDS[job.kind].words if job.kind in jobs.KINDS else job.kind
 
     @admin.display(description="progress")
     def progress(self, job: Job) -> SafeString:
@@ -96,7 +101,7 @@ class JobAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list, with a button for each kind of job that needs no choice of products."""
-        kinds = {name: kind for name, kind in jobs.KINDS.items() if kind.bare}
+        kinds = [(name, name.replace("_", " "), one.words) for name, one in jobs.KINDS.items() if one.bare]
         context = {"kinds": kinds, "may_start": self.may_act(request), **(extra_context or {})}
         response = super().changelist_view(request, context)
         if request.method == "GET" and Job.objects.filter(state__in=jobs.ACTIVE).exists():
@@ -126,8 +131,7 @@ class JobAdmin(ReadOnlyAdmin):
             return HttpResponseRedirect(reverse("admin:shopvision_job_change", args=[job.pk]))
         estimate = jobs.estimate(kind, {})
         context = {
-            "title": f"Start: {kind}",
-            "words": jobs.KINDS[kind].words,
+            "title": jobs.KINDS[kind].words,
             "estimate": estimate,
             "duration": duration(float(estimate.get("seconds") or 0)),
         }
@@ -156,7 +160,7 @@ class JobAdmin(ReadOnlyAdmin):
         """One job, live: ``?part=live`` gives what changes while it runs, for the page's script."""
         job = self.shown(request, object_id)
         context = {
-            "title": jobs.KINDS[job.kind].words if job.kind in jobs.KINDS else job.kind,
+            "title": self.what(job),
             "job": job,
             "buttons": [verb for verb in ("cancel", "resume", "undo") if self.may(request, job, verb)],
             "refresh": REFRESH_SECONDS,

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from .. import jobs
 from ..events import simulated
+from ..exceptions import ShopvisionError
 from ..recommend import release as releases
 from ..recommend import serving
 from ..recommend.models import RankerRelease
@@ -64,12 +65,13 @@ class RankerReleaseAdmin(LearningAdmin, ReleaseAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list, with what is known by now and the ways to learn more."""
-        known = serving.kept()
+        known, live = serving.kept(), releases.live()
+        problem = broken(live)
         context = {
             "may_train": self.may_train(request),
             "knowledge": releases.newest_knowledge(),
-            "live": releases.live(),
-            "problem": known.problem,
+            "live": None if problem else live,
+            "problem": problem or known.problem,
             "experiment": known.experiment,
             "simulated": simulated.there(),
         }
@@ -79,7 +81,14 @@ class RankerReleaseAdmin(LearningAdmin, ReleaseAdmin):
         """One release: figures, plots, what it learned from, and what may be done with it."""
         row = self.shown(request, object_id)
         may = self.buttons(row) if self.may_train(request) else []
-        context = {"title": str(row), "release": row, "buttons": may, **ranker_figures.figures(row), **extra}
+        context = {
+            "title": str(row),
+            "release": row,
+            "buttons": may,
+            "problem": broken(row) if row.state == State.LIVE else "",
+            **ranker_figures.figures(row),
+            **extra,
+        }
         return self.rendered(request, "ranker_detail.html", context)
 
     def start_view(self, request: HttpRequest, what: str) -> HttpResponse:
@@ -95,3 +104,13 @@ class RankerReleaseAdmin(LearningAdmin, ReleaseAdmin):
         """The page stays."""
         now = releases.promote(row, request.user) if verb == "promote" else releases.rollback(request.user)
         return str(now or _("The untrained blend")), row
+
+
+def broken(row: RankerRelease | None) -> str:
+    """Why a live release cannot rank, so that the untrained blend stands in; nothing where it can."""
+    try:
+        if row is not None:
+            releases.open_ranker(row)
+    except ShopvisionError as error:
+        return str(error)
+    return ""

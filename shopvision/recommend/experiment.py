@@ -139,7 +139,8 @@ def start(
     """
     if not 0 < holdout < 1 or candidate_share < 0 or holdout + candidate_share >= 1:
         raise InvalidRequest(
-            "the hold-out takes a share between 0 and 1, and something is left for the live ranker"
+            "the hold-out takes more than none and less than all of the visitors, and some are left for the live "
+            "ranker"
         )
     if (candidate is None) != (candidate_share == 0):
         raise InvalidRequest("a candidate takes a share of the visitors, and a share a candidate")

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.core.files.storage import default_storage
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from shopvision import jobs
+from shopvision import conf, jobs
 from shopvision.admin.forest import Whisker, forest
 from shopvision.recommend import release, serving
 from shopvision.recommend.models import Experiment, ExperimentCount, KnowledgeSnapshot, RankerRelease
@@ -82,6 +83,17 @@ def test_a_ranker_shows_what_it_measured_goes_back_and_comes_again(
     assert boss.get(do + "promote/").status_code == 405
 
 
+def test_a_damaged_live_ranker_is_said_to_be_so_on_both_pages(boss: Client, trained: RankerRelease) -> None:
+    default_storage.delete(trained.artefact)
+    (Path(conf.DATA_DIR) / "rankers" / trained.digest).unlink()
+    serving.forget()
+    listed = page(boss, RANKERS)
+    shown = page(boss, reverse("admin:shopvision_rankerrelease_change", args=[trained.pk]))
+    for text in (listed, shown):
+        assert "The untrained blend stands in:" in text
+    assert "Listings are ordered by the untrained blend" in listed
+
+
 def test_a_refresh_is_a_click_and_so_is_a_training(boss: Client) -> None:
     catalogue(5)
     boss.post(f"{RANKERS}start/refresh/")
@@ -94,7 +106,8 @@ def test_a_refresh_is_a_click_and_so_is_a_training(boss: Client) -> None:
 def test_an_experiment_is_started_watched_and_stopped(boss: Client) -> None:
     assert "Start an experiment" in page(boss, EXPERIMENTS)
     assert (
-        "between 0 and 1" in boss.post(f"{EXPERIMENTS}start/", {"holdout": "0"}, follow=True).content.decode()
+        "less than all of the visitors"
+        in boss.post(f"{EXPERIMENTS}start/", {"holdout": "0"}, follow=True).content.decode()
     )
     assert (
         "numbers from 0" in boss.post(f"{EXPERIMENTS}start/", {"holdout": "x"}, follow=True).content.decode()

@@ -76,7 +76,7 @@ def test_a_job_is_started_after_its_estimate_and_cancelled(boss: Client, indexed
     start = reverse("admin:shopvision_job_start", args=["duplicates"])
     page = boss.get(start).content.decode()
     assert "takes about" in page
-    assert "Find products that share a photo." in page
+    assert "Find products that share a photo" in page
     boss.post(start)
     assert Job.objects.get().kind == "duplicates"
     assert boss.get(reverse("admin:shopvision_job_start", args=["nonsense"])).status_code == 302
