@@ -63,7 +63,7 @@ def connect_people() -> None:
 
 def _user_deleted(instance: models.Model, **_: Any) -> None:
     """In the deletion's own transaction: a user whose events cannot be erased is not deleted either."""
-    erase(Subject(user_id=str(instance.pk)), source="user deleted", log_nothing=False)
+    erase(Subject(user_id=str(instance.pk)), source="user deleted")
 
 
 def _signed_in(request: HttpRequest | None = None, user: Any = None, **_: Any) -> None:

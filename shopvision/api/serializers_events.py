@@ -143,7 +143,7 @@ class ConsentAnswer(serializers.Serializer):  # type: ignore[type-arg]
 class ReceiptAnswer(serializers.Serializer):  # type: ignore[type-arg]
     """Proof of an erasure; names nobody."""
 
-    receipt = serializers.UUIDField()
+    receipt = serializers.UUIDField(allow_null=True, help_text="null where nothing was kept")
     at = serializers.DateTimeField()
     counts = ObjectAnswer(help_text="rows by table")
 

@@ -20,7 +20,10 @@ from .registry import Identity
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Proof of an erasure that names nobody: a random number, the time, rows by table."""
+    """Proof of an erasure that names nobody: a random number, the time, rows by table.
+
+    Where nothing was kept there is nothing to prove: no number, and no row in the log.
+    """
 
     id: str
     at: datetime
@@ -28,7 +31,11 @@ class Receipt:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {"receipt": self.id, "at": self.at.isoformat(timespec="seconds"), "counts": self.counts}
+        return {
+            "receipt": self.id or None,
+            "at": self.at.isoformat(timespec="seconds"),
+            "counts": self.counts,
+        }
 
 
 def identity(subject: Subject) -> Identity:
@@ -42,15 +49,12 @@ def what_is_kept(subject: Subject) -> dict[str, int]:
     return {name: one.count(who) for name, one in registry.stores().items() if one.count}
 
 
-def erase(
-    subject: Subject, *, source: str, request: HttpRequest | None = None, log_nothing: bool = True
-) -> Receipt:
+def erase(subject: Subject, *, source: str, request: HttpRequest | None = None) -> Receipt:
     """Forget a subject everywhere: all stores in one transaction, and the visitor's own session.
 
     Args:
         source: at whose wish, for the log.
         request: its session's interest is forgotten too.
-        log_nothing: also write a receipt when there was nothing to forget.
 
     Raises:
         DatabaseError: nothing was forgotten; try again.
@@ -61,9 +65,10 @@ def erase(
         counts = {name: one.erase(who) for name, one in registry.stores().items() if one.erase}
         counts |= forget_visit(request)
         row = PrivacyLog(act=PrivacyLog.Act.ERASE, source=source, counts=counts)
-        if log_nothing or any(counts.values()):
+        forgot = any(counts.values())
+        if forgot:
             row.save()
-    receipt = Receipt(str(row.pk), row.at, counts)
+    receipt = Receipt(str(row.pk) if forgot else "", row.at, counts)
     telemetry.count("subjects_erased")
     telemetry.event("subject_erased", receipt=receipt.id, source=source)
     signals.subject_erased.send_robust(Receipt, pseudonyms=who.pseudonyms, receipt=receipt)

@@ -223,3 +223,12 @@ def test_a_form_of_the_shops_own_with_a_slip_in_it_decides_nothing(
     answer = client.post("/vision/privacy/", form)
     assert (answer.status_code, b"accept, refuse, save" in answer.content) == (400, True)
     assert all(client.get(API + "consent/").json()["purposes"].values())
+
+
+@pytest.mark.parametrize("chosen", ["session", "consent"])
+def test_erasing_nothing_gives_no_receipt_and_leaves_no_row(client: Client, mode: Any, chosen: str) -> None:
+    mode(chosen)
+    for _ in range(3):
+        answer = client.delete(API + "me/").json()
+        assert (answer["receipt"], set(answer["counts"].values())) == (None, {0})
+    assert not PrivacyLog.objects.exists()

@@ -139,12 +139,8 @@ def test_in_session_mode_a_choice_leaves_no_row(mode: Callable[[str], None]) -> 
     assert may_record(again(request)).interest
     _, receipt = forget(again(request), source="page")
     assert ConsentRecord.objects.count() == 0
-    assert PrivacyLog.objects.get(pk=receipt.id).counts == {
-        "events": 0,
-        "photo_queries": 0,
-        "consents": 0,
-        "session": 0,
-    }
+    assert (receipt.id, set(receipt.counts.values())) == ("", {0})
+    assert not PrivacyLog.objects.exists()
 
 
 def test_in_mode_off_nothing_may_be_kept_whatever_was_agreed(mode: Callable[[str], None]) -> None:

@@ -29,14 +29,12 @@ class Command(ReadyCommand):
         if options["dry_run"]:
             answer: dict[str, Any] = {"dry_run": True, "counts": what_is_kept(subject)}
         else:
-            answer = erase(subject, source="command", log_nothing=False).as_dict()
+            answer = erase(subject, source="command").as_dict()
         found = any(answer["counts"].values())
         if not (found or exists(subject)):
             raise CommandError(
                 f"there is no user with the key {subject.user_id!r} and nothing is kept under it: nothing was erased"
             )
-        if not found:
-            answer["receipt"] = None  # a receipt proves that something was erased
         if options["json"]:
             self.stdout.write(json.dumps(answer))
             return
