@@ -58,6 +58,10 @@ def test_a_shop_with_visitors_gets_no_made_up_ones_and_too_few_train_nothing() -
         run("shopvision_simulate")
     with pytest.raises(CommandError, match="1 acts"):
         run("shopvision_train", "--ranker")
+    with pytest.raises(CommandError, match="--kind of rankers is auto, linear"):
+        run("shopvision_train", "--ranker", "--kind", "prototypes")
+    with pytest.raises(CommandError, match="--kind of classifiers is auto, prototypes"):
+        run("shopvision_train", "--kind", "mlp")
     with pytest.raises(CommandError, match="orders all catalogues"):
         run("shopvision_train", "--ranker", "--target", "category")
 

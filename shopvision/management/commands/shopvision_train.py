@@ -43,6 +43,9 @@ class Command(ReadyCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         chosen = {name: options[name] for name in ("source", "target", "seed") if options[name]}
+        there, what = (TRAINED, "rankers") if options["ranker"] else (KINDS, "classifiers")
+        if options["kind"] not in ("auto", *there):
+            raise CommandError(f"--kind of {what} is auto, {', '.join(there)}")
         if options["kind"] != "auto":
             chosen["kind"] = options["kind"]
         if options["ranker"]:

@@ -46,7 +46,8 @@ class Command(ReadyCommand):
 def _words(answer: dict[str, Any]) -> str:
     before = answer.get("compared_with", {})
     judged = answer.get("judged_on", {})
+    state = "was not promoted" if answer["state"] == "failed" else f"is {answer['state']}"
     return (
-        f"{answer['release']} is {answer['state']}: recall@1 {answer.get('recall@1')} on {judged.get('queries')} "
+        f"{answer['release']} {state}: recall@1 {answer.get('recall@1')} on {judged.get('queries')} "
         f"held-out {judged.get('kind')}, {before.get('release')} {before.get('recall@1')}"
     )
