@@ -13,11 +13,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.migrations.recorder import MigrationRecorder
 from django.urls import reverse
+from django.utils import timezone
 
 from demo_shop.models import Product
 from shopvision.catalogue.adapter import NAMING, Catalogue, catalogue
 from shopvision.management.guess import adapter_source, guess
 from shopvision.management.progress import Progress, line
+from shopvision.recommend.models import RankerRelease
 from tests.factories import ArticleFactory, DemoProductFactory
 from tests.testshop.models import Article
 
@@ -90,6 +92,18 @@ def failures() -> dict[str, str]:
     with pytest.raises(CommandError, match="something is wrong"):
         call_command("shopvision_check", "--json", stdout=out, stderr=io.StringIO())
     return {row["check"]: row["detail"] for row in json.loads(out.getvalue())["checks"] if not row["ok"]}
+
+
+def test_check_opens_the_ranker_that_is_live(indexed_shop: list[Any]) -> None:
+    RankerRelease.objects.create(
+        kind="linear",
+        state="live",
+        artefact="gone",
+        digest="0" * 64,
+        snapshot="x",
+        learned_until=timezone.now(),
+    )
+    assert "cannot be opened here" in failures()["ranker"]
 
 
 def test_check_before_migrate_says_so_and_nothing_else(indexed_shop: list[Any]) -> None:

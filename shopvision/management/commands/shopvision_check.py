@@ -19,15 +19,16 @@ from ...catalogue.models import Outbox
 from ...exceptions import ShopvisionError
 from ...indexing import releases
 from ...indexing.sample import sample_photos
+from ...recommend import release as rankers
 from ..ready import why_not_ready
 
 ADDRESSES = 5  # products of each catalogue whose page is asked for
 
 
 class Command(BaseCommand):
-    """The system checks, then live probes: storage, addresses, encoder, index, database, worker."""
+    """The system checks, then live probes: storage, addresses, encoder, index, ranker, database, worker."""
 
-    help = "Check the installation for real: settings, adapters, storage, addresses, encoder, index, database, worker."
+    help = "Check the installation: settings, adapters, storage, addresses, encoder, index, ranker, database, worker."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -115,6 +116,14 @@ def _index() -> tuple[bool, str]:
     return health.ok, health.detail or f"{health.count} photos, {health.bytes} bytes"
 
 
+def _ranker() -> tuple[bool, str]:
+    row = rankers.live()
+    if row is None:
+        return True, "the untrained blend orders listings"
+    rankers.open_ranker(row)
+    return True, f"{row} is live"
+
+
 def _worker() -> tuple[bool, str]:
     since = timezone.now() - timedelta(seconds=jobs.WORKER_SEEN_SECONDS)
     number = jobs.Worker.objects.filter(seen_at__gte=since).count()
@@ -133,5 +142,6 @@ PROBES: dict[str, Callable[[], tuple[bool, str]]] = {
     "database": _database,
     "encoder": _encoder,
     "index": _index,
+    "ranker": _ranker,
     "worker": _worker,
 }
