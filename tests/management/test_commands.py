@@ -103,7 +103,7 @@ def test_check_opens_the_ranker_that_is_live(indexed_shop: list[Any]) -> None:
         snapshot="x",
         learned_until=timezone.now(),
     )
-    assert "cannot be opened here" in failures()["ranker"]
+    assert "the file of ranker@" in failures()["ranker"]
 
 
 def test_check_before_migrate_says_so_and_nothing_else(indexed_shop: list[Any]) -> None:
