@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
-from django.db.models import QuerySet
+from django.core.exceptions import EmptyResultSet
+from django.db.models import Aggregate, QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.query import FlatValuesListIterable, ModelIterable, ValuesIterable
 
@@ -204,15 +205,43 @@ def _names_products(items: QuerySet[Any]) -> bool:
 
 
 def _may_repeat(items: QuerySet[Any]) -> bool:
-    """A join may bring a product twice, or the statement's own windows are filtered and must not be narrowed."""
-    query = items.query
-    if getattr(query.where, "contains_over_clause", False):
+    """A product may come twice, or a row says something of the others and its statement must not be narrowed."""
+    query: Any = items.query
+    if query.combinator:
+        return bool(query.combinator_all or query.annotations)
+    windows = getattr(query.where, "contains_over_clause", False) or any(
+        one.contains_over_clause for one in query.annotations.values()
+    )
+    if windows or query.extra_tables or query.distinct_fields:
         return True
-    if query.distinct or query.group_by is not None:
+    shown, many = _joined(items)
+    if not many or not (query.distinct or query.group_by is not None):
+        return bool(many)
+    return any(_reads(one, many) for one in shown)
+
+
+def _joined(items: QuerySet[Any]) -> tuple[list[Any], set[str]]:
+    """What a statement selects and orders by, and its tables that may have several rows of a product."""
+    compiler: Any = items.query.chain().get_compiler(items.db)
+    try:
+        compiler.setup_query()
+        order = compiler.get_order_by()  # it joins the tables that only the order needs
+    except EmptyResultSet:
+        order = []
+    query = compiler.query
+    joins = ((alias, getattr(join, "join_field", None)) for alias, join in query.alias_map.items())
+    used = [(alias, way) for alias, way in joins if way is not None and query.alias_refcount.get(alias)]
+    many = {alias for alias, way in used if not (way.one_to_one or (way.concrete and way.many_to_one))}
+    return [*(one for one, _, _ in compiler.select), *(one for one, _ in order)], many
+
+
+def _reads(part: Any, tables: set[str]) -> bool:
+    """A column of these tables, not summed up to one value of each product."""
+    if isinstance(part, Aggregate):
         return False
-    joins = (join for alias, join in query.alias_map.items() if query.alias_refcount.get(alias))
-    ways = (getattr(join, "join_field", None) for join in joins)
-    return any(way is not None and (way.one_to_many or way.many_to_many) for way in ways)
+    if getattr(part, "alias", None) in tables:
+        return True
+    return any(_reads(one, tables) for one in part.get_source_expressions() if one is not None)
 
 
 def _key_of(row: Any) -> str:

@@ -15,7 +15,7 @@ from django.test import Client, RequestFactory
 from django.views.generic import ListView
 from rest_framework import generics, pagination, serializers
 
-from demo_shop.models import Product
+from demo_shop.models import Product, ProductPhoto
 from shopvision import behaviour, telemetry
 from shopvision.catalogue.models import CatalogueEntry
 from shopvision.events.models import Event
@@ -234,6 +234,34 @@ def test_rows_that_a_join_repeats_and_filtered_windows_are_the_shops_own(
     once = Paginator(rank_queryset(joined.distinct(), request), size)
     shown = [row.pk for page in once for row in page]
     assert sorted(shown) == sorted(one.pk for one in articles)
+
+
+@pytest.mark.parametrize("size", [3, 7, 15, 20, 50])
+def test_rows_that_only_an_order_or_a_column_repeats_are_the_shops_own(mugs: list[Any], size: int) -> None:
+    for number, one in enumerate(Product.objects.all()):
+        for view in range(number % 4):
+            ProductPhoto.objects.create(product=one, image=f"products/{number * 7 % 10}-{view}.jpg")
+    request, shop = looked_at(*mugs[:2]), Product.objects.order_by("pk")
+    several = shop.filter(photos__isnull=False)
+    numbered = Window(RowNumber(), partition_by=F("price"), order_by=F("pk").asc())
+    for rows in (
+        shop.order_by("photos__image", "pk"),
+        several.distinct().order_by("photos__image", "pk"),
+        shop.values("pk", "photos__image").distinct(),
+        shop.values("pk", "photos__image").annotate(n=Count("photos")),
+        shop.annotate(photo=F("photos__image"), n=Count("photos")),
+        shop.order_by().union(shop.order_by(), all=True).order_by("id"),
+        shop.annotate(number=numbered),
+    ):
+        ranked = rank_queryset(rows, request)
+        assert ranked is rows
+        pages, wanted = Paginator(ranked, size), Paginator(rows.all(), size)
+        assert [list(page) for page in pages] == [list(page) for page in wanted]
+    for rows in (several.distinct(), shop.annotate(n=Count("photos")).order_by("-n", "pk")):
+        shown = [row.pk for page in Paginator(rank_queryset(rows, request), size) for row in page]
+        assert up(shown, [one for one in mugs if rows.filter(pk=one.pk).exists()])
+        assert sorted(shown) == sorted(row.pk for row in rows)
+    assert "rank_own_order" not in telemetry.snapshot()["counters"]
 
 
 @pytest.mark.parametrize("name", ["Broken", "Nonsense"])
