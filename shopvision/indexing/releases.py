@@ -125,13 +125,14 @@ def answering() -> LiveRelease:
 def at_hand() -> LiveRelease | None:
     """The live release if this process has it open; else None, and a thread opens it for the next time.
 
-    For pages that must not wait for an encoder to load; in tests it is opened at once.
+    For pages that must not wait for an encoder to load; in tests it is opened at once. A process that ends
+    meanwhile waits for the thread: one that ends while onnxruntime loads an encoder is aborted.
     """
     if conf.ENGINE == "immediate" or any(one.row.pk == _seen.pk for one in list(_open.values())):
         return answering_or_none()
     if not _seen.opening:
         _seen.opening = True
-        threading.Thread(target=_open_once, name="shopvision-open", daemon=True).start()
+        threading.Thread(target=_open_once, name="shopvision-open").start()
     return None
 
 

@@ -208,7 +208,8 @@ def tune_from_clicks(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> It
 
 def _tuned(*, clicks: bool) -> Iterator[Step]:
     row = yield from Step.told(tuning(clicks=clicks))
-    yield Step(message=f"{row} is {row.state}", result={"release": str(row), "release_state": row.state})
+    said = "was not promoted" if row.state == row.State.FAILED else f"is {row.state}"
+    yield Step(message=f"{row} {said}", result={"release": str(row), "release_state": row.state})
 
 
 def duplicates(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]:

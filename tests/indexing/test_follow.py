@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
 from shopvision.index.models import Embedding, EncoderRelease
 from shopvision.indexing import follow as module
+from shopvision.indexing import releases
 from shopvision.indexing.follow import follow, verify
 from shopvision.indexing.releases import LiveRelease
 from shopvision.indexing.write import drain_outbox
@@ -85,3 +89,20 @@ def test_a_usable_photo_without_embedding_is_drift(live_release: LiveRelease) ->
     drain_outbox()
     Embedding.objects.filter(sequence=1).delete()
     assert verify(live_release).unembedded == 1
+
+
+def test_a_process_that_ends_while_an_encoder_loads_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.SHOPVISION = {**settings.SHOPVISION, "ENGINE": "thread"}
+    releases.reset()
+    go_on = threading.Event()
+    monkeypatch.setattr(releases._seen, "opening", False)
+    monkeypatch.setattr(releases, "_open_once", lambda: go_on.wait(9))
+    try:
+        assert releases.at_hand() is None
+        opener = next(one for one in threading.enumerate() if one.name == "shopvision-open")
+        assert not opener.daemon  # the interpreter joins it; a daemon's onnxruntime would abort the process
+    finally:
+        go_on.set()
+    opener.join(9)

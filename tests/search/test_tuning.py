@@ -8,6 +8,7 @@ from shopvision import conf, listings
 from shopvision.exceptions import InvalidRequest
 from shopvision.indexing import releases
 from shopvision.indexing.write import drain_outbox
+from shopvision.search import bulk
 from shopvision.search.switch import rollback
 from shopvision.search.tuning import tune
 from tests.factories import ArticleFactory
@@ -64,6 +65,8 @@ def test_tuning_that_finds_no_more_is_set_aside_with_its_figures(
     assert row.state == "failed"
     assert row.metrics["compared_with"]["recall@1"] == 0.5
     assert releases.live().row.pk != row.pk
+    *_, last = bulk.tune({}, {})
+    assert "was not promoted" in last.message
 
 
 def test_too_few_photos_cannot_be_tuned_on(indexed_shop: list[Any]) -> None:
