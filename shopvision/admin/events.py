@@ -9,12 +9,14 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext_lazy as _
 
 from ..catalogue.models import CatalogueEntry
 from ..events.aggregate import MOST_DAYS, most_viewed, views
 from ..events.models import Event
 from ..events.simulated import SUBJECT
 from ..privacy import noise
+from ..privacy.consent import BITS
 from .readonly import ReadOnlyAdmin
 
 DAYS = 30
@@ -29,6 +31,8 @@ class EventAdmin(ReadOnlyAdmin):
     list_filter = ("kind", "at")
     date_hierarchy = "at"
     search_fields = ("product", "listing")
+    exclude = ("purposes",)
+    readonly_fields = ("agreed",)
     ordering = ("-at", "-pk")
     show_full_result_count = False
     change_list_template = "admin/shopvision/event_list.html"
@@ -44,6 +48,11 @@ class EventAdmin(ReadOnlyAdmin):
         if event.subject.startswith(SUBJECT):
             return event.subject
         return event.subject.partition(".")[2][:6] + "…"
+
+    @admin.display(description=_("may be used for"))
+    def agreed(self, event: Event) -> str:
+        """The purposes its bits stand for."""
+        return ", ".join(name for name, bit in BITS.items() if event.purposes & bit)
 
     def get_urls(self) -> list[URLPattern]:
         """Adds the page of views."""

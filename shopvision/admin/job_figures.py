@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.core.paginator import Paginator
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -17,6 +18,12 @@ from .products import shown
 
 ERRORS_A_PAGE = 50
 HIDDEN = ("found", "release", "seconds")  # shown elsewhere, or too long
+OF_KIND = {  # whose release a job's result names; train names several
+    "classify": "classifier",
+    "train_ranker": "ranker",
+    "tune": "encoder",
+    "tune_from_clicks": "encoder",
+}
 
 
 def figures(job: Job, site: AdminSite, page: str = "1") -> dict[str, Any]:
@@ -30,7 +37,7 @@ def figures(job: Job, site: AdminSite, page: str = "1") -> dict[str, Any]:
         "active": job.state in ACTIVE,
         "worked": worked,
         "share": min(1.0, worked / job.total) if job.total else None,
-        "rate": round(rate, 1) if rate < 100 else round(rate),
+        "rate": (round(rate, 1) if rate < 100 else round(rate)) if job.total > 1 else 0.0,
         "left": duration(left) if left is not None and job.state in ACTIVE else "",
         "took": duration(seconds) if seconds and job.finished_at else "",
         "estimated": duration(float(job.estimate["seconds"])) if job.estimate.get("seconds") else "",
@@ -99,15 +106,23 @@ def _results(job: Job) -> Iterator[tuple[str, str]]:
 
 
 def _releases(job: Job) -> list[dict[str, Any]]:
-    """Classifiers the job trained or used."""
+    """Releases the job trained or used, each with its page."""
     if job.kind == "train":
         return [
-            {"name": key, **value}
+            {"name": key, **value, "page": _page("classifier", value["release"])}
             for key, value in job.result.items()
             if isinstance(value, dict) and value.get("release")
         ]
-    used = job.result.get("release")
-    return [{"name": _("classifier"), "release": used, "state": "", "reason": ""}] if used else []
+    used, model = job.result.get("release"), OF_KIND.get(job.kind)
+    if not used or model is None:
+        return []
+    words = {"classifier": _("classifier"), "ranker": _("ranker"), "encoder": _("encoder")}
+    return [{"name": words[model], "release": used, "state": "", "reason": "", "page": _page(model, used)}]
+
+
+def _page(model: str, release: object) -> str:
+    """Of a release, which a result names by its number, or as ``name@number``."""
+    return reverse(f"admin:shopvision_{model}release_change", args=[str(release).rpartition("@")[2]])
 
 
 def _error_rows(errors: Any, site: AdminSite) -> list[dict[str, str]]:

@@ -99,3 +99,21 @@ def test_who_started_a_classify_job_may_stop_it(client: Client, db: None) -> Non
 def test_a_job_that_is_not_there_is_404(boss: Client, db: None) -> None:
     unknown = "00000000-0000-0000-0000-000000000000"
     assert boss.get(reverse("admin:shopvision_job_change", args=[unknown])).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("kind", "release", "words", "page"),
+    [
+        ("train_ranker", 2, "ranker:", "rankerrelease/2/"),
+        ("tune", "small@3", "encoder:", "encoderrelease/3/"),
+        ("classify", 4, "classifier:", "classifierrelease/4/"),
+    ],
+)
+def test_a_result_names_its_own_kind_of_release(
+    boss: Client, db: None, kind: str, release: Any, words: str, page: str
+) -> None:
+    job = Job.objects.create(kind=kind, state="done", done=1, result={"release": release, "seconds": 7.0})
+    text = boss.get(page_of(job)).content.decode()
+    assert words in text
+    assert f'/admin/shopvision/{page}change/"' in text
+    assert "a second" not in text

@@ -127,7 +127,7 @@ def test_an_experiment_is_started_watched_and_stopped(boss: Client) -> None:
     assert "1560 (16.25 %)" in shown
     assert "The live ranker does better than the shop's own order." in shown
     assert "Too few visitors to say anything yet." in shown  # of baskets
-    assert "Day by day" in shown
+    assert "Visitors who clicked, day by day" in shown
     boss.post(f"{EXPERIMENTS}{row.pk}/stop/")
     row.refresh_from_db()
     assert row.state == "stopped"

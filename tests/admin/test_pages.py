@@ -133,6 +133,9 @@ def test_events_and_the_privacy_log_are_looked_at_only_and_name_nobody(boss: Cli
     page = boss.get(address("event")).content.decode()
     assert "abcdef…" in page
     assert subject not in page
+    page = boss.get(reverse("admin:shopvision_event_change", args=[Event.objects.get().pk])).content.decode()
+    assert "personalisation, improvement" in page
+    assert "BITS" not in page
     page = boss.get(address("privacylog")).content.decode()
     assert str(log.pk) in page
     assert "3 events" in page
