@@ -13,7 +13,7 @@ from shopvision.indexing import releases
 from shopvision.indexing.releases import LiveRelease
 from shopvision.indexing.write import drain_outbox
 
-from .factories import DemoProductFactory
+from .factories import ArticleFactory, CategoryFactory, DemoProductFactory, PictureFactory, TopicFactory
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,6 +25,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _torch_is_allowed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that allows this process torch does not allow it the next one."""
     monkeypatch.setattr(releases._seen, "torch", releases._seen.torch)
+
+
+@pytest.fixture(autouse=True)
+def _drawn_photos_are_the_same_in_any_order() -> None:
+    """Things are numbered from 0 in each test: which are drawn does not hang on the tests before it."""
+    for one in (CategoryFactory, DemoProductFactory, TopicFactory, PictureFactory, ArticleFactory):
+        one.reset_sequence(0)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -98,9 +99,10 @@ def clicked(row: EncoderRelease, known: np.ndarray) -> Clicked:
     allowed = set(known.tolist())
     pairs = [
         (*data[listing], entries[ref])
-        for listing, ref in sorted(products.items())
+        for listing, ref in products.items()
         if entries.get(ref) in allowed
     ]
+    pairs.sort(key=itemgetter(1))
     if len(pairs) < LEAST_PAIRS:
         raise InvalidRequest(
             f"{len(pairs)} photo searches of shoppers who agreed to improvement led to a click; it takes "

@@ -77,14 +77,15 @@ def judge_clicks(
 ) -> Judgement:
     """Fit with half of the shoppers' photos and look for the product chosen with each photo of the other half.
 
-    Only the shop's own photos are in the index. What was chosen had been found by the projection of that time,
+    The halves share no product: a shopper who tries twice with one photo teaches nothing of the answer. Only
+    the shop's own photos are in the index. What was chosen had been found by the projection of that time,
     so the comparison leans towards that one.
 
     Args:
         clicks: shoppers' photos. fresh: which of them the current projection has not learned from, bool (N,).
     """
     hits = {"candidate": 0, "current": 0}
-    fold_of = np.arange(len(clicks)) % FOLDS
+    fold_of = np.unique(clicks.products, return_inverse=True)[1] % FOLDS
     for fold in range(FOLDS):
         held = clicks.take(np.flatnonzero((fold_of == fold) & fresh))
         if not len(held):
