@@ -13,6 +13,7 @@ from ..vision.logistic import tell_apart
 
 LEVELS = (*range(0, 99), *(99 + step / 20 for step in range(21)))
 """Percentiles kept: whole numbers to 98, then every twentieth, where nearly all answers lie."""
+LEAD = 2  # place of the lead's weight, after the intercept's and the best similarity's
 NEIGHBOURS = 5  # similarities of the nearest products that the decision looks at
 STRONG, WEAK = 0.75, 0.4  # probability that the shop sells it, from which a match is called so
 SELDOM = 0.69  # ln 2: products expected to come as near by chance, for even odds that not one does
@@ -69,8 +70,13 @@ def fit_no_match(rows: np.ndarray, sold: np.ndarray) -> dict[str, list[float]]:
     """
     if not sold.any() or sold.all():
         return DEFAULT
-    fitted = zip(("mean", "scale", "weights"), tell_apart(rows, sold, ridge=RIDGE), strict=True)
-    return {name: [round(float(v), 6) for v in values] for name, values in fitted}
+    mean, scale, weights = tell_apart(rows, sold, ridge=RIDGE)
+    if (
+        weights[LEAD] < 0
+    ):  # a hit that stands out never speaks against itself; kinds left out may seem to say so
+        weights[:LEAD], weights[LEAD] = tell_apart(rows[:, :1], sold, ridge=RIDGE)[2], 0.0
+    fitted = {"mean": mean, "scale": scale, "weights": weights}
+    return {name: [round(float(v), 6) for v in values] for name, values in fitted.items()}
 
 
 def _by_chance(best: float, record: Mapping[str, Any]) -> float:
@@ -96,6 +102,6 @@ def decide(similarities: np.ndarray, record: Mapping[str, Any]) -> Match:
     probability = float(sigmoid(np.array(fitted["weights"][0] + row @ fitted["weights"][1:])))
     untaught = fitted == DEFAULT or record.get("examples", TAUGHT_BY) < TAUGHT_BY
     if untaught and _by_chance(similarities[0], record) < SELDOM:
-        probability = WEAK + (1 - WEAK) * probability
+        probability = max(probability, WEAK)  # scaled up, it would not compare with what was not lifted
     level = "strong" if probability >= STRONG else "weak" if probability >= WEAK else "none"
     return Match(level, probability)

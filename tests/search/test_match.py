@@ -51,6 +51,17 @@ def test_an_untaught_decision_never_denies_what_hardly_comes_by_chance() -> None
     assert decide(near, {**taught, "examples": 100}).level == "weak"
 
 
+def test_a_hit_that_stands_out_never_speaks_against_itself() -> None:
+    """Of kinds with many alike: what is sold lies near all five, so a small lead seems to say that it is sold."""
+    rng = np.random.default_rng(0)
+    sold = np.column_stack([rng.normal(0.7, 0.1, 200), rng.normal(0.1, 0.05, 200)])
+    other = np.column_stack([rng.normal(0.5, 0.1, 200), rng.normal(0.3, 0.05, 200)])
+    record = {"no_match": fit_no_match(np.vstack([sold, other]), np.arange(400) < 200)}
+    crowd, alone = (np.array([0.62, *[0.62 - lead] * 4]) for lead in (0.05, 0.4))
+    assert decide(crowd, record).probability == decide(alone, record).probability > 0.5
+    assert decide(crowd - 0.1, record).probability < 0.5
+
+
 def test_no_hits_are_no_match_and_one_kind_alone_teaches_nothing() -> None:
     assert decide(np.array([]), {}).level == "none"
     assert fit_no_match(np.ones((3, 2)), np.ones(3, bool)) == fit_no_match(np.ones((3, 2)), np.zeros(3, bool))
