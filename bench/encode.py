@@ -188,7 +188,7 @@ def torch_loop(files: Sequence[bytes], batch: int) -> float:
 def measure(folder: Path | None, count: int) -> dict[str, Any]:
     """Everything, as one record."""
     from shopvision.images.decode import decode
-    from shopvision.vision.lite import build_graph
+    from shopvision.vision.lite_graph import build_graph
     from shopvision.vision.quantise import CALIBRATION_PHOTOS, quantise
 
     files = photos(folder, count)

@@ -26,7 +26,7 @@ from PIL import Image
 from shopvision.evaluation.calibration import calibration_error
 from shopvision.evaluation.classification import accuracy, macro_f1, top_k
 from shopvision.images.decode import decode
-from shopvision.vision import lite
+from shopvision.vision import lite_graph
 from shopvision.vision.classifier import Classifier, Examples
 from shopvision.vision.explain import (
     Evidence,
@@ -97,7 +97,7 @@ def network_trust(classifier: FineTuned, images: Sequence[Image.Image]) -> dict[
 
 def head_trust(data: Path, images: Sequence[Image.Image]) -> dict[str, Any]:
     """Of a linear head trained on the descriptors of the same photos."""
-    encoder = OnnxEncoder(lite.build_graph(), threads=os.cpu_count() or 1)
+    encoder = OnnxEncoder(lite_graph.build_graph(), threads=os.cpu_count() or 1)
     rows = rows_of(data, "train")
     labels = tuple(sorted({row["label"] for row in rows}))
     targets = np.array([labels.index(row["label"]) for row in rows])

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,6 @@ from ..vision.backbones import graph_for
 from ..vision.base import Encoder
 from ..vision.onnx_encoder import OnnxEncoder
 from ..vision.projection import Projection, generic
-from ..vision.quantise import CALIBRATION_PHOTOS, MIN_CALIBRATION_PHOTOS, fidelity, quantise
 from ..vision.remote import RemoteEncoder
 from .follow import follow
 from .sample import sample_photos
@@ -35,6 +35,7 @@ State = EncoderRelease.State
 TORCH_ENCODER = (
     "shopvision.vision.torch_encoder.TorchEncoder"  # by its path: torch stays out of the web process
 )
+QUANTISE = "shopvision.vision.quantise"  # by its path: onnx, 17 MB, stays out of it too
 CUDA_DRIVER = Path("/proc/driver/nvidia/version")  # there is a CUDA device, said without importing torch
 FIDELITY_PHOTOS = 16  # held out of the calibration, to see what rounding does to them
 LEAST_FIDELITY = 0.9  # 0.98 costs half a point of recall@1; 0.77, the kernels' overflow, cost several
@@ -350,14 +351,15 @@ def first_encoder() -> tuple[Encoder, bytes | None]:
     encoder = make_encoder(conf.ENCODER)
     if conf.PRECISION == "fp32" or ":" not in conf.ENCODER:
         return encoder, None
-    photos = sample_photos(CALIBRATION_PHOTOS + FIDELITY_PHOTOS)
+    rounding = import_module(QUANTISE)
+    photos = sample_photos(rounding.CALIBRATION_PHOTOS + FIDELITY_PHOTOS)
     held_out = photos[:: len(photos) // FIDELITY_PHOTOS or 1][:FIDELITY_PHOTOS]
     kept = [photo for photo in photos if not any(photo is one for one in held_out)]
-    if len(kept) < MIN_CALIBRATION_PHOTOS:
+    if len(kept) < rounding.MIN_CALIBRATION_PHOTOS:
         return encoder, None
-    graph = quantise(graph_for(conf.ENCODER), kept)
+    graph = bytes(rounding.quantise(graph_for(conf.ENCODER), kept))
     small = make_encoder(conf.ENCODER, graph)
-    alike = fidelity(encoder.describe(held_out), small.describe(held_out))
+    alike = float(rounding.fidelity(encoder.describe(held_out), small.describe(held_out)))
     telemetry.event("encoder_quantised", encoder=conf.ENCODER, fidelity=round(alike, 3))
     if conf.PRECISION == "auto" and alike < LEAST_FIDELITY:
         return encoder, None

@@ -17,7 +17,7 @@ from torch import nn
 from ..exceptions import Misconfigured
 from .base import FEATURE_MAPS, EncoderSpec
 from .finetuned import INPUT, OUTPUTS, session_of
-from .lite import IR_VERSION
+from .lite_graph import IR_VERSION
 from .onnx_encoder import OnnxEncoder
 
 STRIDES = (32, 16, 8)  # of c5, t10, t4

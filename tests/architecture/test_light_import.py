@@ -57,6 +57,11 @@ def test_the_web_process_never_loads(process: dict[str, list[str]], name: str) -
     assert name not in process["all"]
 
 
+def test_graphs_are_made_without_the_web_process(process: dict[str, list[str]]) -> None:
+    """onnx, 17 MB, builds and rounds graphs; a process whose release has its graph does without."""
+    assert "onnx" not in process["setup"]
+
+
 def test_a_photo_is_described_within_the_memory_budget(process: dict[str, float]) -> None:
     """Django, the API, the fp32 network loaded and one photo described."""
     assert process["rss_mb"] < MAX_RSS_MB

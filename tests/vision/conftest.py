@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from shopvision.vision import lite
+from shopvision.vision import lite_graph
 from shopvision.vision.onnx_encoder import OnnxEncoder
 from shopvision.vision.quantise import MIN_CALIBRATION_PHOTOS, quantise
 from tests.drawing import draw
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def graph() -> bytes:
-    return lite.build_graph()
+    return lite_graph.build_graph()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from PIL import Image
 
 from shopvision.exceptions import Misconfigured
 from shopvision.images.preprocess import normalise, squares
-from shopvision.vision import lite
+from shopvision.vision import lite, lite_graph
 from shopvision.vision.base import FEATURE_MAPS
 from shopvision.vision.onnx_encoder import OnnxEncoder
 
@@ -55,7 +55,7 @@ def test_the_maps_are_those_of_timms_own_network(fp32: OnnxEncoder) -> None:
 def test_imagenet_knows_the_fruit_of_a_catalogue(grocery: dict[str, Image.Image], title: str) -> None:
     if title not in grocery:
         pytest.skip(f"the prepared set has no {title}")
-    session = ort.InferenceSession(lite.build_graph(logits=True), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(lite_graph.build_graph(logits=True), providers=["CPUExecutionProvider"])
     pixels = normalise(squares([grocery[title]], lite.SPEC.preprocess), lite.SPEC.preprocess)
     (logits,) = session.run(["logits"], {"pixels": pixels})
     assert int(logits.argmax()) == IMAGENET[title]
@@ -113,4 +113,4 @@ def test_the_graph_carries_its_record_and_the_state_its_dtypes(graph: bytes) -> 
 
 
 def test_the_same_weights_give_the_same_bytes(graph: bytes) -> None:
-    assert lite.build_graph() == graph
+    assert lite_graph.build_graph() == graph
