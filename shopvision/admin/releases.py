@@ -62,7 +62,7 @@ class EncoderReleaseAdmin(ReadOnlyAdmin):
         """Undo the last promotion."""
         try:
             before = switch.predecessor()
-            job = switch.promote_or_queue(before, request.user)
+            job = switch.promote_or_queue(before, request.user, back=True)
         except ShopvisionError as error:
             messages.error(request, str(error))
         else:

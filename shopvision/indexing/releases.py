@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connections, transaction
-from django.utils import timezone
 from django.utils.module_loading import import_string
 from PIL import Image
 
-from .. import artefacts, conf, signals, telemetry
+from .. import artefacts, conf, telemetry
 from ..exceptions import Misconfigured, ShopvisionError, TemporaryFailure
 from ..index.base import VectorIndex
 from ..index.models import Artefact, EncoderRelease
@@ -299,30 +298,23 @@ def is_generic(row: EncoderRelease) -> bool:
     return bool(metrics.get("recipe", {}).get("kind") == "generic")
 
 
-def activate(row: EncoderRelease) -> EncoderRelease:
+def activate(row: EncoderRelease, user: Any = None, *, back: bool = False) -> EncoderRelease:
     """Make a release the live one, atomically; the one it replaces is kept for rolling back.
 
     Its index is brought up to its embeddings first, so no search meets an empty one; the embeddings are the
     caller's business (``switch.promote`` sees to both).
 
+    Args:
+        user, back: as ``artefacts.go_live`` takes them.
+
     Raises:
         ShopvisionError: it cannot be opened.
     """
     follow(open_release(row))
-    with transaction.atomic():
-        previous = EncoderRelease.objects.select_for_update().filter(state=State.LIVE).first()
-        if previous is not None and previous.pk == row.pk:
-            return previous
-        if previous is not None:
-            EncoderRelease.objects.filter(pk=previous.pk).update(state=State.RETIRED)
-        EncoderRelease.objects.filter(pk=row.pk).update(
-            state=State.LIVE, previous=previous, activated_at=timezone.now()
-        )
-    row.refresh_from_db()
+    _seen.checked = float("-inf")  # who hears of it asks for the live one
+    now: EncoderRelease = artefacts.go_live(row, EncoderRelease.objects.all(), str(row), user, back=back)
     _seen.checked = float("-inf")
-    telemetry.event("release_activated", release=str(row), previous=str(previous) if previous else None)
-    signals.release_activated.send_robust(EncoderRelease, release=row, previous=previous)
-    return row
+    return now
 
 
 def bootstrap() -> EncoderRelease:

@@ -22,21 +22,24 @@ EMBEDDED_PER_SECOND = 1000.0  # from stored descriptors, SQLite, one core
 PRODUCTS_PER_STEP = 100  # looked at together where a release lacks their photos
 
 
-def promote(row: EncoderRelease) -> EncoderRelease:
+def promote(row: EncoderRelease, user: Any = None, *, back: bool = False) -> EncoderRelease:
     """Bring a release of any state up to the catalogue of now and make it live; the one replaced is kept.
 
     While it is built every change is written to it too, as to the live one. Photos that came after its
     encoder was last in use are described by it first. If that fails its state is what it was.
 
+    Args:
+        user, back: as ``artefacts.go_live`` takes them.
+
     Raises:
         ShopvisionError: it cannot be opened here, or nothing can be described; the live release stays.
     """
-    for _ in _promotion(row):
+    for _ in _promotion(row, user, back=back):
         pass
     return EncoderRelease.objects.get(pk=row.pk)
 
 
-def _promotion(row: EncoderRelease) -> Generator[int, None, None]:
+def _promotion(row: EncoderRelease, user: Any = None, *, back: bool = False) -> Generator[int, None, None]:
     """The same step by step: products brought up to date by each; the release is live when it ends."""
     live = releases.live()
     if row.pk == live.row.pk:
@@ -48,7 +51,7 @@ def _promotion(row: EncoderRelease) -> Generator[int, None, None]:
         if not _is_built(row, before):
             yield from build_steps(row)
             yield from _describe_missing(row, live)
-        releases.activate(row)
+        releases.activate(row, user, back=back)
     except BaseException:  # a cancelled job closes its steps
         rows.filter(state=State.BUILDING).update(state=before)
         raise
@@ -76,15 +79,18 @@ def photos_to_embed(row: EncoderRelease) -> int:
     return CatalogueImage.objects.filter(state=CatalogueImage.State.INDEXED).count()
 
 
-def promote_or_queue(row: EncoderRelease, user: Any = None) -> jobs.Job | None:
+def promote_or_queue(row: EncoderRelease, user: Any = None, *, back: bool = False) -> jobs.Job | None:
     """Promote now, or have a worker do it where it takes longer than a request may: the job, else None.
+
+    Args:
+        user, back: as ``artefacts.go_live`` takes them.
 
     Raises:
         ShopvisionError: as ``promote``.
     """
     if photos_to_embed(row) > INSTANT_PHOTOS:
-        return jobs.start("promote", {"release": row.pk}, user)
-    promote(row)
+        return jobs.start("promote", {"release": row.pk, "back": back}, user)
+    promote(row, user, back=back)
     return None
 
 
@@ -92,12 +98,12 @@ def promote_steps(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Itera
     """``promote`` as a job, with its progress.
 
     Args:
-        params: ``release``, its primary key.
+        params: ``release``, its primary key, and ``back`` if it comes back.
     """
     row = EncoderRelease.objects.filter(pk=params["release"]).first()
     if row is None:
         raise InvalidRequest(f"there is no release {params['release']}", code="not_found")
-    with closing(_promotion(row)) as steps:
+    with closing(_promotion(row, back=bool(params.get("back")))) as steps:
         for count in steps:
             yield Step(done=count, message=f"embedding every photo under {row}")
     yield Step(message=f"{row} is live", result={"release": str(row)})
@@ -130,7 +136,9 @@ def predecessor() -> EncoderRelease:
 def rollback() -> EncoderRelease:
     """Bring back the release before the live one, with every change that came since; the release now live.
 
+    Twice leads two releases back.
+
     Raises:
         Misconfigured: there is none.
     """
-    return promote(predecessor())
+    return promote(predecessor(), back=True)

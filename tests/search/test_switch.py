@@ -141,3 +141,15 @@ def test_the_command_goes_back_too(photographed: EncoderRelease) -> None:
     tune(force=True)
     call_command("shopvision_models", rollback=True)
     assert releases.live().row.pk == photographed.pk
+
+
+def test_going_back_twice_leads_two_releases_back(photographed: EncoderRelease) -> None:
+    second = tune(force=True)
+    ArticleFactory(views=3)
+    drain_outbox()
+    third = tune(force=True)
+    assert len({photographed.pk, second.pk, third.pk}) == 3
+    assert [switch.rollback().pk, switch.rollback().pk] == [second.pk, photographed.pk]
+    with pytest.raises(Misconfigured, match="no release before"):
+        switch.rollback()
+    assert verify(releases.live()).total == 0
