@@ -28,8 +28,8 @@ from .recommend.why import in_words
 from .search import clicks, store
 from .search.match import decide
 from .search.present import Query, Reasons, present
-from .search.query import VOTERS, Answer, Found, category_vote, facets, narrow_by_text, nearest, visible_refs
-from .types import EVERYTHING, FULL_FRAME, Filter, Hit, Listing, Ordering, ProductRef, Region
+from .search.query import VOTERS, Found, category_vote, facets, narrow_by_text, nearest, visible_refs
+from .types import EVERYTHING, FULL_FRAME, Filter, Hit, Listing, Match, Ordering, ProductRef, Region
 from .vision.descriptor import colours_in_words
 from .vision.projection import unit
 
@@ -93,7 +93,7 @@ def search_by_photo(
     # what the photo shows, and whether the shop has it, is no matter of what the shopper narrows the answer to
     whole = answer if narrowed == EVERYTHING else nearest(live, vector, context=context, limit=VOTERS)
     listing, found, reasons = _listing(live, answer, query, limit, clock)
-    match, category = decide(whole.similarities, live.row.background), category_vote(whole.found)
+    match, category = _sold(whole, live), category_vote(whole)
     boxes = [region] if region else boxes or [FULL_FRAME]
     said = {**listing.query, "category": category, "regions": _regions(boxes, category)}
     listing = replace(listing, match=match, query=said)
@@ -139,6 +139,13 @@ def similar_products(
     query = Query(store.descriptors_of_entry(live, entry.pk), store.colours_of_entry(entry.pk), where)
     listing, found, reasons = _listing(live, answer, query, limit, clock, later=keep)
     return _keep(live, listing, found, reasons, "similar", clock, where) if keep else listing
+
+
+def _sold(found: Sequence[Found], live: LiveRelease) -> Match:
+    """Does the shop sell what a photo shows, by the nearest it has."""
+    near = sorted(found, key=lambda one: -one.similarity)  # the product with this very file came first
+    kinds = [[key for key, _ in one.categories] for one in near]
+    return decide([one.similarity for one in near], kinds, live.row.background)
 
 
 PLACEMENTS = (*placements.CHOOSERS, "similar", "alternatives")
@@ -238,10 +245,16 @@ def forget(search_id: str) -> None:
 
 
 def _listing(
-    live: LiveRelease, answer: Answer, query: Query, limit: int, clock: _Clock, *, later: bool = False
+    live: LiveRelease,
+    answer: tuple[Found, ...],
+    query: Query,
+    limit: int,
+    clock: _Clock,
+    *,
+    later: bool = False,
 ) -> tuple[Listing, tuple[Found, ...], Mapping[ProductRef, Reasons]]:
     """A first page with everything that is said about the whole answer, the whole answer, and its reasons."""
-    hits, found, why = present(live, answer.found, query, limit, later=later)
+    hits, found, why = present(live, answer, query, limit, later=later)
     clock.lap("facts")
     as_of = live.index.as_of()
     listing = Listing(

@@ -46,7 +46,7 @@ class EncoderRelease(models.Model):
     background = models.JSONField(
         default=dict,
         blank=True,
-        help_text="quantiles of similarities between different products; no-match fit",
+        help_text="quantiles of similarities between different products",
     )
     sequence = models.BigIntegerField(default=0, help_text="number of the last change of its embeddings")
     previous = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")

@@ -145,7 +145,7 @@ class Migration(migrations.Migration):
                 ('dim', models.PositiveIntegerField()),
                 ('state', models.CharField(choices=[('building', 'building'), ('candidate', 'candidate'), ('live', 'live'), ('retired', 'retired'), ('failed', 'failed')], default='building', max_length=16)),
                 ('metrics', models.JSONField(blank=True, default=dict, help_text='what the gate measured, and the recipe')),
-                ('background', models.JSONField(blank=True, default=dict, help_text='quantiles of similarities between different products; no-match fit')),
+                ('background', models.JSONField(blank=True, default=dict, help_text='quantiles of similarities between different products')),
                 ('sequence', models.BigIntegerField(default=0, help_text='number of the last change of its embeddings')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('activated_at', models.DateTimeField(blank=True, null=True)),

@@ -1,4 +1,4 @@
-"""Judge a projection on photos that its fit has not seen; photos of products the index does not hold."""
+"""Judge a projection on photos that its fit has not seen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ..vision.projection import Projection, TrainingSet, diverse_products, fit, gallery
-from .match import NEIGHBOURS, features
 
 FOLDS = 2  # each fold costs a fit
 MAX_QUERIES = 1000
@@ -144,56 +143,9 @@ def _found(
     projection: Projection, kept: TrainingSet, queries: dict[str, np.ndarray], wanted: np.ndarray
 ) -> int:
     """How many queries have their own product first."""
-    best = _ranked(projection, kept, queries)[1][:, 0]
-    return int((best == wanted).sum())
-
-
-def _ranked(
-    projection: Projection, kept: TrainingSet, queries: dict[str, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """For each query the similarities of all products, best first, and the products in that order."""
     vectors = gallery(projection.embed(kept.descriptors), kept.products, kept.is_catalogue)
     similarities = projection.embed(queries) @ vectors.T
     names, place = np.unique(kept.products, return_inverse=True)
     best = np.full((len(similarities), len(names)), -2.0, np.float32)
     np.maximum.at(best.T, place, similarities.T)
-    order = np.argsort(-best, axis=1)
-    return np.take_along_axis(best, order, 1), names[order]
-
-
-def no_match_examples(
-    training: TrainingSet, categories: np.ndarray, *, dim: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Examples for the no-match decision, made from the catalogue alone.
-
-    Half of the categories are taken out of fit and index: their photos are of "something not sold". Held-out
-    photos of the other half are of something sold. Then the halves change places. Only products with really
-    different photos can teach this: views of one studio photo lie so near it that every shopper's photo
-    would seem a stranger (tried, and so it was).
-
-    Args:
-        categories: a number per photo, int (N,).
-
-    Returns:
-        ``match.features`` of each example, (M, 2), and whether it is sold, bool (M,); both empty when there
-        are not two categories, or hardly a product with different photos.
-    """
-    kinds = np.unique(categories)
-    rows: list[np.ndarray] = []
-    sold: list[bool] = []
-    if len(kinds) < 2:
-        return np.empty((0, 2)), np.empty(0, bool)
-    for fold in range(FOLDS):
-        inside = np.isin(categories, kinds[fold::FOLDS])
-        known, unknown = training.take(np.flatnonzero(inside)), training.take(np.flatnonzero(~inside))
-        diverse = diverse_products(known)
-        queries, kept = _photo_fold(known, diverse, 0)
-        few = len(diverse) < MIN_DIVERSE // 2 or 2 * len(diverse) < len(np.unique(known.products))
-        if few or len(np.unique(kept.products)) < 2:
-            continue
-        projection = fit(kept, dim=dim)
-        for blocks, is_sold in ((queries[0], True), (unknown.descriptors, False)):
-            found = _ranked(projection, kept, {n: b[:MAX_QUERIES] for n, b in blocks.items()})[0]
-            rows += [features(one[:NEIGHBOURS]) for one in found]
-            sold += [is_sold] * len(found)
-    return np.array(rows).reshape(-1, 2), np.array(sold, bool)
+    return int((names[best.argmax(axis=1)] == wanted).sum())

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..types import Match
 from ..vision.classifier import sigmoid
-from ..vision.logistic import tell_apart
 
 LEVELS = (*range(0, 99), *(99 + step / 20 for step in range(21)))
 """Percentiles kept: whole numbers to 98, then every twentieth, where nearly all answers lie."""
-LEAD = 2  # place of the lead's weight, after the intercept's and the best similarity's
-NEIGHBOURS = 5  # similarities of the nearest products that the decision looks at
+RIVALS = 10  # nearest products among which one of another kind is looked for
 STRONG, WEAK = 0.75, 0.4  # probability that the shop sells it, from which a match is called so
-SELDOM = 0.69  # ln 2: products expected to come as near by chance, for even odds that not one does
-TAUGHT_BY = 500  # examples: a threshold learnt from fewer, of a few dozen products, is not relied on alone
-RIDGE = 10.0  # pull of the weights to zero, in examples: the catalogue's photos are not shoppers' photos
-DEFAULT = {"mean": [0.4, 0.1], "scale": [0.15, 0.08], "weights": [0.0, 1.5, 0.5]}
-"""Used until a shop has two product kinds to learn from; from the middle of what the benchmark sets gave."""
+SELDOM = 0.69  # ln 2: strangers expected to come as near by chance, for even odds that not one does
+CROWD = (
+    100  # products counted at most: in a large shop the likest pairs are copies and variants, not strangers
+)
+NARROWEST = (
+    0.05  # least distance from the nearest strangers to the same photo: where copies are taken for them
+)
+UNKNOWN = 0.8  # nearest strangers of a shop that has no background yet, and so no release of its own
+NEARNESS, LEAD, USUAL_LEAD = 4.0, 2.5, 0.5
+"""Logits of the way from the nearest strangers to the same photo, and of a lead as long; the lead at even odds."""
 
 
 def background(vectors: np.ndarray, products: np.ndarray, *, limit: int = 2000) -> list[float]:
@@ -46,62 +49,48 @@ def percentiles(similarities: Sequence[float], quantiles: Sequence[float]) -> li
     return list(np.interp(similarities, quantiles, LEVELS).tolist())
 
 
-def features(similarities: np.ndarray) -> np.ndarray:
-    """What the no-match decision sees of one query, float64 (2,).
-
-    The best similarity, and its lead over the mean of the next four. Leads over the second or the tenth,
-    distances to centroids and their deviations were tried beside these two and added nothing.
-
-    Args:
-        similarities: of the nearest products, best first; at least one.
-    """
-    s = np.asarray(similarities, float)[:NEIGHBOURS]
-    return np.array([s[0], s[0] - (s[1:].mean() if len(s) > 1 else 0.0)])
+def nearest_stranger(record: Mapping[str, Any]) -> float:
+    """The similarity at which ``SELDOM`` products are as near by chance."""
+    if not record.get("quantiles"):
+        return UNKNOWN
+    share = 100 - 100 * SELDOM / max(1, min(record["products"], CROWD))
+    return float(min(np.interp(share, LEVELS, record["quantiles"]), 1 - NARROWEST))
 
 
-def fit_no_match(rows: np.ndarray, sold: np.ndarray) -> dict[str, list[float]]:
-    """A logistic regression that says whether the shop sells what a photo shows.
+def lead(similarities: Sequence[float], kinds: Sequence[Collection[str]]) -> float:
+    """How far the best is ahead of the first product that shares no category with it, [0, 2].
+
+    Of the first ``RIVALS``; where all are of its kind, of the last of them; a product without a category is of
+    no other's kind. The best alone is ahead of nothing, 0.
 
     Args:
-        rows: ``features`` of photos, (N, 2). sold: bool (N,), whether the product was in the index.
-
-    Returns:
-        ``mean``, ``scale`` and ``weights`` (intercept first); the defaults when one of the kinds is missing.
+        similarities: of the nearest products, best first. kinds: the categories of each.
     """
-    if not sold.any() or sold.all():
-        return DEFAULT
-    mean, scale, weights = tell_apart(rows, sold, ridge=RIDGE)
-    if (
-        weights[LEAD] < 0
-    ):  # a hit that stands out never speaks against itself; kinds left out may seem to say so
-        weights[:LEAD], weights[LEAD] = tell_apart(rows[:, :1], sold, ridge=RIDGE)[2], 0.0
-    fitted = {"mean": mean, "scale": scale, "weights": weights}
-    return {name: [round(float(v), 6) for v in values] for name, values in fitted.items()}
+    others = zip(similarities[1:RIVALS], kinds[1:RIVALS], strict=True)
+    rival = next((s for s, kind in others if not set(kind) & set(kinds[0])), similarities[:RIVALS][-1])
+    return float(similarities[0] - rival)
 
 
-def _by_chance(best: float, record: Mapping[str, Any]) -> float:
-    """How many products as near as the best would be expected if none of them had to do with the photo."""
-    (share,) = percentiles([best], record.get("quantiles") or [])
-    return np.inf if share is None else (100 - share) / 100 * record.get("products", np.inf)
-
-
-def decide(similarities: np.ndarray, record: Mapping[str, Any]) -> Match:
+def decide(
+    similarities: Sequence[float], kinds: Sequence[Collection[str]], record: Mapping[str, Any]
+) -> Match:
     """Strong, weak or no match, with the probability that the shop sells it; nothing found is no match.
 
-    Until the shop has taught the decision, with examples enough, it is on the safe side: where a stranger would
-    not come so near by chance, the match is weak at least.
+    The threshold lies where a stranger would come as near by chance. While nothing is fitted to the shop's own
+    photos, or most products have one, studio photos of different things may be liker than a shopper's photo of the
+    same thing: no match is then called weak at least.
 
     Args:
-        similarities: of the nearest products, best first.
-        record: ``EncoderRelease.background``: ``quantiles``, ``no_match`` and ``products``.
+        similarities: of the nearest products, best first. kinds: the categories of each.
+        record: ``EncoderRelease.background``: ``quantiles``, ``products`` and ``fitted``.
     """
     if not len(similarities):
         return Match("none", 0.0)
-    fitted = record.get("no_match") or DEFAULT
-    row = (features(similarities) - fitted["mean"]) / fitted["scale"]
-    probability = float(sigmoid(np.array(fitted["weights"][0] + row @ fitted["weights"][1:])))
-    untaught = fitted == DEFAULT or record.get("examples", TAUGHT_BY) < TAUGHT_BY
-    if untaught and _by_chance(similarities[0], record) < SELDOM:
-        probability = max(probability, WEAK)  # scaled up, it would not compare with what was not lifted
+    stranger = nearest_stranger(record)
+    way = 1 - stranger
+    logit = NEARNESS * (similarities[0] - stranger) / way + LEAD * (
+        lead(similarities, kinds) / way - USUAL_LEAD
+    )
+    probability = float(sigmoid(np.array(logit + np.log(WEAK / (1 - WEAK)))))
     level = "strong" if probability >= STRONG else "weak" if probability >= WEAK else "none"
-    return Match(level, probability)
+    return Match("weak" if level == "none" and not record.get("fitted") else level, probability)

@@ -45,14 +45,6 @@ class Found:
     values: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (filter's name, its values)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Products in order, and the similarities of all that the visitor may see, best first, variants included."""
-
-    found: tuple[Found, ...]
-    similarities: np.ndarray
-
-
 def nearest(
     live: LiveRelease,
     vector: np.ndarray,
@@ -61,7 +53,7 @@ def nearest(
     context: Any = None,
     exact_digest: str = "",
     limit: int | None = None,
-) -> Answer:
+) -> tuple[Found, ...]:
     """The nearest products that pass the filter and that the shop lets this visitor see, variants folded.
 
     The index filters exactly; then the shop's own ``visible`` decides, in one query per catalogue. The depth
@@ -79,9 +71,7 @@ def nearest(
         if len(found) >= wanted or len(hits) < k:
             break
         k *= 2
-    similarities = np.array([one.similarity for one in found], np.float32)
-    found = _fold_variants(_own_file_first(found, exact_digest))
-    return Answer(tuple(found[:wanted]), similarities)
+    return tuple(_fold_variants(_own_file_first(found, exact_digest))[:wanted])
 
 
 def _entries(hits: Any) -> list[Found]:

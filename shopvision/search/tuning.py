@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,13 +25,12 @@ from ..vision.projection import (
     Projection,
     TrainingSet,
     augmented_views,
-    diverse_products,
     fit,
     gallery,
 )
 from .clicks import clicked
-from .judge import Judgement, joined, judge, judge_clicks, no_match_examples
-from .match import background, fit_no_match
+from .judge import Judgement, joined, judge, judge_clicks
+from .match import background
 from .why import family_background
 
 MIN_PHOTOS = 20  # fewer photos teach a projection nothing that holds
@@ -49,14 +47,6 @@ Views = tuple[dict[str, np.ndarray] | None, np.ndarray | None]
 
 def _silent(message: str) -> None:
     """Nobody watches."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """The catalogue's photos in numbers: what a projection is fitted on and judged with."""
-
-    training: TrainingSet
-    categories: np.ndarray  # one number per photo; photos without a category have -1 each
 
 
 def tune(
@@ -94,21 +84,17 @@ def tuning(
     live = releases.live()
     base = yield from _on_best_encoder(live)
     yield "reading the catalogue's photos"
-    sample = yield from load_sample(base)
-    chosen = clicked(base.row, sample.training.products) if clicks else None
+    training = yield from load_sample(base)
+    chosen = clicked(base.row, training.products) if clicks else None
     extra = chosen.photos if chosen is not None else None
     yield "judging on photos held out of the fit"
-    verdict = judge(sample.training, base.projection, dim=conf.EMBEDDING_DIM, extra=extra)
+    verdict = judge(training, base.projection, dim=conf.EMBEDDING_DIM, extra=extra)
     photos = verdict
     if chosen is not None:
         fresh = chosen.since(live.row.metrics.get("clicks_until"))
-        verdict = judge_clicks(
-            sample.training, chosen.photos, base.projection, dim=conf.EMBEDDING_DIM, fresh=fresh
-        )
+        verdict = judge_clicks(training, chosen.photos, base.projection, dim=conf.EMBEDDING_DIM, fresh=fresh)
     yield "fitting on every photo"
-    projection = fit(
-        sample.training if extra is None else joined(sample.training, extra), dim=conf.EMBEDDING_DIM
-    )
+    projection = fit(training if extra is None else joined(training, extra), dim=conf.EMBEDDING_DIM)
     metrics = _metrics(projection, verdict, base)
     if chosen is not None:
         metrics |= {
@@ -120,7 +106,7 @@ def tuning(
     if row.pk == live.row.pk:
         return row
     yield "measuring the shop's background"
-    EncoderRelease.objects.filter(pk=row.pk).update(metrics=metrics, background=measure(sample, projection))
+    EncoderRelease.objects.filter(pk=row.pk).update(metrics=metrics, background=measure(training, projection))
     row.refresh_from_db()
     better = verdict.candidate > verdict.current or (releases.is_generic(live.row) and verdict.tie)
     better = better and (chosen is None or photos.candidate >= photos.current - LOST_AT_MOST)
@@ -201,7 +187,7 @@ def _graph_of(row: EncoderRelease) -> bytes | None:
     return releases.artefact(row.graph_id) if row.graph_id else None
 
 
-def load_sample(live: LiveRelease) -> Generator[str, None, Sample]:
+def load_sample(live: LiveRelease) -> Generator[str, None, TrainingSet]:
     """Descriptors of up to MAX_FIT_PHOTOS photos, whole products, with augmented views of some.
 
     Raises:
@@ -212,8 +198,7 @@ def load_sample(live: LiveRelease) -> Generator[str, None, Sample]:
         raise InvalidRequest(f"{count} photos are described; tuning takes {MIN_PHOTOS} or more")
     blocks, products, images = _stored(live.row, MAX_FIT_PHOTOS)
     augmented, of = yield from _augmented(live.encoder, images)
-    training = TrainingSet(blocks, products, _firsts(products), augmented, of)
-    return Sample(training, _category_numbers(products))
+    return TrainingSet(blocks, products, _firsts(products), augmented, of)
 
 
 def _stored(row: EncoderRelease, most: int) -> tuple[Descriptors, np.ndarray, list[int]]:
@@ -277,18 +262,17 @@ def _photo(image_id: int) -> Any:
     return read_photo(file) if file else None
 
 
-def _category_numbers(products: np.ndarray) -> np.ndarray:
-    """A number for each photo's first category; distinct negative numbers where there is none."""
-    rows = CatalogueEntry.objects.filter(pk__in=np.unique(products).tolist()).values_list("pk", "categories")
-    names = {pk: (found[0]["id"] if found else f"none-{pk}") for pk, found in rows}
-    numbers = {name: i for i, name in enumerate(sorted(set(names.values())))}
-    return np.array([numbers[names[int(p)]] if int(p) in names else -1 for p in products])
+def _groups(products: np.ndarray) -> np.ndarray:
+    """A number for each photo's product, the same for its variants: nothing is unusual about their likeness."""
+    rows = CatalogueEntry.objects.filter(pk__in=np.unique(products).tolist()).values_list("pk", "group")
+    names = dict(rows)
+    return np.unique([names.get(pk) or f"entry {pk}" for pk in products.tolist()], return_inverse=True)[1]
 
 
 def measure_generic() -> bool:
     """Measure the background of a live release that nothing was fitted for, where the shop has outgrown the last.
 
-    A small shop never tunes, and still says how unusual a likeness is. What no match means stays the default.
+    A small shop never tunes, and still says how unusual a likeness is.
     Costs two counts when nothing is due, and a second at most when it is.
 
     Returns:
@@ -313,19 +297,16 @@ def _likeness(training: TrainingSet, projection: Projection) -> dict[str, Any]:
     """What is usual between different products: quantiles for percentiles, limits for reasons."""
     vectors = gallery(projection.embed(training.descriptors), training.products, training.is_catalogue)
     return {
-        "quantiles": background(vectors, training.products),
+        "quantiles": background(vectors, _groups(training.products)),
         "families": family_background(training.descriptors, training.products),
         "products": len(np.unique(training.products)),
     }
 
 
-def measure(sample: Sample, projection: Projection) -> dict[str, Any]:
-    """A release's background: quantiles for percentiles, weights for no-match, limits for reasons."""
-    training = sample.training
-    rows, sold = no_match_examples(training, sample.categories, dim=projection.dim)
-    return {
-        **_likeness(training, projection),
-        "no_match": fit_no_match(rows, sold),
-        "examples": len(rows),
-        "diverse_products": len(diverse_products(training)),
-    }
+def measure(training: TrainingSet, projection: Projection) -> dict[str, Any]:
+    """A fitted release's background: quantiles for percentiles and no-match, limits for reasons.
+
+    What a further photo of the same thing may look like is known where half of the products have one.
+    """
+    several = np.unique(training.products, return_counts=True)[1] > 1
+    return {**_likeness(training, projection), "fitted": bool(several.mean() >= 0.5)}

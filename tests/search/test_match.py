@@ -3,7 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shopvision.search.match import LEVELS, background, decide, features, fit_no_match, percentiles
+from shopvision.search.match import LEVELS, background, decide, lead, nearest_stranger, percentiles
+from shopvision.search.tuning import measure
+from shopvision.types import Match
+from shopvision.vision.descriptor import FAMILIES
+from shopvision.vision.projection import TrainingSet, generic
 
 
 def test_the_background_is_of_different_products_only() -> None:
@@ -22,46 +26,55 @@ def test_a_percentile_is_read_off_the_quantiles() -> None:
     assert percentiles([0.5], []) == [None]
 
 
-def test_features_are_the_best_and_its_lead() -> None:
-    """0.9 leads the mean of 0.5, 0.3, 0.2, 0.2 = 0.3 by 0.6; later ones do not count."""
-    assert features(np.array([0.9, 0.5, 0.3, 0.2, 0.2, 0.1])) == pytest.approx([0.9, 0.6])
-    assert features(np.array([0.9])) == pytest.approx([0.9, 0.9])
+HALVED = {"quantiles": [level / 200 for level in LEVELS], "products": 23, "fitted": True}
+"""A background whose quantile is half its level."""
 
 
-def test_what_is_sold_gets_the_higher_probability() -> None:
-    rng = np.random.default_rng(0)
-    sold = np.column_stack([rng.normal(0.7, 0.1, 200), rng.normal(0.3, 0.1, 200)])
-    other = np.column_stack([rng.normal(0.4, 0.1, 200), rng.normal(0.1, 0.1, 200)])
-    record = {"no_match": fit_no_match(np.vstack([sold, other]), np.arange(400) < 200)}
-    strong = decide(np.array([0.8, 0.4, 0.4, 0.4, 0.4]), record)
-    none = decide(np.array([0.3, 0.29, 0.28, 0.28, 0.27]), record)
-    assert (strong.level, none.level) == ("strong", "none")
-    assert 0.0 < none.probability < 0.1 < 0.9 < strong.probability < 1.0
+def test_strangers_are_as_near_as_one_of_them_comes_by_chance() -> None:
+    """0.69 of 23 are 3 %: the 97th percentile. From 100 products on it is the 99.31st; copies never reach 1."""
+    assert nearest_stranger(HALVED) == pytest.approx(0.485)
+    assert nearest_stranger({**HALVED, "products": 10**6}) == pytest.approx(0.9931 / 2)
+    assert nearest_stranger({**HALVED, "quantiles": [1.0] * len(LEVELS)}) == 0.95
+    assert nearest_stranger({}) == 0.8
 
 
-def test_an_untaught_decision_never_denies_what_hardly_comes_by_chance() -> None:
-    """0.2 of 60 products would be as near as 99.7 % by chance; 3 as near as 95 %, and it says nothing then."""
-    record = {"quantiles": [level / 100 for level in LEVELS], "products": 60}
-    record["quantiles"] = [0.3 * q for q in record["quantiles"]]
-    near, far = (np.array([0.3 * share / 100] * 5) for share in (99.7, 95))
-    assert (decide(near, record).level, decide(far, record).level) == ("weak", "none")
-    assert decide(near, record).probability >= 0.4 > decide(far, record).probability
-    taught = {**record, "no_match": {"mean": [0.5, 0.1], "scale": [0.1, 0.1], "weights": [0.0, 2.0, 0.0]}}
-    assert decide(near, taught).level == "none"
-    assert decide(near, {**taught, "examples": 100}).level == "weak"
+def test_the_lead_is_over_the_first_of_another_kind() -> None:
+    kinds = [["mug"], ["mug", "gift"], ["plate"], ["mug"]]
+    assert lead([0.9, 0.8, 0.6, 0.5], kinds) == pytest.approx(0.3)
+    assert lead([0.9, 0.8, 0.6, 0.5], [["mug"]] * 4) == pytest.approx(0.4)
+    assert lead([0.9, 0.8], [[], []]) == pytest.approx(0.1)
+    assert lead([0.9], [["mug"]]) == 0
+    assert lead([0.9, *[0.8] * 9, 0.1], [["mug"]] * 10 + [["plate"]]) == pytest.approx(0.1)
 
 
-def test_a_hit_that_stands_out_never_speaks_against_itself() -> None:
-    """Of kinds with many alike: what is sold lies near all five, so a small lead seems to say that it is sold."""
-    rng = np.random.default_rng(0)
-    sold = np.column_stack([rng.normal(0.7, 0.1, 200), rng.normal(0.1, 0.05, 200)])
-    other = np.column_stack([rng.normal(0.5, 0.1, 200), rng.normal(0.3, 0.05, 200)])
-    record = {"no_match": fit_no_match(np.vstack([sold, other]), np.arange(400) < 200)}
-    crowd, alone = (np.array([0.62, *[0.62 - lead] * 4]) for lead in (0.05, 0.4))
-    assert decide(crowd, record).probability == decide(alone, record).probability > 0.5
-    assert decide(crowd - 0.1, record).probability < 0.5
+def test_even_odds_lie_at_the_nearest_strangers_with_the_usual_lead() -> None:
+    """At 0.485 with a lead of half the way to 1: the threshold of weak, 0.4. All the way: 4 logits more."""
+    even = decide([0.485, 0.485 - 0.515 / 2], [["mug"], ["plate"]], HALVED)
+    assert even.probability == pytest.approx(0.4)
+    sure = decide([1.0, 1.0 - 0.515 / 2], [["mug"], ["plate"]], HALVED)
+    assert sure.level == "strong"
+    assert sure.probability == pytest.approx(1 / (1 + 1.5 * np.exp(-4)))
+    crowded = decide([0.485, 0.485], [["mug"], ["plate"]], HALVED)
+    assert crowded.level == "none"
+    assert crowded.probability == pytest.approx(1 / (1 + 1.5 * np.exp(1.25)))
 
 
-def test_no_hits_are_no_match_and_one_kind_alone_teaches_nothing() -> None:
-    assert decide(np.array([]), {}).level == "none"
-    assert fit_no_match(np.ones((3, 2)), np.ones(3, bool)) == fit_no_match(np.ones((3, 2)), np.zeros(3, bool))
+def test_nothing_is_denied_before_a_shop_is_tuned() -> None:
+    far = ([0.1, 0.1], [["mug"], ["plate"]])
+    assert decide(*far, HALVED).level == "none"
+    assert decide(*far, {**HALVED, "fitted": False}).level == "weak"
+    assert decide(*far, {}).level == "weak"
+    assert decide([1.0, 0.7], [["mug"], ["plate"]], {}).level == "strong"
+    assert decide([], [], {}) == Match("none", 0.0)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("further", "fitted"), [(3, True), (1, False)])
+def test_what_a_further_photo_looks_like_is_known_where_half_of_the_products_have_one(
+    further: int, fitted: bool
+) -> None:
+    products = np.concatenate([np.arange(6), np.arange(further)])
+    rng, names = np.random.default_rng(0), [name for family in FAMILIES.values() for name in family]
+    blocks = {name: rng.random((len(products), 8)).astype(np.float32) for name in names}
+    training = TrainingSet(blocks, products, np.arange(len(products)) < 6)
+    assert measure(training, generic(dict.fromkeys(names, 8), 4))["fitted"] is fitted
