@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from .. import conf
+from ..events import simulated
 from ..privacy import registry
 from ..privacy.consent import PURPOSES
 from ..privacy.models import ConsentRecord, PrivacyLog
@@ -49,6 +50,7 @@ class PrivacyLogAdmin(ReadOnlyAdmin):
             "kept": kept,
             "decisions": _decisions(),
             "days": DAYS,
+            "simulated": simulated.rights_exercised(),
             **(extra_context or {}),
         }
         return super().changelist_view(request, context)

@@ -1,4 +1,4 @@
-"""Simulated events: made-up visitors for a demo; every row's key and subject say so, and all can be taken away."""
+"""Simulated events: made-up visitors for a demo; every row says so by its key or source, and all can be taken away."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db import transaction
-
 from ..privacy.consent import PURPOSES, bits
+from ..privacy.erase import erase
+from ..privacy.export import export
+from ..privacy.models import ConsentRecord, PrivacyLog
+from ..privacy.pseudonym import pseudonym
+from ..types import Subject
 from .history import SIMULATED
 from .models import Event, ProductCount
 from .record import COUNTED
 
-ROWS_AT_ONCE = 2000
 SUBJECT = "simulated."  # no pseudonym of a person begins so: theirs begin with a key's number
+SOURCE = "simulated"  # at whose wish, in the privacy log and on consents
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +32,39 @@ class MadeUp:
     at: datetime
     listing: str = ""
     position: int | None = None
+    propensity: float | None = None
 
 
-def write(acts: Iterable[MadeUp]) -> int:
-    """Write acts as rows and as sums, once; how many. Not a visitor's events: those pass ``record_events``."""
+def rows_of(acts: Iterable[MadeUp]) -> tuple[list[Event], list[ProductCount]]:
+    """Acts as rows and as sums, to be written once. Not a visitor's events: those pass ``record_events``."""
     given = list(acts)
-    rows = [_row(number, one) for number, one in enumerate(given)]
-    with transaction.atomic():
-        Event.objects.bulk_create(rows, batch_size=ROWS_AT_ONCE)
-        ProductCount.objects.bulk_create(_sums(given), batch_size=ROWS_AT_ONCE)
-    return len(rows)
+    return [_row(number, one) for number, one in enumerate(given)], _sums(given)
+
+
+def exercise_rights(visitor: int) -> None:
+    """Have one of them, who had agreed, ask for a copy of what is kept, and then to be forgotten.
+
+    Both go the way they go for people: the privacy log counts what was really handed out and erased.
+    """
+    name = f"{SUBJECT}{visitor}"
+    who = Subject(visitor=name)
+    Event.objects.filter(subject=name).update(subject=pseudonym(who))
+    ConsentRecord.objects.create(subject=pseudonym(who), purposes=list(PURPOSES), source=SOURCE)
+    export(who, source=SOURCE)
+    ConsentRecord.objects.create(source=SOURCE)  # a withdrawal, as it is once what was kept is erased
+    erase(who, source=SOURCE)
 
 
 def forget() -> int:
-    """Take all made-up rows away; how many. Their share in sums of past days stays."""
+    """Take all made-up rows away; how many events. Their share in sums of past days stays."""
+    for model in (PrivacyLog, ConsentRecord):
+        model.objects.filter(source=SOURCE).delete()
     return Event.objects.filter(key__startswith=SIMULATED).delete()[0]
+
+
+def rights_exercised() -> int:
+    """How many made-up rows the privacy log and the decisions hold."""
+    return sum(model.objects.filter(source=SOURCE).count() for model in (PrivacyLog, ConsentRecord))
 
 
 def there() -> int:
@@ -60,6 +81,7 @@ def _row(number: int, one: MadeUp) -> Event:
         product=one.product,
         listing=one.listing,
         position=one.position,
+        propensity=one.propensity,
         purposes=bits(PURPOSES),
         at=one.at,
         received_at=one.at,

@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from shopvision.events.models import Event
+from shopvision.privacy.models import PrivacyLog
 from shopvision.recommend import release
 from shopvision.recommend.models import Experiment, RankerRelease
 from shopvision.recommend.ranker import PriorRanker
@@ -47,8 +48,10 @@ def test_from_made_up_visitors_to_a_ranker_and_back() -> None:
     assert run("shopvision_models", "--rollback-ranker")["rankers"][0]["state"] == "retired"
     with pytest.raises(CommandError, match="no trained ranker is live"):
         run("shopvision_models", "--rollback-ranker")
-    assert run("shopvision_simulate", "--forget")["forgotten"] == written
+    assert PrivacyLog.objects.filter(source="simulated").count() == 2
+    assert run("shopvision_simulate", "--forget", "--visitors", "0")["forgotten"] == written
     assert not Experiment.objects.exists()
+    assert not PrivacyLog.objects.exists()
 
 
 def test_a_shop_with_visitors_gets_no_made_up_ones_and_too_few_train_nothing() -> None:

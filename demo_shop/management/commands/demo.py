@@ -90,7 +90,7 @@ class Command(BaseCommand):
         """Made-up visitors, a ranker that learned from them, and an experiment; marked as simulated everywhere."""
         self._say("Simulating visitors (marked as simulated; shopvision_simulate --forget takes them away):")
         try:
-            call_command("shopvision_simulate", visitors=500)
+            call_command("shopvision_simulate", visitors=650)
             call_command("shopvision_train", ranker=True, kind="linear")
         except CommandError as error:  # they are there from an earlier start, or the catalogue is too small
             self._say(f"  {error}")

@@ -28,8 +28,6 @@ class Command(ReadyCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if min(options["visitors"], options["days"]) < 1:
-            raise CommandError("it takes at least one visitor and one day")
         if options["forget"]:
             Experiment.objects.filter(simulated=True).delete()
             answer = {"forgotten": simulated.forget()}
@@ -40,6 +38,8 @@ class Command(ReadyCommand):
         self.stdout.write(json.dumps(answer) if options["json"] else words)
 
     def _written(self, options: dict[str, Any]) -> int:
+        if min(options["visitors"], options["days"]) < 1:
+            raise CommandError("it takes at least one visitor and one day")
         there = simulated.there()
         if there:
             raise CommandError(f"{there} simulated events are there already; --forget takes them away")
