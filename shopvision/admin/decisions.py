@@ -22,6 +22,10 @@ class DecisionAdmin(ReadOnlyAdmin):
         "undone_at",
     )  # fmt: skip
     list_filter = ("verb", ("target", WordsFilter), "source", "written", "created_at")
+    fields = readonly_fields = (
+        "created_at", "verb", "source", "object_id", "of_what", "called", "label", "suggested", "share", "before",
+        "after", "written", "release", "who", "undone_at",
+    )  # fmt: skip
     search_fields = ("object_id", "name", "label", "user_name")
     date_hierarchy = "created_at"
 

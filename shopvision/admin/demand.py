@@ -15,8 +15,8 @@ class DemandAdmin(ReadOnlyAdmin):
     """By day, nearest category and main colour; no photo is kept."""
 
     list_display = ("day", "category", "called", "text", "count")
+    list_display_links = None  # a row says all there is
     list_filter = ("day", "category", ("colour", WordsFilter))
-    fields = readonly_fields = ("day", "category", "called", "text", "count")
     date_hierarchy = "day"
     ordering = ("-day", "-count")
 

@@ -116,7 +116,7 @@ def _releases(job: Job) -> list[dict[str, Any]]:
     if job.kind == "train":
         return [
             {
-                "name": key,
+                "name": " ".join(map(word, key.split(" "))),  # catalogue and target
                 "release": value["release"],
                 "state": word(value.get("state", "")),
                 "reason": said(value.get("reason", "")),

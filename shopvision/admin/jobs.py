@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.forms import CheckboxInput
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
@@ -65,6 +67,12 @@ class JobAdmin(ReadOnlyAdmin):
     list_filter = ("state", ("kind", KindFilter))
     actions = ["cancel", "resume"]
     change_list_template = "admin/shopvision/job_list.html"
+
+    def action_checkbox(self, job: Job) -> SafeString:
+        """Django's, read aloud by what the job does."""
+        words = _("Select this object for an action - {}").format(self.what(job))
+        box = CheckboxInput({"class": "action-select", "aria-label": words}, lambda value: False)
+        return box.render(ACTION_CHECKBOX_NAME, str(job.pk))
 
     @admin.display(description=gettext_lazy("job"), ordering="kind")
     def what(self, job: Job) -> str:

@@ -54,7 +54,8 @@ class PredictionAdmin(ReadOnlyAdmin):
     list_filter = ("state", ("target", WordsFilter), "entry__source", "release")
     search_fields = ("entry__title", "entry__object_id", "name")
     list_select_related = ("entry", "release")
-    exclude = ("top",)  # the review screen has it, in words
+    exclude = ("target", "top", "job")  # the review screen has all labels, in words
+    readonly_fields = ("of_what",)
     change_list_template = "admin/shopvision/prediction_list.html"
 
     @admin.display(description=gettext_lazy("product"), ordering="entry__title")

@@ -165,7 +165,7 @@ class Decision(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.verb} {self.source}:{self.object_id} {self.name}"
+        return f"{self.get_verb_display()} {self.source}:{self.object_id} {self.name}"
 
 
 holds_no_person(DatasetSnapshot, "describes products of the shop")
