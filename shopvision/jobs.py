@@ -18,6 +18,7 @@ from django.db import DatabaseError, connections, models, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
 
 from . import conf, telemetry
 from .exceptions import InvalidRequest, ShopvisionError, TemporaryFailure
@@ -32,12 +33,12 @@ class Job(models.Model):
     class State(models.TextChoices):
         """queued -> running -> done | failed | cancelled; a cancelled or failed job can be resumed."""
 
-        QUEUED = "queued", "queued"
-        RUNNING = "running", "running"
-        CANCELLING = "cancelling", "cancelling"
-        CANCELLED = "cancelled", "cancelled"
-        DONE = "done", "done"
-        FAILED = "failed", "failed"
+        QUEUED = "queued", _("queued")
+        RUNNING = "running", _("running")
+        CANCELLING = "cancelling", _("cancelling")
+        CANCELLED = "cancelled", _("cancelled")
+        DONE = "done", _("done")
+        FAILED = "failed", _("failed")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=32)  # a key of jobs.KINDS
@@ -260,10 +261,7 @@ def waiting(queue: str = "") -> models.QuerySet[Job]:
 def run_waiting(stop: Callable[[], bool] = lambda: False, queue: str = "") -> int:
     """Run waiting jobs, oldest first, until there is none or ``stop`` says so; how many were run."""
     count = 0
-    while not stop():
-        job = waiting(queue).first()
-        if job is None:
-            break
+    while not stop() and (job := waiting(queue).first()) is not None:
         count += run(job, stop=stop)
     return count
 

@@ -12,15 +12,33 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from .. import telemetry
 from ..catalogue import outbox
 from ..catalogue.adapter import catalogues
 from ..catalogue.models import CatalogueEntry, CatalogueImage, Outbox
+from .names import WordsFilter, word
 from .readonly import Inline, ReadOnlyAdmin
+from .sentences import said
 
 
-class ImageInline(Inline):
+class Rejection:
+    """Why a photo cannot be used, in words, for the pages that show photos."""
+
+    @admin.display(description=_("reject code"), ordering="reject_code")
+    def code(self, image: CatalogueImage) -> str:
+        """The code."""
+        return word(image.reject_code)
+
+    @admin.display(description=_("reject reason"), ordering="reject_reason")
+    def reason(self, image: CatalogueImage) -> str:
+        """The sentence beside it."""
+        return said(image.reject_reason)
+
+
+class ImageInline(Rejection, Inline):
     """The product's photos."""
 
     model = CatalogueImage
@@ -28,8 +46,8 @@ class ImageInline(Inline):
         "position",
         "name",
         "state",
-        "reject_code",
-        "reject_reason",
+        "code",
+        "reason",
         "width",
         "height",
     )
@@ -48,14 +66,34 @@ class CatalogueEntryAdmin(ReadOnlyAdmin):
     list_display = ("title", "source", "object_id", "state", "changed_at", "indexed_at")
     list_filter = ("state", "source", "in_stock")
     search_fields = ("title", "object_id")
+    fields = readonly_fields = (
+        "source", "object_id", "title", "in_categories", "filtered_by", "price", "in_stock", "group", "state",
+        "changed_at", "indexed_at", "text", "fingerprint",
+    )  # fmt: skip
     inlines = [ImageInline]
     actions = ["index_again"]
 
-    @admin.action(description="Index again", permissions=["act"])
+    @admin.display(description=_("categories"))
+    def in_categories(self, entry: CatalogueEntry) -> str:
+        """By name."""
+        return ", ".join(one["name"] for one in entry.categories)
+
+    @admin.display(description=_("filters"))
+    def filtered_by(self, entry: CatalogueEntry) -> str:
+        """Values of the adapter's filters."""
+        found = ((name, ", ".join(map(str, values))) for name, values in entry.filters.items())
+        return "; ".join(f"{word(name)}: {values}" for name, values in found if values)
+
+    @admin.action(description=_("Index again"), permissions=["act"])
     def index_again(self, request: HttpRequest, queryset: QuerySet[CatalogueEntry]) -> None:
         """Queue the chosen products."""
         number = _queue(queryset)
-        messages.success(request, f"{number} product(s) queued; they are searchable again in seconds.")
+        words = ngettext(
+            "%(n)d product queued; it is searchable again in seconds.",
+            "%(n)d products queued; they are searchable again in seconds.",
+            number,
+        )
+        messages.success(request, words % {"n": number})
 
 
 class PhotoList(ChangeList):
@@ -70,18 +108,22 @@ class PhotoList(ChangeList):
 
 
 @admin.register(CatalogueImage)
-class CatalogueImageAdmin(ReadOnlyAdmin):
+class CatalogueImageAdmin(Rejection, ReadOnlyAdmin):
     """Photos; filter by "rejected" to see what shoppers cannot find, and why."""
 
-    list_display = ("photo", "product", "state", "reject_code", "reject_reason", "attempts", "changed_at")
+    list_display = ("photo", "product", "state", "code", "reason", "attempts", "changed_at")
     list_display_links = ("product",)
-    list_filter = ("state", "reject_code", "entry__source")
+    list_filter = ("state", ("reject_code", WordsFilter), "entry__source")
+    fields = readonly_fields = (
+        "entry", "name", "position", "state", "code", "reason", "attempts", "width", "height", "found_colours",
+        "measured", "content_digest", "changed_at",
+    )  # fmt: skip
     search_fields = ("name", "entry__title", "entry__object_id")
     list_select_related = ("entry",)
     list_per_page = 50
     actions = ["retry"]
 
-    @admin.display(description="photo")
+    @admin.display(description=_("photo"))
     def photo(self, image: CatalogueImage) -> SafeString | str:
         """A thumbnail from the shop's own storage; its name when that cannot be had."""
         url = getattr(image, "url", "")
@@ -89,22 +131,37 @@ class CatalogueImageAdmin(ReadOnlyAdmin):
             return image.name
         return format_html('<img src="{}" alt="" height="48" loading="lazy">', url)
 
+    @admin.display(description=_("colours"))
+    def found_colours(self, image: CatalogueImage) -> str:
+        """Its dominant colours by name, with their shares."""
+        return ", ".join(f"{word(one['name'])} {one['share']:.0%}" for one in image.colours)
+
+    @admin.display(description=_("quality"))
+    def measured(self, image: CatalogueImage) -> str:
+        """What was measured of its pixels."""
+        return ", ".join(f"{word(name)} {value:g}" for name, value in image.quality.items())
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """A list that knows its photos' addresses."""
         return PhotoList
 
-    @admin.display(description="product", ordering="entry__title")
+    @admin.display(description=_("product"), ordering="entry__title")
     def product(self, image: CatalogueImage) -> str:
         """Whose photo it is."""
         return str(image.entry)
 
-    @admin.action(description="Try again", permissions=["act"])
+    @admin.action(description=_("Try again"), permissions=["act"])
     def retry(self, request: HttpRequest, queryset: QuerySet[CatalogueImage]) -> None:
         """Forget the rejection and queue the products."""
         entries = CatalogueEntry.objects.filter(images__in=queryset).distinct()
         number = _queue(entries)
         queryset.update(state=CatalogueImage.State.PENDING, reject_code="", reject_reason="", attempts=0)
-        messages.success(request, f"The photos of {number} product(s) will be tried again.")
+        words = ngettext(
+            "The photos of %(n)d product will be tried again.",
+            "The photos of %(n)d products will be tried again.",
+            number,
+        )
+        messages.success(request, words % {"n": number})
 
 
 @admin.register(Outbox)
@@ -116,13 +173,14 @@ class OutboxAdmin(ReadOnlyAdmin):
     search_fields = ("object_id", "last_error")
     actions = ["retry"]
 
-    @admin.action(description="Try again now", permissions=["act"])
+    @admin.action(description=_("Try again now"), permissions=["act"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Outbox]) -> None:
         """Make the chosen changes claimable at once."""
         number = queryset.update(
             state=Outbox.State.WAITING, attempts=0, available_at=timezone.now(), lease="", leased_until=None
         )
-        messages.success(request, f"{number} change(s) will be tried again.")
+        words = ngettext("%(n)d change will be tried again.", "%(n)d changes will be tried again.", number)
+        messages.success(request, words % {"n": number})
 
 
 def _queue(entries: QuerySet[CatalogueEntry]) -> int:

@@ -8,26 +8,29 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from ..classification.models import ClassifierRelease
 from ..types import ProductRef
 from . import plots
+from .names import word
 from .plots import Axis, Line
 from .products import shown
+from .sentences import said
 
 MOST_CELLS = 15  # classes whose confusion matrix is a table a person can read
 MOST_CONFUSIONS = 12
 MOST_DOUBTED = 50
 SHADES = ((0.5, 5), (0.25, 4), (0.12, 3), (0.05, 2), (0.0, 1))  # share of a row above which a shade begins
 HEADLINE = (
-    ("accuracy", "accuracy"),
-    ("top5", "right label among the first five"),
-    ("macro_precision", "precision, mean over labels"),
-    ("macro_recall", "recall, mean over labels"),
-    ("macro_f1", "F1, mean over labels"),
-    ("calibration_error", "calibration error"),
-    ("open_set_auroc", "AUROC for things of no label"),
-    ("coverage", "covered at 5 % error"),
+    ("accuracy", gettext_lazy("accuracy")),
+    ("top5", gettext_lazy("right label among the first five")),
+    ("macro_precision", gettext_lazy("precision, mean over labels")),
+    ("macro_recall", gettext_lazy("recall, mean over labels")),
+    ("macro_f1", gettext_lazy("F1, mean over labels")),
+    ("calibration_error", gettext_lazy("calibration error")),
+    ("open_set_auroc", gettext_lazy("AUROC for things of no label")),
+    ("coverage", gettext_lazy("covered at 5 % error")),
 )
 
 
@@ -45,9 +48,9 @@ def figures(row: ClassifierRelease, site: AdminSite) -> dict[str, Any]:
         "learning": _learning(measured.get("learning_curve") or []),
         "next_100": measured.get("next_100"),
         "models": _models(measured.get("models") or {}, row.kind),
-        "left_out": measured.get("left_out") or {},
+        "left_out": {word(kind): said(why) for kind, why in (measured.get("left_out") or {}).items()},
         "modalities": [
-            {"name": name, "accuracy": one.get("accuracy")}
+            {"name": word(name), "accuracy": one.get("accuracy")}
             for name, one in (measured.get("modalities") or {}).items()
         ],
         "report": report(row.snapshot.report or {}, site),
@@ -59,7 +62,7 @@ def _headline(measured: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for key, words in HEADLINE:
         if isinstance(measured.get(key), (int, float)):
             interval = measured.get(f"{key}_interval")
-            yield {"words": _(words), "value": measured[key], "interval": interval}
+            yield {"words": words, "value": measured[key], "interval": interval}
 
 
 def _classes(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
@@ -151,7 +154,7 @@ def _as_number(item: tuple[str, Any]) -> float:
 
 
 def _models(found: Mapping[str, Mapping[str, Any]], released: str) -> list[dict[str, Any]]:
-    rows = [{"kind": kind, **one, "released": kind == released} for kind, one in found.items()]
+    rows = [{"kind": word(kind), **one, "released": kind == released} for kind, one in found.items()]
     return sorted(rows, key=lambda one: -(one.get("accuracy") or 0.0))
 
 
@@ -166,7 +169,12 @@ def report(found: Mapping[str, Any], site: AdminSite) -> dict[str, Any]:
         "small": found.get("small") or [],
         "mislabelled": [{**one, "shown": look.get(one.get("product", ""))} for one in doubted],
         "conflicts": [
-            {**one, "shown": [look.get(text) for text in one.get("products", [])]} for one in conflicts
+            {
+                **one,
+                "why": word(one.get("why", "")),
+                "shown": [look.get(text) for text in one.get("products", [])],
+            }
+            for one in conflicts
         ],
     }
 

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from .. import jobs
 from ..catalogue.adapter import catalogues
@@ -19,6 +20,8 @@ from ..exceptions import InvalidRequest, ShopvisionError
 from . import classifier_figures
 from .job_figures import duration
 from .jobs import started
+from .names import WordsFilter, word
+from .sentences import said
 from .training import ReleaseAdmin
 
 TRAIN = "shopvision.train_classifier"
@@ -33,28 +36,33 @@ class ClassifierReleaseAdmin(ReleaseAdmin):
 
     training_permission = TRAIN
     list_display = (
-        "__str__", "source", "state", "kind", "accuracy", "macro_f1", "calibration", "coverage", "created_at",
+        "__str__", "source", "state", "of_kind", "accuracy", "macro_f1", "calibration", "coverage", "created_at",
         "activated_at",
     )  # fmt: skip
-    list_filter = ("state", "target", "source", "kind")
+    list_filter = ("state", ("target", WordsFilter), "source", ("kind", WordsFilter))
     change_list_template = "admin/shopvision/classifier_list.html"
 
-    @admin.display(description="accuracy")
+    @admin.display(description=gettext_lazy("kind"), ordering="kind")
+    def of_kind(self, row: ClassifierRelease) -> str:
+        """Its kind, in words."""
+        return word(row.kind)
+
+    @admin.display(description=gettext_lazy("accuracy"))
     def accuracy(self, row: ClassifierRelease) -> str:
         """On held-out products."""
         return _percent(row.metrics.get("accuracy"))
 
-    @admin.display(description="macro F1")
+    @admin.display(description=gettext_lazy("macro F1"))
     def macro_f1(self, row: ClassifierRelease) -> str:
         """Every class counts the same."""
         return _percent(row.metrics.get("macro_f1"))
 
-    @admin.display(description="calibration error")
+    @admin.display(description=gettext_lazy("calibration error"))
     def calibration(self, row: ClassifierRelease) -> str:
         """How far probabilities are from how often they are right."""
         return _percent(row.metrics.get("calibration_error"))
 
-    @admin.display(description="covers at 5 % error")
+    @admin.display(description=gettext_lazy("covers at 5 % error"))
     def coverage(self, row: ClassifierRelease) -> str:
         """Share of products it labels when at most 5 % may be wrong."""
         found = (row.metrics.get("thresholds") or {}).get("0.05") or {}
@@ -84,6 +92,8 @@ class ClassifierReleaseAdmin(ReleaseAdmin):
         context = {
             "title": str(row),
             "release": row,
+            "kind": word(row.kind),
+            "reason": said(row.reason),
             "buttons": self.buttons(row) if self.may_train(request) else [],
             **classifier_figures.figures(row, self.admin_site),
         }
@@ -104,14 +114,14 @@ class ClassifierReleaseAdmin(ReleaseAdmin):
             if request.method == "POST":
                 return started(request, start(request, params))
         except ShopvisionError as error:
-            messages.error(request, str(error))
+            messages.error(request, said(error))
         for offer in offers:
             offer |= self._estimate(offer["source"], offer["target"])
         context = {
             "title": _("Train a classifier"),
             "offers": offers,
             "chosen": params,
-            "kinds": KINDS,
+            "kinds": [(kind, word(kind)) for kind in KINDS],
         }
         return self.rendered(request, "classifier_train.html", context)
 
@@ -119,7 +129,7 @@ class ClassifierReleaseAdmin(ReleaseAdmin):
         try:
             found = jobs.estimate("train", {"source": source, "target": target})
         except ShopvisionError as error:
-            return {"problem": str(error)}
+            return {"problem": said(error)}
         return {"estimate": found, "duration": duration(float(found.get("seconds") or 0))}
 
     def press(self, request: HttpRequest, row: ClassifierRelease, verb: str) -> tuple[str, ClassifierRelease]:

@@ -25,6 +25,8 @@ from ..classification.models import ClassifierRelease
 from ..exceptions import InvalidRequest, ShopvisionError
 from .job_figures import duration, selection_in_words
 from .jobs import started
+from .names import word
+from .sentences import said
 
 NAME = "shopvision_classify"  # the action's; cannot meet one of the shop's own
 MOST_BY_HAND = 1000  # keys a job keeps; more are given as the list's filter
@@ -62,6 +64,11 @@ class Offer:
     choices: tuple[Choice, ...]
 
     @property
+    def kind(self) -> str:
+        """The release's kind, in words."""
+        return word(self.release.kind) if self.release else ""
+
+    @property
     def duration(self) -> str:
         """How long it will take, in words."""
         return duration(float(self.estimate.get("seconds") or 0))
@@ -81,7 +88,7 @@ def shopvision_classify(
             return started(request, start(request, selection))
         return _confirmation(modeladmin, request, queryset, selection)
     except ShopvisionError as error:
-        messages.error(request, str(error))
+        messages.error(request, said(error))
         return None
 
 
@@ -142,7 +149,7 @@ def start(request: HttpRequest, selection: Mapping[str, Any]) -> jobs.Job:
         raise InvalidRequest(_("Choose what to recognise."), code="unknown_target")
     if release.live(selection["source"], target) is None:
         raise InvalidRequest(
-            _("No classifier is live for %(target)s. Train one first.") % {"target": target},
+            _("No classifier is live for %(target)s. Train one first.") % {"target": word(target)},
             code="no_classifier",
         )
     error = next((one for one in ERRORS if str(one) == chosen), None)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from ..classification.models import Decision
+from .names import WordsFilter, word
 from .predictions import REVIEW
 from .readonly import ReadOnlyAdmin
 
@@ -15,27 +18,38 @@ class DecisionAdmin(ReadOnlyAdmin):
     """Newest first; nothing here is ever changed or deleted."""
 
     list_display = (
-        "created_at", "verb", "source", "object_id", "target", "called", "suggested", "share", "written", "who",
+        "created_at", "verb", "source", "object_id", "of_what", "called", "suggested", "share", "written", "who",
         "undone_at",
     )  # fmt: skip
-    list_filter = ("verb", "target", "source", "written", "created_at")
+    list_filter = ("verb", ("target", WordsFilter), "source", "written", "created_at")
+    fields = readonly_fields = (
+        "created_at", "verb", "source", "object_id", "of_what", "called", "label", "suggested", "share", "before",
+        "after", "written", "release", "who", "undone_at",
+    )  # fmt: skip
     search_fields = ("object_id", "name", "label", "user_name")
     date_hierarchy = "created_at"
 
-    @admin.display(description="label", ordering="name")
+    @admin.display(description=_("target"), ordering="target")
+    def of_what(self, decision: Decision) -> str:
+        """What was recognised, in words."""
+        return word(decision.target)
+
+    @admin.display(description=_("label"), ordering="name")
     def called(self, decision: Decision) -> str:
         """The label by name."""
         return decision.name or decision.label
 
-    @admin.display(description="probability", ordering="probability")
+    @admin.display(description=_("probability"), ordering="probability")
     def share(self, decision: Decision) -> str:
         """What the model had given it."""
         return "" if decision.probability is None else f"{decision.probability:.1%}"
 
-    @admin.display(description="who", ordering="user_name")
+    @admin.display(description=_("decided by"), ordering="user_name")
     def who(self, decision: Decision) -> str:
         """The person, or the job."""
-        return decision.user_name or (f"job {decision.job_id}" if decision.job_id else "—")
+        return decision.user_name or (
+            gettext("job %(id)s") % {"id": decision.job_id} if decision.job_id else "—"
+        )
 
     def has_view_permission(self, request: HttpRequest, obj: Decision | None = None) -> bool:
         """Who may review may look up what was decided."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from ..search.models import Demand
+from .names import WordsFilter, word
 from .readonly import ReadOnlyAdmin
 
 
@@ -12,7 +14,13 @@ from .readonly import ReadOnlyAdmin
 class DemandAdmin(ReadOnlyAdmin):
     """By day, nearest category and main colour; no photo is kept."""
 
-    list_display = ("day", "category", "colour", "text", "count")
-    list_filter = ("day", "category", "colour")
+    list_display = ("day", "category", "called", "text", "count")
+    list_display_links = None  # a row says all there is
+    list_filter = ("day", "category", ("colour", WordsFilter))
     date_hierarchy = "day"
     ordering = ("-day", "-count")
+
+    @admin.display(description=_("colour"), ordering="colour")
+    def called(self, demand: Demand) -> str:
+        """The colour by name."""
+        return word(demand.colour)

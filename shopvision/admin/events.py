@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..catalogue.models import CatalogueEntry
@@ -17,6 +18,7 @@ from ..events.models import Event
 from ..events.simulated import SUBJECT
 from ..privacy import noise
 from ..privacy.consent import BITS
+from .names import word
 from .readonly import ReadOnlyAdmin
 
 DAYS = 30
@@ -37,22 +39,22 @@ class EventAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     change_list_template = "admin/shopvision/event_list.html"
 
-    @admin.display(description="listing")
+    @admin.display(description=_("listing"))
     def listing_start(self, event: Event) -> str:
         """Its first eight digits."""
         return event.listing[:8]
 
-    @admin.display(description="subject")
+    @admin.display(description=_("subject"))
     def who(self, event: Event) -> str:
         """The start of the pseudonym: enough to see two rows belong together; or that nobody did it."""
         if event.subject.startswith(SUBJECT):
-            return event.subject
+            return gettext("simulated %(n)s") % {"n": event.subject.removeprefix(SUBJECT)}
         return event.subject.partition(".")[2][:6] + "…"
 
     @admin.display(description=_("may be used for"))
     def agreed(self, event: Event) -> str:
         """The purposes its bits stand for."""
-        return ", ".join(name for name, bit in BITS.items() if event.purposes & bit)
+        return ", ".join(word(name) for name, bit in BITS.items() if event.purposes & bit)
 
     def get_urls(self) -> list[URLPattern]:
         """Adds the page of views."""
@@ -71,7 +73,7 @@ class EventAdmin(ReadOnlyAdmin):
         if request.GET.get("csv") == "1":
             return _download(titles, days)
         context: dict[str, Any] = {
-            "title": "Views by product",
+            "title": gettext("Views by product"),
             "days": days,
             "rows": [(ref, titles[ref], n) for ref, n in most_viewed(titles, days, MOST_SHOWN)],
             "epsilon": noise.EPSILON,

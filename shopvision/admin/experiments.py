@@ -21,6 +21,7 @@ from ..recommend.models import Experiment, RankerRelease
 from .forest import Whisker, forest
 from .plots import Axis, Line, chart
 from .rankers import LearningAdmin
+from .sentences import said
 
 NAMES = {
     OWN: gettext_lazy("the shop's own order"),
@@ -52,17 +53,17 @@ class ExperimentAdmin(LearningAdmin):
     list_filter = ("state",)
     change_list_template = "admin/shopvision/experiment_list.html"
 
-    @admin.display(description="shop's own order", ordering="holdout")
+    @admin.display(description=gettext_lazy("shop's own order"), ordering="holdout")
     def own_order(self, row: Experiment) -> str:
         """Share of the visitors who see it."""
         return f"{row.holdout:.0%}"
 
-    @admin.display(description="candidate's share", ordering="candidate_share")
+    @admin.display(description=gettext_lazy("candidate's share"), ordering="candidate_share")
     def of_candidate(self, row: Experiment) -> str:
         """Share of the visitors who see it; nothing without one."""
         return f"{row.candidate_share:.0%}" if row.candidate_id else ""
 
-    @admin.display(description="simulated", boolean=True)
+    @admin.display(description=gettext_lazy("simulated"), boolean=True)
     def made_up(self, row: Experiment) -> bool:
         """Its counts were made up."""
         return row.simulated
@@ -114,7 +115,7 @@ class ExperimentAdmin(LearningAdmin):
                 user=request.user,
             )
         except ShopvisionError as error:
-            messages.error(request, str(error))
+            messages.error(request, said(error))
             return HttpResponseRedirect(reverse("admin:shopvision_experiment_changelist"))
         return HttpResponseRedirect(reverse("admin:shopvision_experiment_change", args=[row.pk]))
 

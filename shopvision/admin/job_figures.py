@@ -14,7 +14,9 @@ from django.utils.translation import ngettext
 
 from ..jobs import ACTIVE, Job
 from ..types import ProductRef
+from .names import word
 from .products import shown
+from .sentences import said
 
 ERRORS_A_PAGE = 50
 HIDDEN = ("found", "release", "seconds")  # shown elsewhere, or too long
@@ -35,6 +37,8 @@ def figures(job: Job, site: AdminSite, page: str = "1") -> dict[str, Any]:
     errors = Paginator(job.errors.order_by("-created_at", "pk"), ERRORS_A_PAGE).get_page(page)
     return {
         "active": job.state in ACTIVE,
+        "message": said(job.message),
+        "basis": said(job.estimate.get("basis", "")),
         "worked": worked,
         "share": min(1.0, worked / job.total) if job.total else None,
         "rate": (round(rate, 1) if rate < 100 else round(rate)) if job.total > 1 else 0.0,
@@ -52,8 +56,10 @@ def figures(job: Job, site: AdminSite, page: str = "1") -> dict[str, Any]:
 def duration(seconds: float) -> str:
     """Seconds in words: "40 s", "3 min", "2.5 h"."""
     if seconds < 60:
-        return f"{max(1, round(seconds))} s"
-    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+        return _("%(n)s s") % {"n": max(1, round(seconds))}
+    if seconds < 5400:
+        return _("%(n)s min") % {"n": round(seconds / 60)}
+    return _("%(n)s h") % {"n": f"{seconds / 3600:.1f}"}
 
 
 def _seconds_running(job: Job) -> float:
@@ -71,7 +77,7 @@ def _about(job: Job) -> Iterator[tuple[str, str]]:
     if params.get("source"):
         yield _("catalogue"), str(params["source"])
     if params.get("target"):
-        yield _("what to recognise"), str(params["target"])
+        yield _("what to recognise"), word(params["target"])
     if job.kind == "classify":
         yield _("products"), selection_in_words(params)
         error = params.get("acceptable_error")
@@ -82,7 +88,7 @@ def _about(job: Job) -> Iterator[tuple[str, str]]:
         )
         yield _("mode"), mode
     if params.get("kind"):
-        yield _("model"), str(params["kind"])
+        yield _("model"), word(params["kind"])
     if params.get("job"):
         yield _("job"), str(params["job"])
 
@@ -101,15 +107,21 @@ def _results(job: Job) -> Iterator[tuple[str, str]]:
     for key, value in job.result.items():
         if key in HIDDEN or isinstance(value, (dict, list)) or value is None:
             continue
-        words = f"{value:.4g}" if isinstance(value, float) else str(value)
-        yield key.replace("_", " "), words
+        words = f"{value:.4g}" if isinstance(value, float) else said(word(value))
+        yield word(key), words
 
 
 def _releases(job: Job) -> list[dict[str, Any]]:
     """Releases the job trained or used, each with its page."""
     if job.kind == "train":
         return [
-            {"name": key, **value, "page": _page("classifier", value["release"])}
+            {
+                "name": " ".join(map(word, key.split(" "))),  # catalogue and target
+                "release": value["release"],
+                "state": word(value.get("state", "")),
+                "reason": said(value.get("reason", "")),
+                "page": _page("classifier", value["release"]),
+            }
             for key, value in job.result.items()
             if isinstance(value, dict) and value.get("release")
         ]
@@ -138,5 +150,5 @@ def _error_rows(errors: Any, site: AdminSite) -> list[dict[str, str]]:
     for error in errors:
         one = products.get(refs[error.item]) if error.item in refs else None
         title, link = (one.title, one.edit) if one else (error.item, "")
-        rows.append({"item": error.item, "title": title, "link": link, "message": error.message})
+        rows.append({"item": error.item, "title": title, "link": link, "message": said(error.message)})
     return rows

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.forms import CheckboxInput
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
 from .. import jobs
 from ..classification.models import Decision
@@ -21,7 +23,9 @@ from ..exceptions import InvalidRequest, ShopvisionError
 from ..jobs import Job
 from . import job_figures
 from .job_figures import duration
+from .names import WordsFilter, word
 from .readonly import ReadOnlyAdmin
+from .sentences import said
 
 REFRESH_SECONDS = 3  # the list reloads while something runs
 OWN = {
@@ -31,6 +35,19 @@ OWN = {
     "refresh_knowledge": "shopvision.train_ranker",
 }
 """Who started a job of these kinds may look at it and stop it without any permission on jobs."""
+
+
+def of_kind(kind: str) -> str:
+    """What jobs of a kind do, in words."""
+    return _(jobs.KINDS[kind].words) if kind in jobs.KINDS else word(kind)
+
+
+class KindFilter(WordsFilter):
+    """Jobs by what they do."""
+
+    def words(self, code: str) -> str:
+        """What jobs of the kind do."""
+        return of_kind(code)
 
 
 @admin.register(Job)
@@ -47,61 +64,74 @@ class JobAdmin(ReadOnlyAdmin):
         "created_at",
         "finished_at",
     )
-    list_filter = ("state", "kind")
+    list_filter = ("state", ("kind", KindFilter))
     actions = ["cancel", "resume"]
     change_list_template = "admin/shopvision/job_list.html"
 
-    @admin.display(description="job", ordering="kind")
+    def action_checkbox(self, job: Job) -> SafeString:
+        """Django's, read aloud by what the job does."""
+        words = _("Select this object for an action - {}").format(self.what(job))
+        box = CheckboxInput({"class": "action-select", "aria-label": words}, lambda value: False)
+        return box.render(ACTION_CHECKBOX_NAME, str(job.pk))
+
+    @admin.display(description=gettext_lazy("job"), ordering="kind")
     def what(self, job: Job) -> str:
         """What it does, in words."""
-        return jobs.KINDS[job.kind].words if job.kind in jobs.KINDS else job.kind
+        return of_kind(job.kind)
 
-    @admin.display(description="progress")
+    @admin.display(description=gettext_lazy("progress"))
     def progress(self, job: Job) -> SafeString:
         """A bar and the numbers behind it; of a job that counts nothing, what it is doing."""
         if not job.total:
-            return format_html("{}", job.message if job.state in jobs.ACTIVE else "")
+            return format_html("{}", said(job.message) if job.state in jobs.ACTIVE else "")
         return format_html(
-            '<progress class="shopvision-progress" max="{}" value="{}" aria-label="progress"></progress> '
-            "{} / {}",
+            '<progress class="shopvision-progress" max="{}" value="{}" aria-label="{}"></progress> {} / {}',
             max(job.total, 1),
             job.done,
+            _("progress"),
             job.done,
             job.total,
         )
 
-    @admin.display(description="estimate")
+    @admin.display(description=gettext_lazy("estimate"))
     def estimated(self, job: Job) -> str:
         """The time said before it started."""
         seconds = job.estimate.get("seconds")
         return "" if seconds is None else duration(float(seconds))
 
-    @admin.action(description="Cancel", permissions=["act"])
+    @admin.action(description=gettext_lazy("Cancel"), permissions=["act"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         """Stop after the batch in hand; what is done stays done."""
-        self._each(request, queryset, jobs.cancel, "cancelled")
+        self._each(
+            request,
+            queryset,
+            jobs.cancel,
+            ngettext_lazy("%(n)d job cancelled.", "%(n)d jobs cancelled.", "n"),
+        )
 
-    @admin.action(description="Resume", permissions=["act"])
+    @admin.action(description=gettext_lazy("Resume"), permissions=["act"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         """Go on where it stopped."""
-        self._each(request, queryset, jobs.resume, "resumed")
+        self._each(
+            request, queryset, jobs.resume, ngettext_lazy("%(n)d job resumed.", "%(n)d jobs resumed.", "n")
+        )
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[Job], verb: Any, past: str) -> None:
+    def _each(self, request: HttpRequest, queryset: QuerySet[Job], verb: Any, done_words: Any) -> None:
         done = 0
         for job in queryset:
             try:
                 verb(job)
                 done += 1
             except ShopvisionError as error:
-                messages.error(request, f"{job}: {error}")
+                messages.error(request, said(error))
         if done:
-            messages.success(request, f"{done} job(s) {past}.")
+            messages.success(request, done_words % {"n": done})
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list, with a button for each kind of job that needs no choice of products."""
-        kinds = [(name, name.replace("_", " "), one.words) for name, one in jobs.KINDS.items() if one.bare]
+        kinds = [(name, word(name), of_kind(name)) for name, one in jobs.KINDS.items() if one.bare]
         context = {"kinds": kinds, "may_start": self.may_act(request), **(extra_context or {})}
         response = super().changelist_view(request, context)
         if request.method == "GET" and Job.objects.filter(state__in=jobs.ACTIVE).exists():
@@ -124,15 +154,16 @@ class JobAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         back = reverse("admin:shopvision_job_changelist")
         if kind not in jobs.KINDS or not jobs.KINDS[kind].bare:
-            messages.error(request, f"There is no job called {kind!r} to start here.")
+            messages.error(request, _("There is no job called %(kind)s to start here.") % {"kind": kind})
             return HttpResponseRedirect(back)
         if request.method == "POST":
             job = jobs.start(kind, {}, request.user)
             return HttpResponseRedirect(reverse("admin:shopvision_job_change", args=[job.pk]))
         estimate = jobs.estimate(kind, {})
         context = {
-            "title": jobs.KINDS[kind].words,
+            "title": of_kind(kind),
             "estimate": estimate,
+            "basis": said(estimate.get("basis", "")),
             "duration": duration(float(estimate.get("seconds") or 0)),
         }
         return self.rendered(request, "job_start.html", context)
@@ -179,12 +210,14 @@ class JobAdmin(ReadOnlyAdmin):
         try:
             job = self._do(request, job, verb)
         except ShopvisionError as error:
-            messages.error(request, str(error))
+            messages.error(request, said(error))
         return HttpResponseRedirect(reverse("admin:shopvision_job_change", args=[job.pk]))
 
     def _do(self, request: HttpRequest, job: Job, verb: str) -> Job:
         if not self.may(request, job, verb):
-            raise InvalidRequest(_("This job is %(state)s; that cannot be done now.") % {"state": job.state})
+            raise InvalidRequest(
+                _("This job is %(state)s; that cannot be done now.") % {"state": job.get_state_display()}
+            )
         if verb == "undo":
             job = jobs.start("undo", {"job": str(job.pk)}, request.user)
         else:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from .. import jobs
 from ..catalogue.models import Overview
@@ -14,7 +15,9 @@ from ..recommend import release as releases
 from ..recommend import serving
 from ..search import status
 from . import plots
+from .names import word
 from .readonly import ReadOnlyAdmin
+from .sentences import said
 
 
 @admin.register(Overview)
@@ -29,22 +32,29 @@ class OverviewAdmin(ReadOnlyAdmin):
             return self.admin_site.login(request)
         if request.GET.get("fresh") == "1" and request.user.has_perm("shopvision.change_job"):
             jobs.start("reconcile", {}, request.user)
-            messages.info(request, "The drift is being counted; reload this page in a moment.")
-        numbers = status.overview()
+            messages.info(request, _("The drift is being counted; reload this page in a moment."))
+        numbers = _worded(status.overview())
         context = {
-            "title": "Overview",
+            "title": _("Overview"),
             "numbers": numbers,
             "classification": classification.overview(),
             "ranking": {
                 "live": releases.live(),
                 "knowledge": releases.newest_knowledge(),
-                "problem": serving.kept().problem,
+                "problem": said(serving.kept().problem),
                 "experiment": serving.kept().experiment,
             },
             "latency_plot": plots.line(
-                numbers["latency"]["series"], "milliseconds of the latest photo searches"
+                numbers["latency"]["series"], _("milliseconds of the latest photo searches")
             ),
-            "demand_plot": plots.bars(numbers["demand"]["series"], "searches without a match, by day"),
+            "demand_plot": plots.bars(numbers["demand"]["series"], _("searches without a match, by day")),
             **(extra_context or {}),
         }
         return self.rendered(request, "overview.html", context)
+
+
+def _worded(numbers: dict[str, Any]) -> dict[str, Any]:
+    """The numbers, with what is words among them in the reader's language."""
+    top = [{**row, "colour": word(row["colour"])} for row in numbers["demand"]["top"]]
+    index = {**numbers["serving"], "detail": said(numbers["serving"]["detail"])}
+    return {**numbers, "demand": {**numbers["demand"], "top": top}, "serving": index}

@@ -18,14 +18,16 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from ..classification import evidence, review
 from ..classification.models import Decision, Prediction
 from ..exceptions import InvalidRequest, ShopvisionError
 from . import review_card
+from .names import WordsFilter, word
 from .readonly import ReadOnlyAdmin
 from .review_card import Narrowing
+from .sentences import said
 
 REVIEW = "shopvision.review_predictions"
 MOST_AT_ONCE = 1000  # accepted in one request
@@ -40,7 +42,7 @@ class PredictionAdmin(ReadOnlyAdmin):
 
     list_display = (
         "product",
-        "target",
+        "of_what",
         "name",
         "share",
         "state",
@@ -49,22 +51,29 @@ class PredictionAdmin(ReadOnlyAdmin):
         "release",
         "changed_at",
     )
-    list_filter = ("state", "target", "entry__source", "release")
+    list_filter = ("state", ("target", WordsFilter), "entry__source", "release")
     search_fields = ("entry__title", "entry__object_id", "name")
     list_select_related = ("entry", "release")
+    exclude = ("target", "top", "job")  # the review screen has all labels, in words
+    readonly_fields = ("of_what",)
     change_list_template = "admin/shopvision/prediction_list.html"
 
-    @admin.display(description="product", ordering="entry__title")
+    @admin.display(description=gettext_lazy("product"), ordering="entry__title")
     def product(self, prediction: Prediction) -> str:
         """Whose label it is about."""
         return str(prediction.entry)
 
-    @admin.display(description="probability", ordering="probability")
+    @admin.display(description=gettext_lazy("target"), ordering="target")
+    def of_what(self, prediction: Prediction) -> str:
+        """What is recognised, in words."""
+        return word(prediction.target)
+
+    @admin.display(description=gettext_lazy("probability"), ordering="probability")
     def share(self, prediction: Prediction) -> str:
         """Calibrated: of a hundred such, so many are right."""
         return f"{prediction.probability:.1%}"
 
-    @admin.display(description="worth looking at", ordering="value")
+    @admin.display(description=gettext_lazy("worth looking at"), ordering="value")
     def worth(self, prediction: Prediction) -> str:
         """Views x uncertainty."""
         return f"{prediction.value:.2f}"
@@ -130,7 +139,7 @@ class PredictionAdmin(ReadOnlyAdmin):
         try:
             decision = decide(request, prediction, verb)
         except ShopvisionError as error:
-            return self._answer(request, str(error), where.to(id=pk), ok=False)
+            return self._answer(request, said(error), where.to(id=pk), ok=False)
         return self._answer(request, in_words(decision, prediction), where.to(after=pk))
 
     def undo_view(self, request: HttpRequest) -> HttpResponse:
@@ -144,7 +153,7 @@ class PredictionAdmin(ReadOnlyAdmin):
         try:
             prediction = review.undo(last, request.user)
         except ShopvisionError as error:
-            return self._answer(request, str(error), where.to(), ok=False)
+            return self._answer(request, said(error), where.to(), ok=False)
         words = _("Undone: %(product)s is open again.") % {"product": prediction.entry}
         return self._answer(request, words, where.to(id=prediction.pk))
 
@@ -190,7 +199,7 @@ class PredictionAdmin(ReadOnlyAdmin):
         try:
             data = evidence.heat_map(prediction)
         except ShopvisionError as error:
-            return HttpResponseNotFound(str(error), content_type="text/plain")
+            return HttpResponseNotFound(said(error), content_type="text/plain")
         response = HttpResponse(data, content_type="image/png")
         response["Cache-Control"] = f"private, max-age={MAP_SECONDS}"
         return response

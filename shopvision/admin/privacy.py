@@ -9,12 +9,14 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from .. import conf
 from ..events import simulated
 from ..privacy import registry
 from ..privacy.consent import PURPOSES
 from ..privacy.models import ConsentRecord, PrivacyLog
+from .names import WordsFilter, word
 from .readonly import ReadOnlyAdmin
 
 DAYS = 30  # of decisions that are summed
@@ -24,31 +26,38 @@ DAYS = 30  # of decisions that are summed
 class PrivacyLogAdmin(ReadOnlyAdmin):
     """Receipts, newest first; above them what is kept, how long, and how visitors decided."""
 
-    list_display = ("at", "act", "source", "rows", "id")
-    list_filter = ("act", "source")
+    list_display = ("at", "act", "asked_by", "rows", "id")
+    list_filter = ("act", ("source", WordsFilter))
+    fields = readonly_fields = ("id", "at", "act", "asked_by", "rows")
     date_hierarchy = "at"
     search_fields = ("id",)
     change_list_template = "admin/shopvision/privacy_log.html"
 
-    @admin.display(description="rows by table")
+    @admin.display(description=_("asked for by"), ordering="source")
+    def asked_by(self, log: PrivacyLog) -> str:
+        """A visitor, a withdrawal, a command: in words."""
+        return word(log.source)
+
+    @admin.display(description=_("rows by table"))
     def rows(self, log: PrivacyLog) -> str:
         """Numbers and names of tables, as in "3 events"."""
-        return ", ".join(f"{number} {name}" for name, number in log.counts.items() if number) or "none"
+        found = (f"{number} {word(name)}" for name, number in log.counts.items() if number)
+        return ", ".join(found) or word("none")
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list below a summary."""
         kept = [
-            (one.name, one.days, bool(one.erase))
+            (word(one.name), one.days, bool(one.erase))
             for one in registry.stores().values()
             if one.days is not None
         ]
         context = {
-            "mode": conf.PRIVACY_MODE,
+            "mode": word(conf.PRIVACY_MODE),
             "rotation": conf.PSEUDONYM_ROTATION_DAYS,
             "kept": kept,
-            "decisions": _decisions(),
+            "decisions": {word(name): number for name, number in _decisions().items()},
             "days": DAYS,
             "simulated": simulated.rights_exercised(),
             **(extra_context or {}),

@@ -11,9 +11,12 @@ from django.utils.translation import gettext_lazy
 
 from ..recommend.models import RankerRelease
 from .forest import Whisker, forest
+from .names import word
 from .plots import Axis, Line, chart
+from .sentences import said
 
 NDCG = "ndcg@10"
+SAID_ABOVE = ("until",)  # the release knows it as a time
 MEASURES = (
     (NDCG, "NDCG@10"),
     ("recall@20", gettext_lazy("recall@20")),
@@ -60,15 +63,25 @@ def figures(row: RankerRelease) -> dict[str, Any]:
         "plot": _plot(rows, str(row)),
         "gains": _gains(measured.get("compared") or {}),
         "kinds": [
-            {"kind": kind, "ndcg": one.get(NDCG), "seconds": one.get("seconds")}
+            {
+                "kind": word(kind),
+                "released": kind == row.kind,
+                "ndcg": one.get(NDCG),
+                "seconds": one.get("seconds"),
+            }
             for kind, one in (measured.get("kinds") or {}).items()
         ],
         "test": measured.get("test") or {},
         "weighs": _weighs(measured.get("weighs") or {}),
-        "off_policy": measured.get("off_policy") or {},
+        "off_policy": _off_policy(measured.get("off_policy") or {}),
+        "data": [(word(name), value) for name, value in row.data.items() if name not in SAID_ABOVE],
         "looked": _looked(measured.get("looked") or []),
         "versions": sorted((row.versions or {}).items()),
     }
+
+
+def _off_policy(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {**found, "refused": said(found.get("refused") or "")}
 
 
 def _others(measured: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

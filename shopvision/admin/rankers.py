@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from .. import jobs
 from ..events import simulated
@@ -17,6 +18,8 @@ from ..recommend import serving
 from ..recommend.models import RankerRelease
 from . import ranker_figures
 from .jobs import started
+from .names import WordsFilter, word
+from .sentences import said
 from .training import ReleaseAdmin, TrainingAdmin
 
 TRAIN = "shopvision.train_ranker"
@@ -35,9 +38,14 @@ class RankerReleaseAdmin(LearningAdmin, ReleaseAdmin):
     """Candidates pass a gate before they go live; the one before stays for rolling back."""
 
     first_rolls_back = True  # to the untrained blend
-    list_display = ("__str__", "state", "kind", "ndcg", "learned_from", "created_at", "activated_at")
-    list_filter = ("state", "kind")
+    list_display = ("__str__", "state", "of_kind", "ndcg", "learned_from", "created_at", "activated_at")
+    list_filter = ("state", ("kind", WordsFilter))
     change_list_template = "admin/shopvision/ranker_list.html"
+
+    @admin.display(description=gettext_lazy("kind"), ordering="kind")
+    def of_kind(self, row: RankerRelease) -> str:
+        """In words."""
+        return word(row.kind)
 
     @admin.display(description="NDCG@10")
     def ndcg(self, row: RankerRelease) -> str:
@@ -45,11 +53,12 @@ class RankerReleaseAdmin(LearningAdmin, ReleaseAdmin):
         value = row.metrics.get("ndcg@10")
         return f"{value:.3f}" if isinstance(value, (int, float)) else "—"
 
-    @admin.display(description="learned from")
+    @admin.display(description=gettext_lazy("learned from"))
     def learned_from(self, row: RankerRelease) -> str:
         """Acts, and whether they were made up."""
-        words = f"{row.data.get('events', 0)} acts"
-        return f"{words}, simulated" if row.data.get("simulated") else words
+        number = int(row.data.get("events") or 0)
+        words = ngettext("%(n)d act", "%(n)d acts", number) % {"n": number}
+        return _("%(acts)s, simulated") % {"acts": words} if row.data.get("simulated") else words
 
     def get_urls(self) -> list[URLPattern]:
         """Adds what may be started, and the buttons of a release."""
@@ -71,7 +80,7 @@ class RankerReleaseAdmin(LearningAdmin, ReleaseAdmin):
             "may_train": self.may_train(request),
             "knowledge": releases.newest_knowledge(),
             "live": None if problem else live,
-            "problem": problem or known.problem,
+            "problem": problem or said(known.problem),
             "experiment": known.experiment,
             "simulated": simulated.there(),
         }
@@ -84,6 +93,8 @@ class RankerReleaseAdmin(LearningAdmin, ReleaseAdmin):
         context = {
             "title": str(row),
             "release": row,
+            "kind": word(row.kind),
+            "reason": said(row.reason),
             "buttons": may,
             "problem": broken(row) if row.state == State.LIVE else "",
             **ranker_figures.figures(row),
@@ -112,5 +123,5 @@ def broken(row: RankerRelease | None) -> str:
         if row is not None:
             releases.open_ranker(row)
     except ShopvisionError as error:
-        return str(error)
+        return said(error)
     return ""

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+
+from .names import speak
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]
@@ -19,6 +23,11 @@ else:
 
 class ReadOnlyAdmin(Base):
     """List and detail without add, change or delete; actions may still do what their permission allows."""
+
+    def __init__(self, model: type[Model], admin_site: AdminSite) -> None:
+        """Names of the model and of its columns are in the reader's language."""
+        super().__init__(model, admin_site)
+        speak(model)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody adds derived rows."""

@@ -18,6 +18,7 @@ from ..catalogue.models import CatalogueImage
 from ..classification import evidence, review
 from ..classification.models import Decision, Prediction
 from ..exceptions import InvalidRequest, ShopvisionError
+from .names import word
 from .products import Shown, shown
 
 NEAREST = 6
@@ -196,7 +197,8 @@ def label_named(prediction: Prediction, given: str) -> str:
     if given in known.values():
         return given
     raise InvalidRequest(
-        _("The shop has no %(target)s called “%(label)s”.") % {"target": prediction.target, "label": given},
+        _("The shop has no %(target)s called “%(label)s”.")
+        % {"target": word(prediction.target), "label": given},
         code="unknown_label",
     )
 
@@ -233,7 +235,7 @@ def _colours(prediction: Prediction) -> list[dict[str, Any]]:
     images = CatalogueImage.objects.filter(entry_id=prediction.entry_id, state=CatalogueImage.State.INDEXED)
     first = images.order_by("position").first()
     found = (first.colours if first else [])[:COLOURS]
-    return [{"name": one["name"], "fill": "#{:02x}{:02x}{:02x}".format(*one["rgb"])} for one in found]
+    return [{"name": word(one["name"]), "fill": "#{:02x}{:02x}{:02x}".format(*one["rgb"])} for one in found]
 
 
 def _decision(prediction: Prediction) -> Decision | None:

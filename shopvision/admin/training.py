@@ -12,7 +12,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from ..exceptions import InvalidRequest, ShopvisionError
+from .names import word
 from .readonly import ReadOnlyAdmin
+from .sentences import said
 
 VERBS = ("promote", "rollback")
 
@@ -84,12 +86,12 @@ class ReleaseAdmin(TrainingAdmin):
             name, row = self.press(request, row, verb)
             messages.success(request, _("%(release)s is live.") % {"release": name})
         except ShopvisionError as error:
-            messages.error(request, str(error))
+            messages.error(request, said(error))
         return HttpResponseRedirect(reverse(f"admin:shopvision_{self.opts.model_name}_change", args=[row.pk]))
 
 
 def _why_not(row: Any, verb: str) -> str:
-    values = {"release": row, "state": row.state}
+    values = {"release": row, "state": word(row.state)}
     if verb == "promote":
         return _("%(release)s is %(state)s and cannot be promoted.") % values
     if row.state == "live":

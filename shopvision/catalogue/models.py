@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from ..privacy.registry import holds_no_person
 from ..types import ProductRef
@@ -15,10 +16,10 @@ class CatalogueEntry(models.Model):
     class State(models.TextChoices):
         """Where its photos stand."""
 
-        PENDING = "pending", "pending"
-        INDEXED = "indexed", "indexed"
-        REJECTED = "rejected", "rejected"  # no photo of it could be used
-        EMPTY = "empty", "no photo"
+        PENDING = "pending", _("pending")
+        INDEXED = "indexed", _("indexed")
+        REJECTED = "rejected", _("rejected")  # no photo of it could be used
+        EMPTY = "empty", _("no photo")
 
     source = models.CharField(max_length=100)
     object_id = models.CharField(max_length=255)
@@ -57,9 +58,9 @@ class CatalogueImage(models.Model):
     class State(models.TextChoices):
         """Where this photo stands."""
 
-        PENDING = "pending", "pending"
-        INDEXED = "indexed", "indexed"
-        REJECTED = "rejected", "rejected"
+        PENDING = "pending", _("pending")
+        INDEXED = "indexed", _("indexed")
+        REJECTED = "rejected", _("rejected")
 
     entry = models.ForeignKey(CatalogueEntry, on_delete=models.CASCADE, related_name="images")
     name = models.CharField(max_length=500, help_text="in the field's own storage")
@@ -92,8 +93,8 @@ class Outbox(models.Model):
     class State(models.TextChoices):
         """Waiting or held (by the lease), or set aside after too many attempts."""
 
-        WAITING = "waiting", "waiting"
-        POISONED = "poisoned", "set aside"
+        WAITING = "waiting", _("waiting")
+        POISONED = "poisoned", _("set aside")
 
     source = models.CharField(max_length=100)
     object_id = models.CharField(max_length=255)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from ..artefacts import Trained
 from ..catalogue.models import CatalogueEntry
@@ -36,12 +37,12 @@ class ClassifierRelease(Trained):
     class State(models.TextChoices):
         """building -> candidate -> live -> retired; refused by its gate, or failed."""
 
-        BUILDING = "building", "building"
-        CANDIDATE = "candidate", "candidate"
-        LIVE = "live", "live"
-        RETIRED = "retired", "retired"
-        REFUSED = "refused", "refused"
-        FAILED = "failed", "failed"
+        BUILDING = "building", _("building")
+        CANDIDATE = "candidate", _("candidate")
+        LIVE = "live", _("live")
+        RETIRED = "retired", _("retired")
+        REFUSED = "refused", _("refused")
+        FAILED = "failed", _("failed")
 
     source = models.CharField(max_length=100)
     target = models.CharField(max_length=64)
@@ -80,11 +81,11 @@ class Prediction(models.Model):
     class State(models.TextChoices):
         """suggested (by a model) -> accepted | corrected | rejected (by a person), or applied by a job."""
 
-        SUGGESTED = "suggested", "suggested"
-        APPLIED = "applied", "applied automatically"
-        ACCEPTED = "accepted", "accepted"
-        CORRECTED = "corrected", "corrected"
-        REJECTED = "rejected", "rejected"
+        SUGGESTED = "suggested", _("suggested")
+        APPLIED = "applied", _("applied automatically")
+        ACCEPTED = "accepted", _("accepted")
+        CORRECTED = "corrected", _("corrected")
+        REJECTED = "rejected", _("rejected")
 
     entry = models.ForeignKey(CatalogueEntry, on_delete=models.CASCADE, related_name="predictions")
     target = models.CharField(max_length=64)
@@ -129,11 +130,11 @@ class Decision(models.Model):
     class Verb(models.TextChoices):
         """What was done."""
 
-        ACCEPT = "accept", "accepted"
-        CORRECT = "correct", "corrected"
-        REJECT = "reject", "rejected"
-        APPLY = "apply", "applied automatically"
-        UNDO = "undo", "undone"
+        ACCEPT = "accept", _("accepted")
+        CORRECT = "correct", _("corrected")
+        REJECT = "reject", _("rejected")
+        APPLY = "apply", _("applied automatically")
+        UNDO = "undo", _("undone")
 
     source = models.CharField(max_length=100)
     object_id = models.CharField(max_length=255)
@@ -164,7 +165,7 @@ class Decision(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.verb} {self.source}:{self.object_id} {self.name}"
+        return f"{self.get_verb_display()} {self.source}:{self.object_id} {self.name}"
 
 
 holds_no_person(DatasetSnapshot, "describes products of the shop")

@@ -56,7 +56,7 @@ class Event(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.product}".strip()
+        return f"{self.get_kind_display()} {self.product}".strip()
 
 
 def fold_counts(before: datetime) -> int:

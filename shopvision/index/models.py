@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from ..privacy.registry import holds_no_person
 
@@ -25,11 +26,11 @@ class EncoderRelease(models.Model):
     class State(models.TextChoices):
         """building -> candidate -> live -> retired; failed when its gate refused it."""
 
-        BUILDING = "building", "building"
-        CANDIDATE = "candidate", "candidate"
-        LIVE = "live", "live"
-        RETIRED = "retired", "retired"
-        FAILED = "failed", "failed"
+        BUILDING = "building", _("building")
+        CANDIDATE = "candidate", _("candidate")
+        LIVE = "live", _("live")
+        RETIRED = "retired", _("retired")
+        FAILED = "failed", _("failed")
 
     name = models.CharField(max_length=100)
     backbone = models.CharField(max_length=100, help_text="as in SHOPVISION['ENCODER']")

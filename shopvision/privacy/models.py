@@ -6,6 +6,7 @@ import uuid
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from .registry import holds_no_person, holds_personal_data
 
@@ -33,9 +34,9 @@ class PrivacyLog(models.Model):
     class Act(models.TextChoices):
         """What was done."""
 
-        ERASE = "erase", "erased"
-        EXPORT = "export", "exported"
-        PURGE = "purge", "past its time"
+        ERASE = "erase", _("erased")
+        EXPORT = "export", _("exported")
+        PURGE = "purge", _("past its time")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, help_text="the receipt's number")
     at = models.DateTimeField(default=timezone.now, db_index=True)
@@ -48,7 +49,7 @@ class PrivacyLog(models.Model):
         ordering = ["-at"]
 
     def __str__(self) -> str:
-        return f"{self.act} {self.id}"
+        return f"{self.get_act_display()} {self.id}"
 
 
 class ErasedSubject(models.Model):

@@ -6,6 +6,7 @@ import secrets
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from ..artefacts import Stored, Trained
 from ..privacy.registry import holds_no_person
@@ -39,10 +40,10 @@ class RankerRelease(Trained):
     class State(models.TextChoices):
         """candidate -> live -> retired; or refused by its gate."""
 
-        CANDIDATE = "candidate", "candidate"
-        LIVE = "live", "live"
-        RETIRED = "retired", "retired"
-        REFUSED = "refused", "refused"
+        CANDIDATE = "candidate", _("candidate")
+        LIVE = "live", _("live")
+        RETIRED = "retired", _("retired")
+        REFUSED = "refused", _("refused")
 
     kind = models.CharField(max_length=32, help_text="linear, mlp or lightgbm")
     state = models.CharField(max_length=16, choices=State.choices, default=State.CANDIDATE)
@@ -69,8 +70,8 @@ class Experiment(models.Model):
     class State(models.TextChoices):
         """running -> stopped."""
 
-        RUNNING = "running", "running"
-        STOPPED = "stopped", "stopped"
+        RUNNING = "running", _("running")
+        STOPPED = "stopped", _("stopped")
 
     name = models.CharField(max_length=100)
     state = models.CharField(max_length=16, choices=State.choices, default=State.RUNNING)
