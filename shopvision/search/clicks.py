@@ -98,9 +98,7 @@ def clicked(row: EncoderRelease, known: np.ndarray) -> Clicked:
     entries = _entries(set(products.values()))
     allowed = set(known.tolist())
     pairs = [
-        (*data[listing], entries[ref])
-        for listing, ref in products.items()
-        if entries.get(ref) in allowed
+        (*data[listing], entries[ref]) for listing, ref in products.items() if entries.get(ref) in allowed
     ]
     pairs.sort(key=itemgetter(1))
     if len(pairs) < LEAST_PAIRS:
