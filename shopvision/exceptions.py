@@ -1,5 +1,8 @@
 """ShopvisionError and its few children."""
 
+from functools import partial
+from typing import Any
+
 from django.core.exceptions import ImproperlyConfigured
 
 
@@ -12,7 +15,9 @@ class ImageRejected(ShopvisionError):
 
     Args:
         code: one of ``CODES``; stable, part of the public API.
-        message: what is wrong, the value, the limit and what to do, for a person.
+        message: what is wrong, the value, the limit and what to do, for a person; ``%(name)s`` where a value goes,
+            so that it can be said in the reader's language.
+        values: by name.
     """
 
     CODES = frozenset(
@@ -27,16 +32,17 @@ class ImageRejected(ShopvisionError):
         }
     )
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, **values: Any) -> None:
         if code not in self.CODES:
             raise ValueError(f"unknown rejection code {code!r}; one of {sorted(self.CODES)}")
-        super().__init__(message)
         self.code = code
-        self.message = message
+        self.template, self.values = message, values
+        self.message = message % values if values else message
+        super().__init__(self.message)
 
-    def __reduce__(self) -> tuple[type["ImageRejected"], tuple[str, str]]:
+    def __reduce__(self) -> tuple[partial["ImageRejected"], tuple[str, str]]:
         """Survive pickling, so a worker process can hand it back."""
-        return type(self), (self.code, self.message)
+        return partial(type(self), **self.values), (self.code, self.template)
 
 
 class TemporaryFailure(ShopvisionError):

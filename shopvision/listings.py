@@ -106,6 +106,7 @@ def search_by_photo(
 def similar_products(
     ref: ProductRef,
     *,
+    text: str = "",
     where: Filter = EVERYTHING,
     limit: int = 24,
     context: Any = None,
@@ -116,6 +117,8 @@ def similar_products(
 
     Args:
         ref: the product; it and its variants are left out. One the shop hides from this visitor is not there.
+        text: words that title, description or category must hold as well.
+        where: exact filters.
         keep: store what further pages need; a strip on a page has none.
         alternatives: only what can be bought now, to stand in for a product that is out of stock.
 
@@ -131,6 +134,7 @@ def similar_products(
         why = "the shop has no such product, or no photo of it is indexed yet"
         raise InvalidRequest(f"product {ref} is not in the index: {why}", code="not_found")
     variants = CatalogueEntry.objects.filter(group=entry.group).values_list("pk", flat=True)
+    where = narrow_by_text(text, where)
     where = replace(where, exclude=where.exclude | {entry.pk, *variants})
     if alternatives:
         where = replace(where, in_stock=True)

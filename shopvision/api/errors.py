@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
 from django.db import OperationalError
 from django.http import Http404, UnreadablePostError
+from django.utils.translation import gettext
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
@@ -63,15 +64,28 @@ def error_response(code: int, name: str, detail: str, *, retry_after: float | No
 def _ours(error: Exception) -> Response | None:
     if isinstance(error, ImageRejected):
         wanted = IMAGE_STATUS.get(error.code, status.HTTP_422_UNPROCESSABLE_ENTITY)
-        return error_response(wanted, error.code, error.message)
+        return error_response(wanted, error.code, _in_language(error))
     if isinstance(error, InvalidRequest):
-        return error_response(REQUEST_STATUS.get(error.code, 400), error.code, str(error))
+        return error_response(REQUEST_STATUS.get(error.code, 400), error.code, _translated(str(error)))
     if isinstance(error, TemporaryFailure):
-        return error_response(503, error.code, str(error), retry_after=error.retry_after_seconds)
+        return error_response(503, error.code, _translated(str(error)), retry_after=error.retry_after_seconds)
     if isinstance(error, (WrongEncoder, OperationalError)):  # a release is being switched; a database is busy
         telemetry.log.warning("answered 503: %s", error)
-        return error_response(503, "unavailable", "busy for a moment; try again", retry_after=RETRY_SECONDS)
+        return error_response(
+            503, "unavailable", _translated("busy for a moment; try again"), retry_after=RETRY_SECONDS
+        )
     return None
+
+
+def _in_language(error: ImageRejected) -> str:
+    """What is wrong with a photo, in the request's language; its values are put in afterwards."""
+    template = _translated(error.template)
+    return template % error.values if error.values else template
+
+
+def _translated(message: str) -> str:
+    """A message in the request's language, where the catalogue has it; the code is never translated."""
+    return gettext(message) if message else ""  # gettext of nothing is the catalogue's header
 
 
 def _drf(error: Exception) -> Response | None:

@@ -135,7 +135,8 @@ def photo_bytes(value: Any) -> bytes:
 
 
 def _too_large() -> ImageRejected:
-    return ImageRejected("too_large", f"a photo may have {conf.MAX_UPLOAD_BYTES:,} bytes; send a smaller one")
+    most = f"{conf.MAX_UPLOAD_BYTES:,}"
+    return ImageRejected("too_large", "a photo may have %(most)s bytes; send a smaller one", most=most)
 
 
 def _no_constant(name: str) -> NoReturn:

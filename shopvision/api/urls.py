@@ -1,18 +1,42 @@
 """Endpoints of version 1."""
 
-from django.urls import path
+from django.urls import path, register_converter
 
 from .views.classify import ClassifyView
 from .views.duplicates import DuplicatesView
 from .views.events import EventsView
 from .views.jobs import JobCancelView, JobResumeView, JobsView, JobUndoView, JobView
+from .views.nothing import NothingView
 from .views.operations import LiveView, MetricsView, ReadyView, SchemaView, StatusView
 from .views.predictions import AcceptView, CorrectView, PredictionsView, RejectView
 from .views.privacy import ConsentView, MeView
 from .views.ranking import RecommendationsView, RerankView
 from .views.search import SearchView, SimilarView, StoredSearchView
 
-urlpatterns = [
+
+class NothingConverter:
+    """The rest of an address; but one of ours that lacks its last slash is left to the shop's ``APPEND_SLASH``."""
+
+    regex = ".*"
+
+    def to_python(self, value: str) -> str:
+        """As it is.
+
+        Raises:
+            ValueError: with a slash it would be an address of ours, so it is not taken.
+        """
+        if any(one.pattern.match(f"{value}/") for one in endpoints):
+            raise ValueError(f"{value!r} lacks its slash")
+        return value
+
+    def to_url(self, value: str) -> str:
+        """As it is."""
+        return value
+
+
+register_converter(NothingConverter, "shopvision_nothing")
+
+endpoints = [
     path("search/", SearchView.as_view(), name="search"),
     path("searches/<str:id>/", StoredSearchView.as_view(), name="stored-search"),
     path("products/<path:ref>/similar/", SimilarView.as_view(), name="similar"),
@@ -38,3 +62,4 @@ urlpatterns = [
     path("metrics/", MetricsView.as_view(), name="metrics"),
     path("schema/", SchemaView.as_view(), name="schema"),
 ]
+urlpatterns = [*endpoints, path("<shopvision_nothing:rest>", NothingView.as_view())]

@@ -91,7 +91,10 @@ def decode(data: bytes, limits: DecodeLimits = DEFAULT_LIMITS, *, max_side: int 
         raise ImageRejected("too_many_pixels", f"{error}; send a smaller photo") from error
     except _PILLOW_FAILS_WITH as error:
         raise ImageRejected(
-            "truncated", f"the {header.format} file is incomplete or damaged ({error}); send it again"
+            "truncated",
+            "the %(format)s file is incomplete or damaged (%(error)s); send it again",
+            format=header.format,
+            error=str(error),
         ) from error
     orientation = header.orientation
     if header.format == "AVIF":  # Pillow made it from the file's own rotation and mirror boxes
@@ -129,13 +132,17 @@ def _admit(data: bytes, limits: DecodeLimits) -> Header:
         raise ImageRejected("empty", "the file has no bytes; choose a photo")
     if len(data) > limits.max_bytes:
         raise ImageRejected(
-            "too_large", f"the file has more than {limits.max_bytes:,} bytes; send a smaller photo"
+            "too_large",
+            "the file has more than %(most)s bytes; send a smaller photo",
+            most=f"{limits.max_bytes:,}",
         )
     kind = sniff(data)
     if kind not in limits.formats or not readable_formats((kind,)):
         allowed = ", ".join(readable_formats(limits.formats))
         raise ImageRejected(
-            "unsupported_format", f"the file is not a {allowed} photo; save it as one of these"
+            "unsupported_format",
+            "the file is not a %(formats)s photo; save it as one of these",
+            formats=allowed,
         )
     header = read_header(data, kind)
     if header.animated:
@@ -156,7 +163,11 @@ def _check_size(
     width, height = size
     if min(size) < limits.min_side:
         raise ImageRejected(
-            "too_small", f"{width} x {height} pixels; the shorter side needs at least {limits.min_side}"
+            "too_small",
+            "%(width)s x %(height)s pixels; the shorter side needs at least %(least)s",
+            width=width,
+            height=height,
+            least=limits.min_side,
         )
     output = PIXEL_BYTES if max_side is None or header.shrinks else 0
     cost = header.pixel_bytes + output / scale**2
@@ -164,7 +175,11 @@ def _check_size(
     if width * height > most:
         raise ImageRejected(
             "too_many_pixels",
-            f"{width} x {height} pixels; a {header.format} file may have {most:,}: send a smaller photo",
+            "%(width)s x %(height)s pixels; a %(format)s file may have %(most)s: send a smaller photo",
+            width=width,
+            height=height,
+            format=header.format,
+            most=f"{most:,}",
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 from rest_framework.exceptions import ValidationError
 
 from shopvision import api
@@ -16,7 +18,7 @@ from shopvision.api.serializers import SearchRequest
 from shopvision.api.serializers_events import EventsRequest
 from shopvision.api.serializers_ranking import RerankRequest
 from shopvision.api.views.base import checked
-from shopvision.exceptions import InvalidRequest
+from shopvision.exceptions import ImageRejected, InvalidRequest
 
 PACKAGE = Path(api.__file__).parents[1]
 REFERENCE = (PACKAGE.parent / "docs/reference/rest.md").read_text()
@@ -82,3 +84,25 @@ def test_what_is_wrong_in_a_list_is_named_with_the_lists_field(kind: Any, given:
 def test_an_events_id_is_taken_as_it_is_or_not_at_all(id: str) -> None:
     with pytest.raises(ValidationError, match="it takes 8 to 64 of"):
         checked(EventsRequest, {"events": [{**EVENT, "id": id}]})
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ImageRejected("empty", "the file has no bytes; choose a photo"), "文件是空的；请选择一张照片"),
+        (
+            ImageRejected(
+                "too_large", "the file has more than %(most)s bytes; send a smaller photo", most="1,000"
+            ),
+            "文件超过 1,000 字节；请上传更小的照片",
+        ),
+        (InvalidRequest("choose a photo first", code="empty"), "请先选择一张照片"),
+        (InvalidRequest("", code="invalid"), ""),
+        (ImageRejected("truncated", "100% of it is gone"), "100% of it is gone"),
+    ],
+)
+def test_an_error_is_said_in_the_language_of_the_request_and_its_code_is_not(error: Any, words: str) -> None:
+    with override("zh-hans"):
+        answer = answer_error(pickle.loads(pickle.dumps(error)), {})
+    assert answer is not None
+    assert (answer.data["detail"], answer.data["code"]) == (words, error.code)

@@ -17,6 +17,8 @@ from django.utils import timezone
 
 from demo_shop.models import Product
 from shopvision.catalogue.adapter import NAMING, Catalogue, catalogue
+from shopvision.jobs import Job
+from shopvision.management.commands.shopvision_index import _tuned
 from shopvision.management.guess import adapter_source, guess
 from shopvision.management.progress import Progress, line
 from shopvision.recommend.models import RankerRelease
@@ -71,8 +73,24 @@ def test_index_counts_tuning_in_its_estimate_and_shows_that_it_tunes(
         r"5 products, about 20 photos: at most \d+ s .*; then tuning to them, about \d+ s$", first
     )
     assert re.search(r"^tuning the encoder to 20 photos of the shop, about \d+ s", tuning)
-    assert outcome in ("tuning done: live", "tuning done: failed")
+    assert outcome in (
+        "tuning done: live",
+        "tuning done: the tuned release was not better; the live one stays",
+    )
     assert shown.index("made views of 16 of 20 photos") < shown.index("fitting on every photo")
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome", "words"),
+    [
+        ("done", "failed", "tuning done: the tuned release was not better; the live one stays"),
+        ("done", "live", "tuning done: live"),
+        ("failed", "", "tuning failed: the disk is full"),
+    ],
+)
+def test_a_tuning_that_found_no_more_is_not_called_failed(state: str, outcome: str, words: str) -> None:
+    job = Job(state=state, result={"release_state": outcome}, message="the disk is full")
+    assert _tuned(job) == words
 
 
 def test_the_progress_of_what_counts_nothing_shows_the_time() -> None:

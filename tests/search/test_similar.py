@@ -46,6 +46,15 @@ def test_a_product_hidden_from_who_asks_is_as_unknown_as_one_that_never_was(live
     assert refusals[0] == refusals[1]
 
 
+def test_words_narrow_what_is_similar_as_they_narrow_a_search_by_photo(live_release: Any) -> None:
+    asked, cup = ArticleFactory(views=1, headline="Tea pot 1"), ArticleFactory(views=1, headline="Tea cup 2")
+    ArticleFactory(views=1, headline="Red scarf 3")
+    drain_outbox()
+    ref = article_ref(asked)
+    assert titles(listings.similar_products(ref, text="TEA")) == [cup.headline]
+    assert titles(listings.similar_products(ref, text="no such word")) == []
+
+
 def test_over_rest_neither_way_tells_of_a_hidden_product(indexed_shop: list[Any], client: Client) -> None:
     hidden = demo_ref(indexed_shop[0])
     Product.objects.filter(pk=indexed_shop[0].pk).update(active=False)

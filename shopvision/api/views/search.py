@@ -8,15 +8,13 @@ from rest_framework.response import Response
 
 from ... import behaviour, conf, listings
 from ...exceptions import InvalidRequest
-from ...search.query import narrow_by_text
-from ...types import Filter, Listing, ProductRef
+from ...types import Listing, ProductRef
 from ..answers import answer, server_timing
 from ..links import read_cursor, search_id
 from ..schema import SEARCH_BODY, described, errors
 from ..serializers import (
     DEFAULT_RESULTS,
     ListingAnswer,
-    Narrowed,
     PageRequest,
     SearchRequest,
     SimilarRequest,
@@ -47,7 +45,11 @@ class SearchView(PublicView):
         limit = given["limit"]
         if "product" in given:
             found = listings.similar_products(
-                given["product"], where=among(asked), limit=limit, context=request._request
+                given["product"],
+                text=given["text"],
+                where=asked.where(),
+                limit=limit,
+                context=request._request,
             )
             return respond(found, limit)
         with search_slot():
@@ -102,17 +104,13 @@ class SimilarView(PublicView):
         given = asked.validated_data
         found = listings.similar_products(
             product_ref(ref),
-            where=among(asked),
+            text=given["text"],
+            where=asked.where(),
             limit=given["limit"],
             context=request._request,
             alternatives=given["alternatives"],
         )
         return respond(found, given["limit"])
-
-
-def among(asked: Narrowed) -> Filter:
-    """The products that a search by a product chooses from; words narrow it as they narrow a search by photo."""
-    return narrow_by_text(asked.validated_data["text"], asked.where())
 
 
 def respond(found: Listing, limit: int, offset: int = 0) -> Response:

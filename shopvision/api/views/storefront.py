@@ -23,7 +23,7 @@ from ..links import cursor, public_id, read_cursor, search_id
 from ..serializers import SearchRequest, SimilarRequest
 from ..throttles import BrowseThrottle, SearchThrottle, search_slot
 from .base import PublicView, checked
-from .search import among, product_ref
+from .search import product_ref
 
 TEMPLATE = "shopvision/results.html"
 LIMIT = 24
@@ -65,7 +65,13 @@ class PhotoPage(PublicView):
             return Response({}, template_name=TEMPLATE)
         asked = checked(SimilarRequest, _filled(given))
         ref = product_ref(given["product"])
-        found = listings.similar_products(ref, where=among(asked), limit=LIMIT, context=request._request)
+        found = listings.similar_products(
+            ref,
+            text=asked.validated_data["text"],
+            where=asked.where(),
+            limit=LIMIT,
+            context=request._request,
+        )
         return _page(request, found, given, 0, LIMIT)
 
     def post(self, request: Request) -> Response:

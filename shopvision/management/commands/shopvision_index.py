@@ -10,6 +10,7 @@ from django.core.management.base import CommandError
 
 from ... import jobs
 from ...catalogue.adapter import catalogues
+from ...index.models import EncoderRelease
 from ...indexing import releases
 from ...indexing.follow import verify
 from ...jobs import Job
@@ -57,7 +58,7 @@ class Command(ReadyCommand):
             self.stderr.write(f"{words}, about {known['seconds']:.0f} s ({known['basis']})")
         run_here(job, "tuning")
         if not quiet:
-            self.stderr.write(f"tuning {job.state}: {job.result.get('release_state') or job.message}")
+            self.stderr.write(_tuned(job))
 
     def _params(self, options: dict[str, Any]) -> dict[str, Any]:
         if not catalogues():
@@ -76,6 +77,16 @@ class Command(ReadyCommand):
         if last and last.state in STOPPED and last.cursor and not fresh:
             return jobs.resume(last, wake=False)
         return jobs.start("index_all", params, wake=False)
+
+
+def _tuned(job: Job) -> str:
+    """How the tuning ended; a release that was not better is no failure of the job."""
+    outcome = job.result.get("release_state")
+    if job.state != Job.State.DONE or not outcome:
+        return f"tuning {job.state}: {job.message}"
+    if outcome == EncoderRelease.State.FAILED:
+        return "tuning done: the tuned release was not better; the live one stays"
+    return f"tuning done: {outcome}"
 
 
 def _words(job: Job) -> str:
