@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Model
 from django.utils.functional import Promise
-from django.utils.translation import gettext, gettext_lazy
-
-if TYPE_CHECKING:
-    AllValues = admin.AllValuesFieldListFilter
-else:
-    AllValues = admin.AllValuesFieldListFilter
+from django.utils.translation import gettext, gettext_lazy, override
 
 CLEARER = {
     "at": "time",
@@ -35,8 +30,10 @@ def speak(model: type[Model]) -> None:
     Done once, when the model's page is registered: said in the models they would be a migration in every shop.
     """
     meta = model._meta
-    for name in ("verbose_name", "verbose_name_plural"):
-        setattr(meta, name, gettext_lazy(str(getattr(meta, name))))
+    with override(None):  # a second site finds them translatable already: their English is what is looked up
+        names = {name: str(getattr(meta, name)) for name in ("verbose_name", "verbose_name_plural")}
+    for name, words in names.items():
+        setattr(meta, name, gettext_lazy(words))
     for field in meta.fields:
         for name in ("verbose_name", "help_text"):
             words = getattr(field, name)
@@ -49,7 +46,7 @@ def word(code: object) -> str:
     return gettext(str(code).replace("_", " ")) if CODE.fullmatch(str(code)) else str(code)
 
 
-class WordsFilter(AllValues):
+class WordsFilter(admin.AllValuesFieldListFilter):
     """A list's filter by a column of codes, each in words."""
 
     def words(self, code: str) -> str:

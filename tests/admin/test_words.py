@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 import pytest
+from django.contrib.admin import AdminSite
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.test import Client
 from django.urls import reverse
@@ -17,7 +18,8 @@ from django.utils import timezone, translation
 from shopvision import jobs
 from shopvision.admin.classify import NAME
 from shopvision.admin.names import word
-from shopvision.catalogue.models import CatalogueEntry, CatalogueImage, Outbox
+from shopvision.admin.overview import OverviewAdmin
+from shopvision.catalogue.models import CatalogueEntry, CatalogueImage, Outbox, Overview
 from shopvision.classification import review
 from shopvision.classification.models import ClassifierRelease, Decision, Prediction
 from shopvision.events.models import Event
@@ -278,3 +280,11 @@ def test_a_word_is_made_of_a_code_and_nothing_else() -> None:
     assert word("tune_from_clicks") == "根据点击调优"
     for text in ("efficientnet_lite0@1", "Red_mug", "", "no_such_code 7!"):
         assert word(text) == text
+
+
+def test_a_second_site_keeps_the_names_english_underneath() -> None:
+    OverviewAdmin(Overview, AdminSite("second"))
+    assert str(Overview._meta.verbose_name_plural) == "概览"
+    with translation.override("en"):
+        assert str(Overview._meta.verbose_name_plural) == "overview"
+        assert str(CatalogueEntry._meta.get_field("object_id").verbose_name) == "product key"
