@@ -110,7 +110,8 @@ class RankedRows(Sequence[Any]):
         if name.startswith("_"):
             raise AttributeError(name)
         source = self.__dict__["_source"]
-        return getattr(getattr(source, "queryset", None) or source.items, name)
+        queryset = getattr(source, "queryset", None)  # its truth would be asked of all its rows
+        return getattr(source.items if queryset is None else queryset, name)
 
     def __len__(self) -> int:
         return len(self._whole) if "_whole" in self.__dict__ else self.count()
