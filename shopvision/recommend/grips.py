@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import DisallowedHost
@@ -147,7 +148,7 @@ def _plan(source: Source, shop: Catalogue, request: Any, name: str, wishes: tupl
         stamp,
         (*owners, arm.crowd),
         f"{shop.source} {name} {_host_of(request)} {products or _page_of(request)}",
-        in_words,
+        partial(in_words, request=getattr(request, "_request", request)),
         "" if taste.owner else viewer_of(request),
         _given(request).get(ORDER, "")[:32],
         loose=not products,
