@@ -13,6 +13,7 @@ from django.core.paginator import Paginator
 from django.db import OperationalError
 from django.db.models import Count, F, Window
 from django.db.models.functions import RowNumber
+from django.template import RequestContext, Template
 from django.test import Client, RequestFactory
 from django.views.generic import ListView
 from rest_framework import generics, pagination, serializers
@@ -195,6 +196,9 @@ def test_rows_of_a_proxy_are_the_shops_products(mugs: list[Any]) -> None:
     request = looked_at(*mugs[:2])
     assert up(ids(rank_queryset(Shown.objects.all(), request)), mugs)
     assert behaviour.ref_of(Shown.objects.first()) == behaviour.ref_of(Product.objects.first())
+    strip = Template("{% load shopvision %}{% similar_products product %}")
+    page = strip.render(RequestContext(request, {"product": Shown.objects.get(pk=mugs[0].pk)}))
+    assert "red mug 1" in page
 
 
 def test_a_model_that_is_no_catalogue_keeps_its_order(mugs: list[Any]) -> None:
