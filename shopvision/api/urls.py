@@ -1,6 +1,7 @@
 """Endpoints of version 1."""
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import PathConverter
 
 from .views.classify import ClassifyView
 from .views.duplicates import DuplicatesView
@@ -12,10 +13,19 @@ from .views.privacy import ConsentView, MeView
 from .views.ranking import RecommendationsView, RerankView
 from .views.search import SearchView, SimilarView, StoredSearchView
 
+
+class RefConverter(PathConverter):
+    """A product's reference: any characters, a line break among them."""
+
+    regex = "(?s:.+)"
+
+
+register_converter(RefConverter, "shopvision_ref")
+
 urlpatterns = [
     path("search/", SearchView.as_view(), name="search"),
     path("searches/<str:id>/", StoredSearchView.as_view(), name="stored-search"),
-    path("products/<path:ref>/similar/", SimilarView.as_view(), name="similar"),
+    path("products/<shopvision_ref:ref>/similar/", SimilarView.as_view(), name="similar"),
     path("rerank/", RerankView.as_view(), name="rerank"),
     path("recommendations/", RecommendationsView.as_view(), name="recommendations"),
     path("classify/", ClassifyView.as_view(), name="classify"),
