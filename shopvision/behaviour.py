@@ -16,6 +16,7 @@ from rest_framework.request import Request
 
 from . import telemetry
 from .catalogue.adapter import catalogue_of, catalogues
+from .catalogue.keys import visible_keys
 from .events.models import Kind
 from .events.record import NewEvent, Recorded, record_events
 from .types import Ordering, ProductRef, Subject
@@ -171,6 +172,21 @@ def titles(refs: Iterable[ProductRef]) -> dict[str, str]:
         for source, keys in _by_source(refs).items()
         for key, product in known[source].get_many(keys).items()
     }
+
+
+def shown_titles(refs: Iterable[ProductRef], context: Any) -> dict[str, str]:
+    """``titles``, less those of products that the shop does not show this visitor now.
+
+    Args:
+        context: the request, for the shop's own ``visible``.
+    """
+    known = catalogues()
+    shown = [
+        ProductRef(source, key)
+        for source, keys in _by_source(refs).items()
+        for key in visible_keys(known[source], keys, context)
+    ]
+    return titles(shown)
 
 
 def impression_key(listing: str, position: int) -> str:

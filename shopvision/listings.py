@@ -202,7 +202,7 @@ def personalised_listing(
     ranking = None if is_sorted_by_shopper(request) else rank_for(request, given[:window])
     order = [*(ranking.order if ranking else range(len(given[:window]))), *range(window, len(given))][:limit]
     reasons = {str(place): one for place, one in (ranking.reasons if ranking else {}).items()}
-    words = in_words(reasons)
+    words = in_words(reasons, request)
     hits = tuple(
         Hit(given[place], 0.0, None, "", why=(words[str(place)],) if words.get(str(place)) else ())
         for place in order

@@ -166,7 +166,7 @@ def _hits(
     given = ranking.reasons if ranking else {}
     found = {place: given.get(place, chosen.reason) for place in kept}
     reasons = {str(place): one for place, one in found.items() if one is not None}
-    words = in_words(reasons)
+    words = in_words(reasons, request)
     hits = tuple(
         Hit(
             refs[place],

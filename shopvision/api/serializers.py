@@ -54,7 +54,7 @@ class PhotoField(serializers.Field):  # type: ignore[type-arg]
 class ProductField(serializers.Field):  # type: ignore[type-arg]
     """``app.model:key``."""
 
-    text = serializers.CharField(max_length=MOST_REF)
+    text = serializers.CharField(max_length=MOST_REF, trim_whitespace=False)  # a key may end in a space
 
     def to_internal_value(self, data: Any) -> ProductRef:
         """The product it names; whether there is one is not asked here."""

@@ -1,6 +1,7 @@
 """Endpoints of version 1."""
 
 from django.urls import path, register_converter
+from django.urls.converters import PathConverter
 
 from .views.classify import ClassifyView
 from .views.duplicates import DuplicatesView
@@ -14,10 +15,16 @@ from .views.ranking import RecommendationsView, RerankView
 from .views.search import SearchView, SimilarView, StoredSearchView
 
 
+class RefConverter(PathConverter):
+    """A product's reference: any characters, a line break among them."""
+
+    regex = "(?s:.+)"
+
+
 class NothingConverter:
     """The rest of an address; but one of ours that lacks its last slash is left to the shop's ``APPEND_SLASH``."""
 
-    regex = ".*"
+    regex = "(?s:.*)"
 
     def to_python(self, value: str) -> str:
         """As it is.
@@ -34,12 +41,13 @@ class NothingConverter:
         return value
 
 
+register_converter(RefConverter, "shopvision_ref")
 register_converter(NothingConverter, "shopvision_nothing")
 
 endpoints = [
     path("search/", SearchView.as_view(), name="search"),
     path("searches/<str:id>/", StoredSearchView.as_view(), name="stored-search"),
-    path("products/<path:ref>/similar/", SimilarView.as_view(), name="similar"),
+    path("products/<shopvision_ref:ref>/similar/", SimilarView.as_view(), name="similar"),
     path("rerank/", RerankView.as_view(), name="rerank"),
     path("recommendations/", RecommendationsView.as_view(), name="recommendations"),
     path("classify/", ClassifyView.as_view(), name="classify"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 import time
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from .models import Kind
 from .own_save import saves_gently
 
 MOST_PRODUCTS = 20  # remembered; a cookie session holds 4 KB in all
+MOST_BYTES = 2000  # of them, as JSON: all with a number as key, 19 with a UUID, 7 with 200 characters
 MOST_COUNTED = 64  # products one visitor adds to the day's sums
 MOST_MARKS = 16  # of experiments; one sets four
 VISIT_SECONDS = 1800  # of silence end a visit, as in web analytics
@@ -62,7 +64,10 @@ class Visit:
     def remember(self, kind: str, product: str, at: datetime, key: str, value: float | None = None) -> None:
         """Add a product; the oldest gives way."""
         row = [product, kind, round(at.timestamp(), 6), mark(key), value]
-        self._kept["i"] = [*self._kept.get("i", ()), row][-MOST_PRODUCTS:]
+        rows = [*self._kept.get("i", ()), row][-MOST_PRODUCTS:]
+        while len(rows) > 1 and len(json.dumps(rows)) > MOST_BYTES:
+            rows = rows[1:]
+        self._kept["i"] = rows
         self._kept.setdefault("o", secrets.token_hex(8))
         self._changed()
 

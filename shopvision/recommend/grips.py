@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 import uuid
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
+from django.core.exceptions import DisallowedHost
 from django.http import QueryDict
 
 from .. import conf
@@ -20,7 +21,7 @@ from .order import Ranking
 from .rerank import Rules, rank, ruled
 from .sequence import OWN_ORDER, Plan, RankedRows
 from .sources import Keys, Source, source_of
-from .taste import Taste, taste_of, viewer_of
+from .taste import Taste, holder_of, taste_of, viewer_of
 from .why import in_words
 
 ORDER = "sv"  # parameter that names the order a page belongs to
@@ -61,9 +62,7 @@ def rank_ids(ids: Iterable[Any], request: Any, *, source: str = "", start: int =
     given = list(ids)
     try:
         shop = catalogues()[source] if source else next(iter(catalogues().values()))
-        keys = Keys(given, shop)
-        name = hashlib.sha256("\0".join(map(str, given)).encode()).hexdigest()
-        found = RankedSequence(keys, request, name=name)
+        found = RankedSequence(Keys(given, shop), request)
         return [*found[0:start], *found[start:]] if start else list(found[0:])
     except Exception as error:  # noqa: BLE001 - as above
         own_order(error)
@@ -140,14 +139,19 @@ def _plan(source: Source, shop: Catalogue, request: Any, name: str, wishes: tupl
             return ruled(refs, rules)
         return rank(refs, taste, rules=rules, seed=f"{taste.owner} {stamp}", serving=arm.ranks_with)
 
+    products, whose = source.name(), holder_of(request)
+    owners = [taste.owner] if taste.owner else []
+    if not products and whose:
+        owners.append(f"{arm.crowd} {whose}")
     return Plan(
         ranked,
         stamp,
-        (taste.owner, arm.crowd) if taste.owner else (arm.crowd,),
-        f"{shop.source} {name} {source.name() or _page_of(request)}",
-        in_words,
+        (*owners, arm.crowd),
+        f"{shop.source} {name} {_host_of(request)} {products or _page_of(request)}",
+        partial(in_words, request=getattr(request, "_request", request)),
         "" if taste.owner else viewer_of(request),
         _given(request).get(ORDER, "")[:32],
+        loose=not products,
     )
 
 
@@ -167,6 +171,15 @@ def _refs(shop: Catalogue, products: Sequence[Any]) -> list[str]:
 def _given(request: Any) -> Any:
     """The parameters of the page's address."""
     return getattr(getattr(request, "_request", request), "GET", None) or QueryDict()
+
+
+def _host_of(request: Any) -> str:
+    """The site, for two sites may list other products by one statement; "" of a host that is not the shop's."""
+    plain = getattr(request, "_request", request)
+    try:
+        return str(plain.get_host()) if plain is not None else ""
+    except (AttributeError, DisallowedHost):
+        return ""
 
 
 def _page_of(request: Any) -> str:

@@ -13,7 +13,8 @@ from ..vision.checkpoints import CorruptCheckpoint, pack, unpack
 from .neighbours import Neighbours
 
 KIND = "recommender-knowledge"
-SEPARATOR = "\n"  # between references in the bytes; no product's key holds one
+SEPARATOR = "\0"  # between references in the bytes; a text in a database holds none
+FORMERLY = "\n"  # in bytes that name no separator; a product's key can hold one, and then they are refused
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +89,7 @@ class Knowledge:
             tensors[f"neighbours.{name}.weights"] = one.weights
         for group in ("columns", "spaces", "projections"):
             tensors |= {f"{group}.{name}": value for name, value in getattr(self, group).items()}
-        return pack(KIND, tensors, {"as_of": self.as_of, "items": len(self.items)})
+        return pack(KIND, tensors, {"as_of": self.as_of, "items": len(self.items), "separator": SEPARATOR})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Knowledge:
@@ -100,7 +101,7 @@ class Knowledge:
         """
         tensors, record, _ = unpack(data, KIND)
         names, words = tensors.pop("items").tobytes().decode(), tensors.pop("words")
-        items = tuple(names.split(SEPARATOR)) if record["items"] else ()
+        items = tuple(names.split(record.get("separator", FORMERLY))) if record["items"] else ()
         groups: dict[str, dict[str, np.ndarray]] = {"columns": {}, "spaces": {}, "projections": {}}
         lists: dict[str, dict[str, np.ndarray]] = {}
         for key, value in tensors.items():

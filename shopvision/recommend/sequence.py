@@ -19,6 +19,8 @@ from .budget import own_order
 from .order import MOST_KEYS, Order, Ranking, Reason, ordered
 from .sources import Source
 
+LEAST_HELD = 0.5  # of a kept order's products are listed still, where its name does not say which those are
+
 Ranker = Callable[[Sequence[str]], Ranking | None]
 Words = Callable[[dict[str, Reason]], dict[str, str]]
 
@@ -58,6 +60,9 @@ class Plan:
         words: reasons by key -> in words.
         viewer: names who looks at it, where several visitors share an order; "" where nobody does.
         token: of the order that the page's address names: it stands, also on the first page.
+        loose: ``name`` does not say which products are listed, so that two visitors' lists may bear it. What
+            nobody in particular owns is kept under it only if it was ranked, and a kept order that the source
+            hardly holds is of another list.
     """
 
     rank: Ranker | None = None
@@ -67,6 +72,7 @@ class Plan:
     words: Words = lambda reasons: {}
     viewer: str = ""
     token: str = ""
+    loose: bool = False
 
 
 OWN_ORDER = Plan()
@@ -110,7 +116,8 @@ class RankedRows(Sequence[Any]):
         if name.startswith("_"):
             raise AttributeError(name)
         source = self.__dict__["_source"]
-        return getattr(getattr(source, "queryset", None) or source.items, name)
+        queryset = getattr(source, "queryset", None)  # its truth would be asked of all its rows
+        return getattr(source.items if queryset is None else queryset, name)
 
     def __len__(self) -> int:
         return len(self._whole) if "_whole" in self.__dict__ else self.count()
@@ -158,12 +165,17 @@ class RankedRows(Sequence[Any]):
     @cached_property
     def _kept(self) -> Order | None:
         """The order that this visitor's earlier pages fixed; first of all the one that the address names."""
-        return Order.read(state.recall(*self._keys))
+        order = Order.read(state.recall(*self._keys))
+        if order and self._plan.loose and self._source.alive(order.keys) < LEAST_HELD * len(order.keys):
+            return None
+        return order
 
     def _keep(self, order: Order) -> None:
         """For the visitor's next page, and for pages whose address names it."""
         owner = self._plan.owners[0]
-        names = [state.key_of(owner, self._plan.name), state.key_of(owner, self._plan.name, order.listing)]
+        names = [state.key_of(owner, self._plan.name, order.listing)]
+        if order.propensities or not self._plan.loose or len(self._plan.owners) > 1:
+            names.append(state.key_of(owner, self._plan.name))
         state.remember(dict.fromkeys(names, order.plain()))
         self.__dict__["_kept"] = order
 

@@ -118,8 +118,8 @@ class SliceSource:
         self._first: list[Any] = []
 
     def name(self) -> str:
-        """Nothing tells."""
-        return ""
+        """Digest of bare keys; of rows nothing tells, for they are another list's tomorrow."""
+        return self.items.digest() if isinstance(self.items, Keys) else ""
 
     def total(self) -> int:
         """Its length; of querysets and the like, their count."""
@@ -172,6 +172,10 @@ class Keys(list[Any]):
     def __init__(self, keys: Iterable[Any], shop: Catalogue) -> None:
         super().__init__(keys)
         self.shop = shop
+
+    def digest(self) -> str:
+        """Names these keys in this order."""
+        return hashlib.sha256("\0".join(map(str, self)).encode()).hexdigest()
 
 
 def source_of(items: Any) -> Source:

@@ -21,6 +21,7 @@ from .profile import Profile
 LATEST = 30  # acts looked at; older ones of the same visit say little more
 SECONDS_A_DAY = 86400.0
 NOBODY = ""
+LONGEST_SESSION = 40  # characters of a session's key, as the table has; a cookie session's is all it holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,16 @@ def viewer_of(request: Any) -> str:
     known = (subject.visitor or subject.user_id) if subject is not None else ""
     session = getattr(getattr(plain, "session", None), "session_key", None)
     return known or session or secrets.token_hex(8)
+
+
+def holder_of(request: Any) -> str:
+    """Whose list it is, such as a wish list or a basket: the user's, or the session's; "" where nothing tells."""
+    plain = getattr(request, "_request", request)
+    user = getattr(getattr(plain, "user", None), "pk", None)
+    if user is not None:
+        return f"user {user}"
+    session = getattr(getattr(plain, "session", None), "session_key", None) or ""
+    return f"session {session}" if 0 < len(session) <= LONGEST_SESSION else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.utils.translation import gettext as _
 
-from ..behaviour import titles
+from ..behaviour import shown_titles
 from ..types import ProductRef
 from .order import Reason
 
 MOST_TITLE = 60  # characters of a product's title within a reason
 
 
-def in_words(reasons: Mapping[str, Reason]) -> dict[str, str]:
-    """The reasons in the visitor's language; products are named as the shop names them now."""
+def in_words(reasons: Mapping[str, Reason], request: Any) -> dict[str, str]:
+    """The reasons in the visitor's language; products are named as the shop names them now.
+
+    One that the shop does not show the request's visitor any more is not named.
+    """
     refs = {one.about for one in reasons.values() if one.about and one.kind != "category"}
-    named = titles(map(ProductRef.parse, refs))
+    named = shown_titles(map(ProductRef.parse, refs), request)
     return {
         key: _said(one, one.about if one.kind == "category" else named.get(one.about, ""))
         for key, one in reasons.items()

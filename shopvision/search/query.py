@@ -17,7 +17,7 @@ from django.db.models.functions import Cast
 
 from .. import conf
 from ..catalogue.adapter import Catalogue, catalogues
-from ..catalogue.keys import with_keys
+from ..catalogue.keys import visible_keys
 from ..catalogue.models import CatalogueEntry, CatalogueImage
 from ..exceptions import ShopvisionError
 from ..indexing.releases import LiveRelease
@@ -132,13 +132,6 @@ def _allowed(refs: Iterable[ProductRef], context: Any) -> dict[str, set[str]]:
         for source, keys in _by_source(refs).items()
         if source in known
     }
-
-
-def visible_keys(shop: Catalogue, keys: Sequence[str], context: Any) -> list[str]:
-    """Which of these products the visitor may see: one light query of the shop's own."""
-    light = shop.queryset().select_related(None).prefetch_related(None).order_by()
-    rows = shop.visible(with_keys(light, shop.python_keys(keys)), context)
-    return [str(key) for key in rows.values_list("pk", flat=True)]
 
 
 def _by_source(refs: Iterable[ProductRef]) -> dict[str, list[str]]:

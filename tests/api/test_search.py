@@ -2,6 +2,7 @@ import base64
 import json
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -175,6 +176,15 @@ def test_a_data_url_is_base64_too(client: Client, backend: Backend) -> None:
 def test_a_product_can_be_searched_by(client: Client, backend: Backend) -> None:
     assert post_json(client, {"product": "shop.product:4:8"}).status_code == 200
     assert backend.calls[0]["ref"] == ProductRef("shop.product", "4:8")
+
+
+@pytest.mark.parametrize("key", ["4 ", " 4", "4\n8", "4/8", "\n"])
+def test_a_key_is_taken_as_it_is(client: Client, backend: Backend, key: str) -> None:
+    """Spaces and line breaks are part of it, in a body and in an address."""
+    assert post_json(client, {"product": f"shop.product:{key}"}).status_code == 200
+    address = f"/vision/api/v1/products/{quote(f'shop.product:{key}')}/similar/"
+    assert client.get(address).status_code == 200
+    assert [call["ref"] for call in backend.calls] == [ProductRef("shop.product", key)] * 2
 
 
 def test_a_product_has_no_part_to_search_for(client: Client, backend: Backend) -> None:

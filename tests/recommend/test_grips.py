@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.sessions.backends.cache import SessionStore
 from django.core.paginator import Paginator
 from django.db import OperationalError
 from django.db.models import Count, F, Window
 from django.db.models.functions import RowNumber
+from django.template import RequestContext, Template
 from django.test import Client, RequestFactory
 from django.views.generic import ListView
 from rest_framework import generics, pagination, serializers
@@ -22,7 +25,7 @@ from shopvision.events.models import Event
 from shopvision.indexing.write import drain_outbox
 from shopvision.listings import PersonalisedListMixin, RankedSequence, rank_ids, rank_queryset
 from shopvision.privacy.choices import forget
-from shopvision.recommend import serving
+from shopvision.recommend import counts, serving
 from shopvision.recommend.features import FEATURES
 from shopvision.recommend.refresh import refresh
 from tests.drawing import photo_file
@@ -193,6 +196,9 @@ def test_rows_of_a_proxy_are_the_shops_products(mugs: list[Any]) -> None:
     request = looked_at(*mugs[:2])
     assert up(ids(rank_queryset(Shown.objects.all(), request)), mugs)
     assert behaviour.ref_of(Shown.objects.first()) == behaviour.ref_of(Product.objects.first())
+    strip = Template("{% load shopvision %}{% similar_products product %}")
+    page = strip.render(RequestContext(request, {"product": Shown.objects.get(pk=mugs[0].pk)}))
+    assert "red mug 1" in page
 
 
 def test_a_model_that_is_no_catalogue_keeps_its_order(mugs: list[Any]) -> None:
@@ -464,3 +470,38 @@ def test_the_shops_pages_stand_whatever_breaks(mugs: list[Any], monkeypatch: Any
         assert response.status_code == 200
         assert ids(response.context["page"]) == own()[:24]
         monkeypatch.undo()
+
+
+def read(items: list[Any], page: int, user: Any = None, host: str = "shop.example") -> tuple[int, list[int]]:
+    """Pages of a list that is made anew at each request, and the keys on one of them."""
+    request = RequestFactory().get("/wishlist/", {"page": page}, headers={"host": host})
+    request.session = SessionStore()
+    request.user = user or AnonymousUser()
+    pages = Paginator(RankedSequence(items, request), 6)
+    return pages.num_pages, ids(pages.get_page(page))
+
+
+@pytest.mark.parametrize("ranked", [False, True])
+@pytest.mark.parametrize("tells", ["user", "host", "nothing"])
+def test_a_list_at_an_address_is_not_another_visitors(
+    mugs: list[Any], settings: Any, tells: str, ranked: bool
+) -> None:
+    """Both open the page of their own list, then go on; whether or not anything was ranked for them."""
+    settings.ALLOWED_HOSTS = ["*"]
+    if ranked:
+        for product in mugs:
+            behaviour.record(visitor(), "view", product)
+        refresh()
+        serving.forget()
+        counts.forget()
+    rows = list(Product.objects.order_by("pk"))
+    anns, bobs = [*rows[:10], *mugs[:2]], [*rows[10:20], *mugs[2:]]
+    ann, bob = (User.objects.create(username=name) if tells == "user" else None for name in ("ann", "bob"))
+    there = "other.example" if tells == "host" else "shop.example"
+    first = read(anns, 1, ann)
+    others = read(bobs, 1, bob, there)
+    second = read(anns, 2, ann)
+    assert first[0] == others[0] == second[0] == 2
+    assert sorted(first[1] + second[1]) == sorted(ids(anns))
+    assert sorted(others[1] + read(bobs, 2, bob, there)[1]) == sorted(ids(bobs))
+    assert (first[1] != ids(anns)[:6]) == ranked

@@ -45,6 +45,19 @@ def test_knowing_nothing_survives_its_bytes() -> None:
     assert (len(again), again.items, again.numbers(["a"]).tolist()) == (0, (), [-1])
 
 
+@pytest.mark.parametrize("items", [("shop.product:a\nb",), ("shop.product:a\nb", "shop.product:\n")])
+def test_a_key_with_a_line_break_is_one_item(items: tuple[str, ...]) -> None:
+    assert Knowledge.from_bytes(Knowledge(items).to_bytes()).items == items
+
+
+def test_bytes_of_before_are_read_still() -> None:
+    """They named no separator, and a line break stood between two references."""
+    names = np.frombuffer(b"shop.product:1\nshop.product:2", np.uint8)
+    tensors = {"items": names, "words": np.empty((0, 0), np.int32)}
+    data = pack("recommender-knowledge", tensors, {"as_of": 7.0, "items": 2})
+    assert Knowledge.from_bytes(data).items == ("shop.product:1", "shop.product:2")
+
+
 def test_damaged_bytes_are_refused(knowledge: Knowledge) -> None:
     data = bytearray(knowledge.to_bytes())
     data[-1] ^= 1

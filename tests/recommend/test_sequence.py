@@ -9,7 +9,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.paginator import Paginator
+from django.db import connection
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -206,6 +208,22 @@ def test_a_list_without_pages_knows_its_ordering_and_is_read_once(django_assert_
     with django_assert_max_num_queries(5):  # keys, rows, what lies behind them; a savepoint and its end
         assert whole.ordering.positions == (0, 1, 2, 3, 4)
         assert len(ids(whole)) == 5
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("count", [0, 40])
+def test_a_paginator_reads_a_page_and_never_the_whole_table(count: int) -> None:
+    """Paginator asks for ``ordered`` to warn, ListView for ``model``: neither is worth reading all rows."""
+    stock(count)
+    rows = sequence(Product.objects.all(), shuffled(1))
+    with CaptureQueriesContext(connection) as read:
+        pages = Paginator(rows, 10)
+        assert len(list(pages.page(1))) == min(count, 10)
+        assert (rows.ordered, rows.model) == (True, Product)
+    rows_read = [one["sql"] for one in read if one["sql"].startswith("SELECT")]
+    assert rows_read
+    for sql in rows_read:
+        assert " LIMIT " in sql or "COUNT(" in sql or " IN (" in sql, sql
 
 
 @pytest.mark.django_db
