@@ -101,7 +101,7 @@ def selected(
             "source": source,
             "site": modeladmin.admin_site.name,
             "query": request.GET.urlencode(),
-            "user": request.user.pk,
+            "user": str(request.user.pk),
         }
         return found if label == source else {**found, "model": label}
     keys = queryset.order_by().values_list("object_id" if ours else "pk", flat=True)[: MOST_BY_HAND + 1]

@@ -10,6 +10,7 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest, QueryDict
 
@@ -160,7 +161,11 @@ def _model_admin(site: str, model: type[models.Model]) -> Any:
 
 
 def _user(params: Mapping[str, Any]) -> Any:
-    user = get_user_model()._default_manager.filter(pk=params.get("user") or 0).first()
+    key: Any = params.get("user")
+    try:
+        user = get_user_model()._default_manager.filter(pk=key).first()
+    except (TypeError, ValueError, ValidationError):  # no key of this user model
+        user = None
     if user is None or not user.is_active:
         raise InvalidRequest("the user who chose the products is gone or not active", code="forbidden")
     return user
