@@ -34,10 +34,6 @@ def asked(client: Client, *products: Any, url: str = SHOP, **more: str) -> Any:
     return client.post(url, {"action": NAME, ACTION_CHECKBOX_NAME: ticked, **more})
 
 
-def _shops() -> Any:
-    return admin.site._registry[Product]
-
-
 def test_the_action_comes_by_itself_to_the_shops_list_and_to_ours(boss: Client, db: None) -> None:
     for url in (SHOP, reverse("admin:shopvision_catalogueentry_changelist")):
         Product.objects.get_or_create(sku="one")
@@ -118,7 +114,8 @@ def test_a_user_whose_key_is_no_number_can_select_all(db: None, monkeypatch: pyt
         monkeypatch.setattr(Article, name, value, raising=False)
     request = RequestFactory().post(SHOP, {"select_across": "1"})
     request.user = ArticleFactory()  # type: ignore[assignment]
-    kept = json.loads(json.dumps(classify.selected(_shops(), request, Product.objects.all())))
+    shops = admin.site._registry[Product]
+    kept = json.loads(json.dumps(classify.selected(shops, request, Product.objects.all())))
     assert kept["user"] == str(request.user.pk)
     assert selection.selected(kept).count() == 3
     for stranger in (None, "0", "nonsense", 7):
