@@ -22,6 +22,7 @@ from ..catalogue.adapter import Catalogue, catalogues
 from ..catalogue.models import CatalogueEntry
 from ..classification import release
 from ..classification.models import ClassifierRelease
+from ..classification.selection import MAX_SHOWN, shows
 from ..exceptions import InvalidRequest, ShopvisionError
 from .job_figures import duration, selection_in_words
 from .jobs import started
@@ -80,7 +81,8 @@ def shopvision_classify(
 ) -> HttpResponse | None:
     """Ask what to recognise and how careful to be; then start the job.
 
-    "Select all 48,000" keeps the list's filter, not the ids.
+    "Select all 48,000" keeps the list's filter, not the ids; the ids only where a worker, which has no session
+    and no middleware, would find other products under that filter than the person sees.
     """
     try:
         selection = selected(modeladmin, request, queryset)
@@ -98,29 +100,44 @@ def selected(
     """What was selected, as a classify job's params: the filter where everything is, else keys.
 
     Raises:
-        InvalidRequest: nothing, products of several catalogues, or too many by hand.
+        InvalidRequest: nothing, products of several catalogues, or too many keys to keep.
     """
     ours = issubclass(modeladmin.model, CatalogueEntry)
     source = _source(request, queryset) if ours else _adapter(modeladmin.model).source
     if request.POST.get("select_across") == "1":
-        label = modeladmin.opts.label_lower
-        found: dict[str, Any] = {
-            "source": source,
-            "site": modeladmin.admin_site.name,
-            "query": request.GET.urlencode(),
-            "user": request.user.pk,
-        }
-        return found if label == source else {**found, "model": label}
-    keys = queryset.order_by().values_list("object_id" if ours else "pk", flat=True)[: MOST_BY_HAND + 1]
-    refs = [str(key) for key in keys]
-    if not refs:
-        raise InvalidRequest(_("Choose at least one product."))
-    if len(refs) > MOST_BY_HAND:
-        raise InvalidRequest(
-            _("More than %(most)d products were ticked by hand. Filter the list and select all of it.")
-            % {"most": MOST_BY_HAND}
+        by_filter = _filter(modeladmin, request, source)
+        if shows(by_filter, queryset):
+            return by_filter
+        too_many = _(
+            "A background job cannot make this list as you see it: it depends on your session. Filter it to "
+            "%(most)d products at most and select all of it again."
         )
-    return {"source": source, "refs": refs}
+        return {"source": source, "shown": _keys(queryset, MAX_SHOWN, too_many)}
+    too_many = _("More than %(most)d products were ticked by hand. Filter the list and select all of it.")
+    return {"source": source, "refs": _keys(queryset, MOST_BY_HAND, too_many)}
+
+
+def _filter(modeladmin: admin.ModelAdmin[Any], request: HttpRequest, source: str) -> dict[str, Any]:
+    """The list as a worker can make it again, by the address and the person it was made for."""
+    label = modeladmin.opts.label_lower
+    found: dict[str, Any] = {
+        "source": source,
+        "site": modeladmin.admin_site.name,
+        "query": request.GET.urlencode(),
+        "user": str(request.user.pk),
+        "url": request.build_absolute_uri(request.path),
+    }
+    return found if label == source else {**found, "model": label}
+
+
+def _keys(queryset: QuerySet[Any], most: int, too_many: str) -> list[str]:
+    name = "object_id" if issubclass(queryset.model, CatalogueEntry) else "pk"
+    keys = [str(key) for key in queryset.order_by().values_list(name, flat=True)[: most + 1]]
+    if not keys:
+        raise InvalidRequest(_("Choose at least one product."))
+    if len(keys) > most:
+        raise InvalidRequest(too_many % {"most": most})
+    return keys
 
 
 def _source(request: HttpRequest, queryset: QuerySet[CatalogueEntry]) -> str:

@@ -98,6 +98,8 @@ def selection_in_words(params: dict[str, Any]) -> str:
     refs = params.get("refs")
     if refs is not None:
         return ngettext("%(n)d chosen by hand", "%(n)d chosen by hand", len(refs)) % {"n": len(refs)}
+    if params.get("shown") is not None:
+        return _("all that the list showed")
     if params.get("query"):
         return _("all that pass the filter “%(query)s”") % {"query": params["query"]}
     return _("all")

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import models
-from django.http import HttpRequest, QueryDict
+from django.core.exceptions import ValidationError
+from django.core.handlers.wsgi import WSGIRequest
+from django.db import connections, models
+from django.http import QueryDict
 
 from ..catalogue.adapter import Catalogue, catalogue
 from ..catalogue.models import CatalogueEntry
-from ..exceptions import InvalidRequest
+from ..exceptions import InvalidRequest, ShopvisionError
 
 MAX_REFS = 1000  # picked by hand; more is a filter
+MAX_SHOWN = 10_000  # kept of a list that only its request can make: 0.4 MB of JSON with UUID keys
 PAGE = 1000  # products a step works on; smaller ones spend more on commits than on products
 Cursor = dict[str, Any]
 
@@ -77,9 +83,10 @@ def selected(params: Mapping[str, Any]) -> Selection:
     """Read a job's params.
 
     Args:
-        params: ``source``, and one of: ``refs``, keys as text; ``site``, ``query`` and ``user`` (and ``model``,
-            where it is not the source's own): what that user sees in that admin under that query; or nothing
-            more, for the whole catalogue.
+        params: ``source``, and one of: ``refs``, keys as text; ``shown``, keys of a list, where its filter would
+            not do; ``site``, ``query``, ``user`` and ``url`` (and ``model``, where it is not the source's own):
+            what that user sees in that admin under that query at that address; or nothing more, for the whole
+            catalogue.
 
     Raises:
         InvalidRequest: a key is missing or wrong, the filter does not hold, or the user may not see it.
@@ -89,7 +96,9 @@ def selected(params: Mapping[str, Any]) -> Selection:
         raise InvalidRequest("params take 'source', as in 'shop.product'", code="invalid_selection")
     adapter = catalogue(params["source"])
     if params.get("refs") is not None:
-        return Selection(adapter, _refs(params["refs"]), None)
+        return Selection(adapter, _refs(params["refs"], "refs", MAX_REFS), None)
+    if params.get("shown") is not None:
+        return Selection(adapter, _refs(params["shown"], "shown", MAX_SHOWN), None)
     if params.get("site"):
         rows = _changelist(params, adapter)
         if issubclass(rows.model, CatalogueEntry):
@@ -98,12 +107,53 @@ def selected(params: Mapping[str, Any]) -> Selection:
     return Selection(adapter, None, adapter.queryset().select_related(None).prefetch_related(None))
 
 
-def _refs(given: Any) -> tuple[str, ...]:
+def shows(params: Mapping[str, Any], rows: models.QuerySet[Any]) -> bool:
+    """Whether a worker that reads these params finds exactly these rows, neither more nor fewer.
+
+    The worker has no request: what the shop's admin reads from the session, from what a middleware set, or from
+    its thread, is not there. So it is asked here in a thread of its own, over this thread's connections.
+    """
+    try:
+        found = _elsewhere(params).rows
+    except InvalidRequest:  # the shop's code does without none of it, or shows this user nothing
+        return False
+    if found is None or found.model._meta.concrete_model is not rows.model._meta.concrete_model:
+        return False
+    seen = _by_key(rows)
+    more = found.filter(~models.Exists(seen.filter(pk=models.OuterRef("pk"))))
+    return found.db == seen.db and not more.exists() and found.count() == seen.count()
+
+
+def _elsewhere(params: Mapping[str, Any]) -> Selection:
+    shared = connections.all()
+
+    def read() -> Selection:
+        for one in shared:
+            connections[one.alias] = one
+        return selected(params)
+
+    for one in shared:
+        one.inc_thread_sharing()
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="shopvision-select") as pool:
+            return pool.submit(read).result()
+    finally:
+        for one in shared:
+            one.dec_thread_sharing()
+
+
+def _by_key(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    """The same rows, each once, to be filtered further."""
+    every: models.QuerySet[Any] = rows.model._base_manager.using(rows.db)
+    return every.filter(pk__in=rows.order_by().values("pk"))
+
+
+def _refs(given: Any, name: str, most: int) -> tuple[str, ...]:
     if not isinstance(given, list) or not given or not all(isinstance(one, str) for one in given):
-        raise InvalidRequest("'refs' takes a list of product keys as text", code="invalid_selection")
-    if len(given) > MAX_REFS:
+        raise InvalidRequest(f"{name!r} takes a list of product keys as text", code="invalid_selection")
+    if len(given) > most:
         raise InvalidRequest(
-            f"'refs' takes {MAX_REFS} keys at most, not {len(given)}: select by a filter instead",
+            f"{name!r} takes {most} keys at most, not {len(given)}: select by a filter instead",
             code="invalid_selection",
         )
     return tuple(dict.fromkeys(given))
@@ -111,29 +161,45 @@ def _refs(given: Any) -> tuple[str, ...]:
 
 def _changelist(params: Mapping[str, Any], adapter: Catalogue) -> models.QuerySet[Any]:
     """The rows that the admin's own list shows: its filters, its search, its permissions."""
-    from django.contrib.admin.options import IncorrectLookupParameters  # the shop may not use the admin
-    from django.contrib.admin.views.main import ALL_VAR, PAGE_VAR
-
     model_admin = _model_admin(str(params["site"]), _model(params, adapter))
-    request = HttpRequest()
-    request.method = "GET"
-    query = QueryDict(str(params.get("query") or "").lstrip("?"), mutable=True)
-    for name in (PAGE_VAR, ALL_VAR):  # a page of the list is not the selection
-        query.pop(name, None)
-    request.GET = query  # type: ignore[assignment]
+    request = _request(params)
     request.user = _user(params)
-    if not model_admin.has_view_or_change_permission(request):
+    try:
+        allowed = model_admin.has_view_or_change_permission(request)
+        rows = _by_key(model_admin.get_changelist_instance(request).queryset) if allowed else None
+    except ShopvisionError:
+        raise
+    except Exception as error:  # the shop's own code, which may ask for what only a visitor's request has
+        raise InvalidRequest(
+            f"{model_admin} does not show its list under the filter {params.get('query')!r} to a background job: "
+            f"{type(error).__name__}: {error}",
+            code="invalid_selection",
+        ) from error
+    if rows is None:
         raise InvalidRequest(
             f"{request.user} may not see {model_admin.opts.verbose_name_plural}", code="forbidden"
         )
-    try:
-        shown: models.QuerySet[Any] = model_admin.get_changelist_instance(request).queryset
-    except IncorrectLookupParameters as error:
-        raise InvalidRequest(
-            f"the filter {params.get('query')!r} does not hold: {error}", code="invalid_selection"
-        ) from error
-    rows: models.QuerySet[Any] = shown.model._default_manager.filter(pk__in=shown.order_by().values("pk"))
     return rows
+
+
+def _request(params: Mapping[str, Any]) -> WSGIRequest:
+    """The request for the list, as far as it was kept: its address and its filter; no session, no cookie."""
+    from django.contrib.admin.views.main import ALL_VAR, PAGE_VAR  # the shop may not use the admin
+
+    query = QueryDict(str(params.get("query") or "").lstrip("?"), mutable=True)
+    for name in (PAGE_VAR, ALL_VAR):  # a page of the list is not the selection
+        query.pop(name, None)
+    url = urlsplit(str(params.get("url") or ""))
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": unquote_to_bytes(url.path or "/").decode("latin-1"),
+        "QUERY_STRING": query.urlencode(),
+        "SERVER_NAME": url.hostname or "",
+        "SERVER_PORT": str(url.port or {"https": 443}.get(url.scheme, 80)),
+        "wsgi.url_scheme": url.scheme or "http",
+        "wsgi.input": io.BytesIO(),
+    }
+    return WSGIRequest({**environ, "HTTP_HOST": url.netloc} if url.netloc else environ)
 
 
 def _model(params: Mapping[str, Any], adapter: Catalogue) -> type[models.Model]:
@@ -160,7 +226,11 @@ def _model_admin(site: str, model: type[models.Model]) -> Any:
 
 
 def _user(params: Mapping[str, Any]) -> Any:
-    user = get_user_model()._default_manager.filter(pk=params.get("user") or 0).first()
+    key: Any = params.get("user")
+    try:
+        user = get_user_model()._default_manager.filter(pk=key).first()
+    except (TypeError, ValueError, ValidationError):  # no key of this user model
+        user = None
     if user is None or not user.is_active:
         raise InvalidRequest("the user who chose the products is gone or not active", code="forbidden")
     return user

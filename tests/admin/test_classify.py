@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from demo_shop.models import Product
+from shopvision.admin import classify
 from shopvision.admin.classify import NAME, attach
 from shopvision.catalogue.models import CatalogueEntry
+from shopvision.classification import selection
 from shopvision.classification.models import ClassifierRelease, Decision, Prediction
+from shopvision.exceptions import InvalidRequest
 from shopvision.jobs import Job
 from tests.classified import LABELLED, SOURCE, UNLABELLED, person
+from tests.factories import ArticleFactory, DemoProductFactory
+from tests.testshop.models import Article
 
 pytestmark = pytest.mark.django_db
 SHOP = "/admin/demo_shop/product/"
@@ -98,6 +104,23 @@ def test_select_all_passes_the_filter_and_no_ids(boss: Client, classified: list[
     assert (job.state, job.done) == ("done", UNLABELLED)
     keys = set(Prediction.objects.values_list("entry__object_id", flat=True))
     assert keys == {str(one.pk) for one in classified[LABELLED:]}
+
+
+def test_a_user_whose_key_is_no_number_can_select_all(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Articles have UUID keys: one of them is the user here."""
+    DemoProductFactory.create_batch(3)
+    monkeypatch.setattr(selection, "get_user_model", lambda: Article)
+    for name, value in {"is_active": True, "has_perm": lambda *_: True}.items():
+        monkeypatch.setattr(Article, name, value, raising=False)
+    request = RequestFactory().post(SHOP, {"select_across": "1"})
+    request.user = ArticleFactory()  # type: ignore[assignment]
+    shops = admin.site._registry[Product]
+    kept = json.loads(json.dumps(classify.selected(shops, request, Product.objects.all())))
+    assert kept["user"] == str(request.user.pk)
+    assert selection.selected(kept).count() == 3
+    for stranger in (None, "0", "nonsense", 7):
+        with pytest.raises(InvalidRequest, match="gone or not active"):
+            selection.selected({**kept, "user": stranger})
 
 
 def test_our_own_list_takes_the_action_too(boss: Client, classified: list[Any]) -> None:
