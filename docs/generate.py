@@ -64,6 +64,11 @@ A name is a field, a path across relations (`photos__image`), or a method of the
 adapter; a shop with several product models registers each. `manage.py check` tries every name (E004),
 `shopvision_check` a few products.
 
+A shop in several languages: title, description, category names and filter values are read where products are
+indexed, in `LANGUAGE_CODE`. Word search, facets and the predicted category therefore speak that language alone,
+whatever the visitor's; titles, prices and addresses of results are read in the visitor's request. To be found
+by the words of every language, let `description` name a method that returns them all.
+
 ## Attributes
 
 | attribute | default | takes | means |

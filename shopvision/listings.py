@@ -67,7 +67,7 @@ def search_by_photo(
         text: words that title, description or category must hold as well.
         where: exact filters.
         limit: products on the first page.
-        context: the request, for the shop's own ``visible``.
+        context: the request, for the shop's own ``visible``; without it nothing is counted as demand.
 
     Raises:
         ImageRejected: the bytes are no photo we can use.
@@ -98,7 +98,8 @@ def search_by_photo(
     said = {**listing.query, "category": category, "regions": _regions(boxes, category)}
     listing = replace(listing, match=match, query=said)
     if match.level == "none":
-        store.record_demand(category["name"] if category else "", colours[0] if colours else "", text)
+        nearest_kind, colour = category["name"] if category else "", colours[0] if colours else ""
+        store.record_demand(context, nearest_kind, colour, text)
     clicks.remember(context, listing.id, live.row.backbone_digest, blocks)
     return _keep(live, listing, found, reasons, "photo", clock, where)
 

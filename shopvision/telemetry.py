@@ -12,13 +12,17 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 WINDOW = 1024  # observations kept per timer: enough for a p95 within about 1.4 points
+FIELDS = "shopvision_event"  # where a log record carries an event's fields
+OF_EVERY_RECORD = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 log = logging.getLogger("shopvision")
 _lock = threading.Lock()
 _counters: dict[str, int] = defaultdict(int)
 _timers: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=WINDOW))
+_warned: set[tuple[str, str]] = set()
 _totals: dict[str, tuple[int, float]] = defaultdict(lambda: (0, 0.0))
 
 
@@ -48,7 +52,32 @@ def timed(name: str) -> Iterator[None]:
 
 def event(name: str, **fields: Any) -> None:
     """Log one structured line: a JSON object with ``event`` first. Fields must hold nothing personal."""
-    log.info("%s", json.dumps({"event": name, **fields}, default=str))
+    said = {"event": name, **fields}
+    log.info("%s", json.dumps(said, default=str), extra={FIELDS: said})
+
+
+def warn_once(name: str, of: str, words: str, error: BaseException) -> None:
+    """Count ``name``, and log the first one ``of`` each thing in this process: a warning for each would drown all."""
+    count(name)
+    with _lock:
+        known = (name, of) in _warned
+        _warned.add((name, of))
+    if not known:
+        log.warning("%s (told once for %s)", words, of, exc_info=error)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line, tracebacks too: for ``LOGGING``, as ``docs/operations.md`` has it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """``time``, ``level``, ``logger``, and ``event`` with its fields, or ``message`` with ``extra``'s."""
+        extra = {name: value for name, value in vars(record).items() if name not in OF_EVERY_RECORD}
+        said = extra.pop(FIELDS, None) or {"message": record.getMessage(), **extra}
+        if record.exc_info:
+            said = {**said, "traceback": self.formatException(record.exc_info)}
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {**said, "time": at, "level": record.levelname, "logger": record.name}
+        return json.dumps(line, default=str)
 
 
 def quantile(values: list[float], share: float) -> float:
@@ -100,3 +129,4 @@ def reset() -> None:
         _counters.clear()
         _timers.clear()
         _totals.clear()
+        _warned.clear()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.apps import apps
+from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation.template import templatize
 
@@ -19,7 +20,7 @@ from shopvision.images.colour import NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = {"shopvision": "shopvision/templates/shopvision", "demo_shop": "templates/demo_shop"}
-TAG = re.compile(r"""{%\s*translate\s+(?:"([^"]+)"|'([^']+)')""")
+TAG = re.compile(r"""{%\s*translate\s+(?:"([^"]+)"|'([^']+)')(?:\s+context\s+["']([^"']+)["'])?""")
 CALL = re.compile(r"""\b(?:gettext|ngettext|_)\(u?((?:'(?:[^'\\]|\\.)*')|(?:"(?:[^"\\]|\\.)*"))""")
 GETTEXTS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "word"}
 DJANGOS_OWN = {"Select this object for an action - {}"}
@@ -54,8 +55,28 @@ def compiled(app: str) -> dict[str, str]:
 
 def source(app: str) -> dict[str, str]:
     text = (ROOT / app / "locale/zh_Hans/LC_MESSAGES/django.po").read_text()
-    entries = re.findall(r'msgid "(.*)"\n(?:msgid_plural ".*"\n)?msgstr(?:\[0\])? "(.*)"', text)
-    return {k: v for k, v in entries if k}
+    entries = re.findall(
+        r'(?:msgctxt "(.*)"\n)?msgid "(.*)"\n(?:msgid_plural ".*"\n)?msgstr(?:\[0\])? "(.*)"', text
+    )
+    return {in_context(k, context): v for context, k, v in entries if k}
+
+
+def in_context(words: str, context: str) -> str:
+    """As a compiled catalogue has it."""
+    return f"{context}\4{words}" if context else words
+
+
+def tagged(app: str) -> set[str]:
+    """Every string of an app's pages, with its context."""
+    pages = (ROOT / PLACES[app]).glob("*.html")
+    return {in_context(a or b, context) for path in pages for a, b, context in TAG.findall(path.read_text())}
+
+
+def spoken() -> set[str]:
+    """Every string that a visitor may read: of the pages, the reasons and the strips."""
+    names = ("recommend/why.py", "placements.py", "listings.py")
+    texts = [(ROOT / "shopvision" / name).read_text() for name in names]
+    return tagged("shopvision") | {words for text in texts for words in re.findall(r'\b_\("([^"]+)"\)', text)}
 
 
 @pytest.mark.parametrize("app", PLACES)
@@ -65,9 +86,23 @@ def test_the_compiled_catalogue_agrees_with_its_source(app: str) -> None:
 
 @pytest.mark.parametrize("app", PLACES)
 def test_every_string_of_the_pages_is_translated(app: str) -> None:
-    used = {a or b for path in (ROOT / PLACES[app]).glob("*.html") for a, b in TAG.findall(path.read_text())}
+    used = tagged(app)
     assert used
     assert used - compiled(app).keys() == set()
+
+
+@pytest.mark.parametrize("language", ["sv", "de"])
+def test_a_page_speaks_one_language_and_borrows_no_word_of_djangos(language: str) -> None:
+    with translation.override(language):
+        assert {words for words in spoken() if translation.gettext(words) != words} == set()
+        field = {"choices": [{"field": "category", "words": "Kind", "options": []}]}
+        shown = render_to_string("shopvision/button.html") + render_to_string("shopvision/narrow.html", field)
+        own = [translation.pgettext("photo search", words) for words in ("Search", "Close", "All")]
+        borrowed = {translation.gettext(words) for words in ("Search", "Close", "All")}
+    assert own == ["Search", "Close", "All"]
+    assert not borrowed & {*re.findall(r'data-t-\w+="([^"]*)"', shown), *re.findall(r">([^<>]+)<", shown)}
+    with translation.override("zh-hans"):
+        assert 'data-t-close="关闭"' in render_to_string("shopvision/button.html")
 
 
 def test_every_string_of_the_admins_pages_is_translated() -> None:
@@ -155,11 +190,7 @@ def _filled(part: ast.expr) -> str:
 
 
 def test_every_reason_of_an_order_and_every_title_of_a_strip_is_translated() -> None:
-    texts = [
-        (ROOT / "shopvision" / name).read_text()
-        for name in ("recommend/why.py", "placements.py", "listings.py")
-    ]
-    used = {words for text in texts for words in re.findall(r'\b_\("([^"]+)"\)', text)}
+    used = spoken() - tagged("shopvision")
     assert len(used) >= 16
     assert used - compiled("shopvision").keys() == set()
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.crypto import salted_hmac
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
@@ -26,10 +27,11 @@ class VisitorThrottle(SimpleRateThrottle):
         return str(conf.RATES[self.rate_name])
 
     def get_cache_key(self, request: Request, view: APIView) -> str:
-        """One key for each visitor and kind of request."""
+        """One key for each visitor and kind of request; who reads the cache learns no address and no user of it."""
         user = request.user
-        known = user.pk if user and user.is_authenticated else None
-        return f"shopvision:{self.scope_name or self.rate_name}:{known or self.get_ident(request)}"
+        known = f"user {user.pk}" if user and user.is_authenticated else f"address {self.get_ident(request)}"
+        digest = salted_hmac("shopvision.throttle", known, algorithm="sha256").hexdigest()
+        return f"shopvision:{self.scope_name or self.rate_name}:{digest}"
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         """May it pass; a cache that is down counts nobody, and its shop's searches go on."""

@@ -287,8 +287,8 @@ class Catalogue:
         get_url = getattr(product, "get_absolute_url", None)
         try:
             return str(get_url()) if callable(get_url) else ""
-        except Exception:  # noqa: BLE001 - the shop's own code; one product must not spoil an answer
-            telemetry.log.warning("product %s has no address", self.ref(product), exc_info=True)
+        except Exception as error:  # noqa: BLE001 - the shop's own code; one product must not spoil an answer
+            telemetry.warn_once("address_missing", self.source, f"{self.ref(product)} has no address", error)
             return ""
 
     def affected(self, instance: models.Model) -> list[str]:

@@ -15,17 +15,17 @@ from django.utils import timezone
 
 from .. import telemetry
 from ..catalogue.models import CatalogueEntry
-from ..events.admit import why_not
 from ..events.history import OUTCOMES
 from ..events.models import Event, Kind
 from ..exceptions import InvalidRequest
 from ..index.models import EncoderRelease
 from ..privacy import pseudonym
-from ..privacy.consent import BITS, may_record
+from ..privacy.consent import BITS
 from ..vision.base import Descriptors
 from ..vision.descriptor import pack, unpack
 from ..vision.projection import TrainingSet
 from .models import PhotoQuery
+from .permission import permission_of
 
 LEAST_PAIRS = 40  # of photo and product; half of them judge, and fewer than twenty say nothing
 MOST_PAIRS = 5000  # the latest
@@ -59,11 +59,8 @@ def remember(request: Any, listing: str, backbone_digest: str, looks: Descriptor
     Args:
         listing: id of the answer. looks: described views, the whole photo first.
     """
-    plain = getattr(request, "_request", request)
     try:
-        if not hasattr(plain, "META") or why_not(plain):
-            return False
-        permission = may_record(plain)
+        permission = permission_of(request)
         if not (permission.rows and permission.purposes & BITS["improvement"]):
             return False
         with transaction.atomic():

@@ -58,7 +58,7 @@ class Reading(models.Model):
 
 
 class Demand(models.Model):
-    """A shopper looked for something we do not sell: what it looked like in words; no photo, no person."""
+    """A shopper looked for something we do not sell, in words that our catalogue uses; no photo, no person."""
 
     day = models.DateField(db_index=True)
     category = models.CharField(max_length=255, blank=True, help_text="nearest category's name")

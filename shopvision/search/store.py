@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import string
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -14,7 +16,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from .. import conf, telemetry
-from ..catalogue.models import CatalogueImage
+from ..catalogue.models import CatalogueEntry, CatalogueImage
 from ..exceptions import InvalidRequest
 from ..index.models import Descriptor
 from ..indexing.releases import LiveRelease
@@ -23,7 +25,13 @@ from ..vision.base import Descriptors
 from ..vision.descriptor import unpack
 from .match import percentiles
 from .models import Demand, PhotoQuery, StoredSearch
+from .permission import permission_of
 from .query import Found, facts_now, passes_now, visible_refs
+
+MOST_WORDS = 8  # of a text that are looked up
+MOST_ROWS = 1000  # products that a word is looked for in: one that many texts hold and no title is dropped
+EDGES = string.punctuation.replace("@", "") + "\u3001\u3002\uff0c\uff01\uff1f"
+UNSPACED = re.compile("[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")  # scripts that put no space between words
 
 
 def write(
@@ -121,20 +129,49 @@ def forget(search_id: uuid.UUID) -> None:
     PhotoQuery.objects.filter(listing=search_id.hex).delete()
 
 
-def record_demand(category: str, colour: str, text: str) -> None:
-    """Count a photo of something the shop does not sell, in words; a failure is logged and harmless."""
-    key: dict[str, Any] = {
-        "day": timezone.localdate(),
-        "category": category[:255],
-        "colour": colour[:32],
-        "text": text[:200],
-    }
+def record_demand(context: Any, category: str, colour: str, text: str) -> None:
+    """Count a photo of something the shop does not sell, in words; a failure is logged and harmless.
+
+    Args:
+        context: the request; of a visitor who lets nothing be counted, nothing is.
+        text: as typed; what is kept of it are ``catalogue_words``.
+    """
     try:
         with transaction.atomic():
+            if not permission_of(context).counts:
+                return
+            key: dict[str, Any] = {
+                "day": timezone.localdate(),
+                "category": category[:255],
+                "colour": colour[:32],
+                "text": catalogue_words(text)[:200],
+            }
             row, _ = Demand.objects.get_or_create(**key)
             Demand.objects.filter(pk=row.pk).update(count=F("count") + 1)
     except DatabaseError as error:
         telemetry.log.warning("demand was not recorded: %s", error)
+
+
+def catalogue_words(text: str) -> str:
+    """Of a text, the words that a title or a category of the catalogue has too, each once, in their order.
+
+    What a shopper types may name a person: an address of e-mail, a telephone number, a name. A word counts as
+    it stands between spaces, and needs a letter and no ``@``.
+    """
+    words = dict.fromkeys(word.strip(EDGES) for word in text.lower().split())
+    asked = [word for word in words if "@" not in word and any(letter.isalpha() for letter in word)]
+    return " ".join(word for word in asked[:MOST_WORDS] if _is_of_catalogue(word))
+
+
+def _is_of_catalogue(word: str) -> bool:
+    rows = CatalogueEntry.objects.filter(text__contains=word).values_list("title", "categories")
+    spaced = rf"(?<!\w){re.escape(word)}(?!\w)"
+    whole = re.compile(re.escape(word) if UNSPACED.search(word) else spaced)
+    return any(
+        whole.search(name.lower())
+        for title, categories in rows[:MOST_ROWS]
+        for name in (title, *(one["name"] for one in categories))
+    )
 
 
 def descriptors_of_entry(live: LiveRelease, entry_id: int) -> Descriptors:

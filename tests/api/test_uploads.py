@@ -1,11 +1,12 @@
 import json
+import re
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, override_settings
 
-from shopvision.api.throttles import search_slot
+from shopvision.api.throttles import VisitorThrottle, search_slot
 from tests.settings import SHOPVISION
 
 from .conftest import SEARCH, Backend
@@ -118,3 +119,19 @@ def test_visitors_have_rates_of_their_own(backend: Backend) -> None:
     assert send(Client(REMOTE_ADDR="10.0.0.1"), 10).status_code == 200
     assert send(Client(REMOTE_ADDR="10.0.0.2"), 10).status_code == 200
     assert send(Client(REMOTE_ADDR="10.0.0.1"), 10).status_code == 429
+
+
+@pytest.mark.django_db
+def test_the_cache_names_neither_addresses_nor_users(
+    client: Client, backend: Backend, monkeypatch: pytest.MonkeyPatch, django_user_model: Any
+) -> None:
+    keys: list[str] = []
+    monkeypatch.setattr(VisitorThrottle.cache, "set", lambda key, *rest, **_: keys.append(key))
+    user = django_user_model.objects.create_user("77")
+    for signed_in in (None, user):
+        if signed_in:
+            client.force_login(signed_in)
+        for address in ("203.0.113.77", "203.0.113.78"):
+            client.get("/vision/api/v1/products/a.b:1/similar/", REMOTE_ADDR=address)
+    assert keys[0] != keys[1] and keys[2] == keys[3] not in keys[:2]  # by address, then by user
+    assert {re.sub("[0-9a-f]{64}", "DIGEST", key) for key in keys} == {"shopvision:browse:DIGEST"}

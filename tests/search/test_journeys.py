@@ -20,6 +20,7 @@ from shopvision.search.models import Demand
 from shopvision.types import Filter, Match, Region
 from tests.drawing import jpeg, photo_file
 from tests.factories import ArticleFactory, DemoProductFactory, demo_ref
+from tests.visitors import visitor
 
 from .asking import own_bytes, titles
 
@@ -178,10 +179,50 @@ def test_a_photo_of_something_not_sold_is_counted_as_demand(
 ) -> None:
     monkeypatch.setattr(listings, "decide", lambda *_: Match("none", 0.1))
     for _ in range(3):
-        listings.search_by_photo(jpeg(31337))
+        listings.search_by_photo(jpeg(31337), context=visitor())
     (row,) = Demand.objects.all()
     assert row.count == 3
     assert row.colour
+
+
+PERSONAL = "anna.svensson@example.se, 070-1234567 070 12 34 Anna Svensson"
+
+
+@pytest.mark.parametrize(
+    ("privacy", "headers"),
+    [("off", {}), ("consent", {})]
+    + [
+        (name, header)
+        for name in ("session", "consent")
+        for header in ({"HTTP_SEC_GPC": "1"}, {"HTTP_DNT": "1"}, {"HTTP_USER_AGENT": "Googlebot/2.1"})
+    ],
+)
+def test_demand_of_who_lets_nothing_be_kept_is_not_counted(
+    indexed_shop: list[Any], monkeypatch: pytest.MonkeyPatch, mode: Any, privacy: str, headers: dict[str, str]
+) -> None:
+    mode(privacy)
+    monkeypatch.setattr(listings, "decide", lambda *_: Match("none", 0.1))
+    for context in (visitor(**headers), None, SimpleNamespace(country="de")):
+        assert listings.search_by_photo(jpeg(31337), text=PERSONAL, context=context).match
+    assert not Demand.objects.exists()
+
+
+@pytest.mark.parametrize("privacy", ["session", "consent"])
+def test_demand_keeps_no_word_that_the_catalogue_does_not_use(
+    live_release: Any, monkeypatch: pytest.MonkeyPatch, mode: Any, privacy: str
+) -> None:
+    mode(privacy)
+    shoes = Category.objects.create(name="Äventyr: skor", slug="shoes")
+    contact = "Questions: anna.svensson@example.se, 070-1234567, Anna Svensson"
+    DemoProductFactory(title="Red boot 12 (size 34)", description=contact, category=shoes)
+    DemoProductFactory(title="红色马克杯 mail me@example.se")
+    drain_outbox()
+    monkeypatch.setattr(listings, "decide", lambda *_: Match("none", 0.1))
+    request = visitor("improvement") if privacy == "consent" else visitor()
+    for text in (PERSONAL, f"{PERSONAL} RED boots, red 12 ÄVENTYR! me@example.se 马克杯"):
+        listings.search_by_photo(jpeg(31337), text=text, context=request)
+    kept = sorted(Demand.objects.values_list("text", flat=True))
+    assert kept == ["", "red äventyr 马克杯"]
 
 
 def test_a_search_costs_the_same_queries_for_few_and_many_results(
