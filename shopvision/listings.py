@@ -67,7 +67,7 @@ def search_by_photo(
         text: words that title, description or category must hold as well.
         where: exact filters.
         limit: products on the first page.
-        context: the request, for the shop's own ``visible``; without it nothing is counted as demand.
+        context: the request, for the shop's own ``visible`` and for what may be kept.
 
     Raises:
         ImageRejected: the bytes are no photo we can use.

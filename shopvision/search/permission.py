@@ -1,4 +1,4 @@
-"""What may be kept of a search: nothing of who refuses, of a crawler, or outside a visitor's request."""
+"""What may be kept of a search: nothing of who refuses, and nothing of a crawler."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ def permission_of(context: Any) -> Permission:
     """What the visitor whose request this is lets us keep.
 
     Args:
-        context: the request, Django's or DRF's; anything else speaks for nobody, and nothing may be kept.
+        context: the request, Django's or DRF's; without one, or with anything else, it is nobody's search.
     """
     plain = getattr(context, "_request", context)
-    if not hasattr(plain, "META") or why_not(plain):
-        return NOTHING
-    return may_record(plain)
+    if not hasattr(plain, "META"):
+        return may_record()
+    return NOTHING if why_not(plain) else may_record(plain)

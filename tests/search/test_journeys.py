@@ -178,8 +178,8 @@ def test_a_photo_of_something_not_sold_is_counted_as_demand(
     indexed_shop: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listings, "decide", lambda *_: Match("none", 0.1))
-    for _ in range(3):
-        listings.search_by_photo(jpeg(31337), context=visitor())
+    for context in (visitor(), visitor(), None):
+        listings.search_by_photo(jpeg(31337), context=context)
     (row,) = Demand.objects.all()
     assert row.count == 3
     assert row.colour
@@ -202,7 +202,8 @@ def test_demand_of_who_lets_nothing_be_kept_is_not_counted(
 ) -> None:
     mode(privacy)
     monkeypatch.setattr(listings, "decide", lambda *_: Match("none", 0.1))
-    for context in (visitor(**headers), None, SimpleNamespace(country="de")):
+    nobody = [] if privacy == "session" else [None, SimpleNamespace(country="de")]
+    for context in (visitor(**headers), *nobody):
         assert listings.search_by_photo(jpeg(31337), text=PERSONAL, context=context).match
     assert not Demand.objects.exists()
 
