@@ -13,7 +13,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from .. import conf, telemetry
+from .. import conf, moments, telemetry
 from ..catalogue.models import CatalogueImage
 from ..exceptions import InvalidRequest
 from ..index.models import Descriptor
@@ -124,7 +124,7 @@ def forget(search_id: uuid.UUID) -> None:
 def record_demand(category: str, colour: str, text: str) -> None:
     """Count a photo of something the shop does not sell, in words; a failure is logged and harmless."""
     key: dict[str, Any] = {
-        "day": timezone.localdate(),
+        "day": moments.today(),
         "category": category[:255],
         "colour": colour[:32],
         "text": text[:200],
