@@ -1,6 +1,6 @@
 """Visual search for any Django shop.
 
-Reading order: conf, exceptions, types, signals, telemetry, background; privacy (may we, for how long,
+Reading order: conf, exceptions, moments, types, signals, telemetry, background; privacy (may we, for how long,
 forget me), events (what visitors did), behaviour (the shop's calls about it); images (bytes -> pixels),
 vision (pixels -> vectors), index (vectors -> neighbours), catalogue (the only package that knows the
 shop's models), evaluation (measures), indexing (the write path), search (the read path), recommend

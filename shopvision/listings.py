@@ -13,7 +13,7 @@ import numpy as np
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from . import conf, placements, signals, telemetry
+from . import conf, moments, placements, signals, telemetry
 from .catalogue.models import CatalogueEntry
 from .exceptions import InvalidRequest
 from .images.crop import crop, propose, views
@@ -261,7 +261,6 @@ def _listing(
     """A first page with everything that is said about the whole answer, the whole answer, and its reasons."""
     hits, found, why = present(live, answer, query, limit, later=later)
     clock.lap("facts")
-    as_of = live.index.as_of()
     listing = Listing(
         id=uuid.uuid4().hex,
         hits=hits,
@@ -269,7 +268,7 @@ def _listing(
         query={"category": None, "stored": False},
         facets=facets(found),
         encoder=str(live.row),
-        index={"as_of": as_of.isoformat(timespec="seconds") if as_of else None, "size": live.index.count()},
+        index={"as_of": moments.as_text(live.index.as_of()), "size": live.index.count()},
     )
     clock.lap("facets")
     return listing, found, why

@@ -8,7 +8,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 SECRET_KEY = "tests only"
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
-USE_TZ = True
+USE_TZ = "SHOPVISION_TEST_NAIVE" not in os.environ  # without it times are naive, six hours from UTC
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",

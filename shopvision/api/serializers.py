@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from .. import conf
+from .. import conf, moments
 from ..catalogue.adapter import catalogues
 from ..types import Filter, ProductRef, Region
 from .uploads import photo_bytes
@@ -38,6 +40,23 @@ class OneOfField(serializers.ChoiceField):
             return super().to_internal_value(data)
         except serializers.ValidationError as error:
             raise serializers.ValidationError(no_such(data, self.choices)) from error
+
+
+class MomentField(serializers.DateTimeField):
+    """A time; the API tells it with its offset whether the shop keeps offsets or not."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        """As the settings keep times; DRF would take UTC for the local time where they keep no offsets."""
+        if settings.USE_TZ:
+            return super().enforce_timezone(value)
+        try:
+            return moments.as_kept(value)
+        except OverflowError:
+            self.fail("overflow")
+
+    def to_representation(self, value: datetime) -> Any:
+        """ISO 8601."""
+        return super().to_representation(value) if settings.USE_TZ else moments.with_offset(value).isoformat()
 
 
 class PhotoField(serializers.Field):  # type: ignore[type-arg]

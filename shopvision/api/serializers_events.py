@@ -12,7 +12,7 @@ from rest_framework import serializers
 from ..events.models import Kind
 from ..events.record import MOST_POSITION, MOST_TEXT, PRODUCTLESS
 from ..privacy.consent import PURPOSES
-from .serializers import MOST_REF, OneOfField, ProductField
+from .serializers import MOST_REF, MomentField, OneOfField, ProductField
 
 MOST_EVENTS = 100  # of one request
 LISTING = re.compile(r"(?:s_)?([0-9a-f]{32})(?:\.[\w-]{20,64})?")
@@ -61,7 +61,7 @@ class EventRequest(serializers.Serializer):  # type: ignore[type-arg]
     text = serializers.CharField(
         required=False, allow_blank=True, max_length=MOST_TEXT, help_text="words searched for"
     )
-    at = serializers.DateTimeField(required=False, help_text="by the browser's clock")
+    at = MomentField(required=False, help_text="by the browser's clock")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """All but searches are about a product."""
@@ -73,9 +73,7 @@ class EventRequest(serializers.Serializer):  # type: ignore[type-arg]
 class EventsRequest(serializers.Serializer):  # type: ignore[type-arg]
     """Events of one visitor."""
 
-    sent_at = serializers.DateTimeField(
-        required=False, help_text="the browser's clock now; tells how far `at` is off"
-    )
+    sent_at = MomentField(required=False, help_text="the browser's clock now; tells how far `at` is off")
     events = serializers.ListField(child=EventRequest(), min_length=1, max_length=MOST_EVENTS)
 
 
@@ -144,14 +142,14 @@ class ReceiptAnswer(serializers.Serializer):  # type: ignore[type-arg]
     """Proof of an erasure; names nobody."""
 
     receipt = serializers.UUIDField(allow_null=True, help_text="null where nothing was kept")
-    at = serializers.DateTimeField()
+    at = MomentField()
     counts = ObjectAnswer(help_text="rows by table")
 
 
 class ExportAnswer(serializers.Serializer):  # type: ignore[type-arg]
     """All that is kept of this visitor."""
 
-    at = serializers.DateTimeField()
+    at = MomentField()
     visitor = serializers.CharField(
         allow_blank=True,
         help_text="the key this browser's rows are found by; who asks the shop by letter names it",

@@ -17,6 +17,7 @@ from .serializers import (
     DEFAULT_RESULTS,
     MOST_REF,
     MOST_RESULTS,
+    MomentField,
     OneOfField,
     PhotoField,
     ProductField,
@@ -238,9 +239,9 @@ class JobAnswer(serializers.Serializer):  # type: ignore[type-arg]
     message = serializers.CharField(allow_blank=True)
     estimate = AnyAnswer()
     result = AnyAnswer()
-    created_at = serializers.DateTimeField()
-    started_at = serializers.DateTimeField(allow_null=True)
-    finished_at = serializers.DateTimeField(allow_null=True)
+    created_at = MomentField()
+    started_at = MomentField(allow_null=True)
+    finished_at = MomentField(allow_null=True)
 
 
 class JobDetailAnswer(JobAnswer):
@@ -312,7 +313,7 @@ class DuplicatesAnswer(serializers.Serializer):  # type: ignore[type-arg]
     """Pairs that the latest duplicates job found."""
 
     job = serializers.UUIDField(allow_null=True, help_text="null: none has run; start one with `jobs/`")
-    as_of = serializers.DateTimeField(allow_null=True)
+    as_of = MomentField(allow_null=True)
     count = serializers.IntegerField(help_text="pairs found; the surest are kept")
     next = serializers.CharField(allow_null=True)
     results = DuplicateAnswer(many=True)

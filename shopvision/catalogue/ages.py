@@ -9,7 +9,7 @@ from typing import Any
 from django.core.exceptions import FieldError
 from django.utils import timezone
 
-from .. import telemetry
+from .. import moments, telemetry
 from .adapter import Catalogue
 from .keys import with_keys
 
@@ -34,6 +34,4 @@ def ages_days(shop: Catalogue, object_ids: Sequence[str]) -> dict[str, float]:
 def _days(moment: Any, now: datetime) -> float:
     if not isinstance(moment, datetime):
         moment = datetime.combine(moment, time.min)
-    if timezone.is_naive(moment) and timezone.is_aware(now):
-        moment = timezone.make_aware(moment)
-    return max(0.0, float((now - moment).total_seconds()) / SECONDS_A_DAY)
+    return max(0.0, float((now - moments.as_kept(moment)).total_seconds()) / SECONDS_A_DAY)

@@ -7,11 +7,12 @@ import json
 import secrets
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
 
+from .. import moments
 from ..privacy.consent import SESSION
 from .models import Kind
 from .own_save import saves_gently
@@ -107,7 +108,7 @@ class Visit:
     def products(self) -> Sequence[tuple[str, str, datetime, str, float | None]]:
         """Product, kind, time, short key and value, newest first."""
         rows = self._kept.get("i", ())
-        return [(row[0], row[1], datetime.fromtimestamp(row[2], UTC), row[3], row[4]) for row in rows[::-1]]
+        return [(row[0], row[1], moments.from_seconds(row[2]), row[3], row[4]) for row in rows[::-1]]
 
     def _changed(self) -> None:
         if self._session is not None:

@@ -13,7 +13,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from .. import telemetry
+from .. import moments, telemetry
 from ..privacy import pseudonym
 from ..privacy.consent import Permission, may_record
 from ..types import ProductRef, Subject
@@ -142,7 +142,7 @@ def _tell(request: HttpRequest, kinds: frozenset[str]) -> None:
 
 
 def _pending(one: NewEvent, permission: Permission, visit: Visit, now: datetime) -> Pending:
-    at = min(max(one.at or now, now - OLDEST), now)
+    at = min(max(moments.as_kept(one.at) if one.at else now, now - OLDEST), now)
     row = None
     lineage: tuple[str, ...] = ()
     if permission.rows:

@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from .. import moments
 from ..exceptions import IndexUnavailable, WrongEncoder
 from ..types import EVERYTHING, Filter
 from . import files, scan
@@ -110,7 +111,7 @@ class FlatIndex(VectorIndex):
     def as_of(self) -> datetime | None:
         """See ``VectorIndex.as_of``."""
         moment = self._current().as_of
-        return datetime.fromtimestamp(moment, UTC) if moment else None
+        return moments.from_seconds(moment) if moment else None
 
     def snapshot(self) -> None:
         """See ``VectorIndex.snapshot``."""

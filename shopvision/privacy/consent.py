@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +13,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from .. import conf
+from .. import conf, moments
 from ..types import Subject
 from . import pseudonym
 from .models import ConsentRecord
@@ -98,7 +98,7 @@ def _read(request: HttpRequest) -> Choice:
             request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=CONSENT_DAYS * pseudonym.DAY_SECONDS
         )
         purposes = frozenset(kept["p"]) & frozenset(PURPOSES)
-        key, since = str(kept["k"]), datetime.fromtimestamp(kept["s"], UTC)
+        key, since = str(kept["k"]), moments.from_seconds(kept["s"])
     except (signing.BadSignature, KeyError, TypeError, ValueError):
         return Choice(signal=signal)
     if signal or (purposes and kept.get("m") != conf.PRIVACY_MODE):  # agreed to something else

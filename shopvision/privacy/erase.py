@@ -10,7 +10,7 @@ from typing import Any
 from django.db import router, transaction
 from django.http import HttpRequest
 
-from .. import signals, telemetry
+from .. import moments, signals, telemetry
 from ..types import Subject
 from . import pseudonym, registry
 from .consent import SESSION
@@ -33,7 +33,7 @@ class Receipt:
         """As JSON values."""
         return {
             "receipt": self.id or None,
-            "at": self.at.isoformat(timespec="seconds"),
+            "at": moments.as_text(self.at),
             "counts": self.counts,
         }
 

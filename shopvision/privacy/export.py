@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
+from .. import moments
 from ..types import Subject
 from . import registry
 from .consent import SESSION
@@ -27,7 +28,7 @@ def export(subject: Subject, *, source: str, request: HttpRequest | None = None)
     session = getattr(request, "session", None)
     kept = session.get(SESSION, {}) if session is not None else {}
     return {
-        "at": timezone.now().isoformat(timespec="seconds"),
+        "at": moments.as_text(timezone.now()),
         "visitor": subject.visitor,
         "kept_days": {name: registry.stores()[name].days for name in tables},
         "tables": tables,

@@ -13,6 +13,7 @@ import numpy as np
 from django.db.models import Sum
 from django.utils import timezone
 
+from .. import moments
 from ..catalogue.models import CatalogueEntry
 from ..events import history
 from ..events.models import Kind, ProductCount
@@ -73,7 +74,7 @@ class Behaviour:
             "listings": len(self.listings),
             "counted": int(self.counts.numbers.sum()),
             "simulated": self.simulated,
-            "until": self.until.isoformat(timespec="seconds"),
+            "until": moments.as_text(self.until),
         }
 
 

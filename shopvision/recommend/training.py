@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
-from .. import artefacts, telemetry
+from .. import artefacts, moments, telemetry
 from ..exceptions import InvalidRequest, ShopvisionError
 from .build import Builder
 from .choose import choose, kinds
@@ -66,7 +66,7 @@ class Course:
         """When the last listing was shown that the ranker learns from."""
         seen = np.concatenate([self.parts.train, self.parts.validation])
         last = max((self.listings[one].at for one in seen), default=0.0)
-        return datetime.fromtimestamp(last, UTC)
+        return moments.from_seconds(last)
 
 
 def training(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
@@ -13,7 +12,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from .. import telemetry
+from .. import moments, telemetry
 from ..catalogue.models import CatalogueEntry
 from ..events.history import OUTCOMES
 from ..events.models import Event, Kind
@@ -114,7 +113,7 @@ def enough_since(row: EncoderRelease) -> bool:
     queries = PhotoQuery.objects.filter(backbone_digest=row.backbone_digest).order_by("-at")
     until = row.metrics.get("clicks_until")
     if until is not None:
-        queries = queries.filter(at__gt=datetime.fromtimestamp(until, UTC))
+        queries = queries.filter(at__gt=moments.from_seconds(until))
     listings = list(queries.values_list("listing", flat=True)[:MOST_PAIRS])
     return len(listings) >= LEAST_PAIRS and len(_chosen(listings)) >= LEAST_PAIRS
 

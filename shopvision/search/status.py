@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Count, Min, Sum
 from django.utils import timezone
 
+from .. import moments
 from ..catalogue.models import CatalogueEntry, CatalogueImage, Outbox
 from ..catalogue.reconcile import Drift, drift
 from ..exceptions import ShopvisionError
@@ -63,7 +64,7 @@ def keep_drift(catalogue: Drift) -> dict[str, Any]:
         "stale": len(catalogue.stale),
         "extra": len(catalogue.extra),
         "index": 0,
-        "checked_at": timezone.now().isoformat(timespec="seconds"),
+        "checked_at": moments.as_text(timezone.now()),
     }
     try:
         answer["index"] = verify(releases.live()).total
@@ -111,7 +112,7 @@ def latency() -> dict[str, Any]:
 
 def demand(days: int = 30) -> dict[str, Any]:
     """What shoppers looked for and the shop does not sell: searches by day, and the commonest looks."""
-    today = timezone.localdate()
+    today = moments.today()
     rows = Demand.objects.filter(day__gt=today - timedelta(days=days))
     by_day = dict(rows.values_list("day").annotate(n=Sum("count")))
     top = rows.values("category", "colour").annotate(n=Sum("count")).order_by("-n")[:10]
@@ -136,7 +137,7 @@ def serving() -> dict[str, Any]:
         "precision": live.row.precision,
         "count": health.count,
         "bytes": health.bytes,
-        "as_of": health.as_of.isoformat(timespec="seconds") if health.as_of else None,
+        "as_of": moments.as_text(health.as_of),
     }
 
 

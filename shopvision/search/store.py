@@ -15,7 +15,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from .. import conf, telemetry
+from .. import conf, moments, telemetry
 from ..catalogue.models import CatalogueEntry, CatalogueImage
 from ..exceptions import InvalidRequest
 from ..index.models import Descriptor
@@ -141,7 +141,7 @@ def record_demand(context: Any, category: str, colour: str, text: str) -> None:
             if not permission_of(context).counts:
                 return
             key: dict[str, Any] = {
-                "day": timezone.localdate(),
+                "day": moments.today(),
                 "category": category[:255],
                 "colour": colour[:32],
                 "text": catalogue_words(text)[:200],

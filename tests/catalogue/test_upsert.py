@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from shopvision import moments
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage
 from shopvision.catalogue.upsert import upsert
 from shopvision.classification.models import Prediction
 from shopvision.jobs import Job
 
 pytestmark = pytest.mark.django_db
-THEN = datetime(2026, 11, 1, 12, 30, 15, 250000, UTC)
+THEN = moments.as_kept(datetime(2026, 11, 1, 12, 30, 15, 250000, UTC))
 
 
 def entry(number: int) -> CatalogueEntry:
@@ -85,9 +86,9 @@ def test_times_are_each_rows_own_but_those_that_fill_themselves_in() -> None:
     upsert(Prediction, rows, ["entry", "target"], [])
     first, second = Prediction.objects.order_by("entry")
     assert first.created_at == second.created_at == rows[0].created_at == rows[1].created_at
-    jobs = [Job(kind="train", finished_at=when) for when in (None, datetime(2026, 1, 2, tzinfo=UTC))]
+    jobs = [Job(kind="train", finished_at=when) for when in (None, THEN)]
     upsert(Job, jobs, ["id"], [])
     assert sorted(Job.objects.values_list("finished_at", flat=True), key=str, reverse=True) == [
         None,
-        datetime(2026, 1, 2, tzinfo=UTC),
+        THEN,
     ]

@@ -10,6 +10,7 @@ from django.core.files.base import ContentFile
 from PIL import Image
 
 from demo_shop.models import Product, ProductPhoto
+from shopvision import moments
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage
 from shopvision.classification import dataset
 from shopvision.classification.copies import SAME_PICTURE, SAME_SHAPE, Pair, PhotoRow
@@ -65,7 +66,7 @@ def test_a_persons_latest_decision_is_the_label(labelled: list[Product]) -> None
     decide(one, "correct", blue)
     decide(other, "reject", red)
     decide(third, "reject", blue)
-    decide(fourth, "correct", blue, undone_at="2026-01-01T00:00Z")
+    decide(fourth, "correct", blue, undone_at=moments.from_seconds(0))
     dataset = read()
     assert label_of(dataset, one) == "blue"
     assert label_of(dataset, other) is None  # what it is instead, nobody has said

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from demo_shop.models import Product
-from shopvision import signals
+from shopvision import moments, signals
 from shopvision.catalogue.models import CatalogueEntry
 from shopvision.classification.models import ClassifierRelease, Decision, Prediction
 from shopvision.classification.predict import predict_photo, predict_products, worth, write
@@ -91,7 +91,7 @@ def test_a_decision_counts_even_when_the_product_came_back_with_a_new_entry(
     key = str(labelled[0].pk)
     Decision.objects.create(source=SOURCE, object_id=key, target=TARGET, verb="reject", label="x")
     assert suggest(labelled[0]) == []
-    Decision.objects.update(undone_at="2026-01-01T00:00Z")
+    Decision.objects.update(undone_at=moments.from_seconds(0))
     assert len(suggest(labelled[0])) == 1
 
 

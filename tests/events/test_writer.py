@@ -6,14 +6,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, OperationalError
 
-from shopvision import behaviour, signals, telemetry
+from shopvision import behaviour, moments, signals, telemetry
 from shopvision.events import writer
 from shopvision.events.models import Event, ProductCount
 from shopvision.events.writer import Pending
@@ -22,7 +22,7 @@ from shopvision.privacy.models import ErasedSubject
 from tests.visitors import again, visitor
 
 ROOT = Path(__file__).resolve().parents[2]
-NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+NOON = moments.as_kept(datetime(2026, 11, 25, 12, tzinfo=UTC))
 
 
 def pending(key: str, subject: str = "1.a", kind: str = "view", at: datetime = NOON, **more: Any) -> Pending:
@@ -131,7 +131,7 @@ def test_an_event_the_database_refuses_costs_no_other(
 @pytest.mark.django_db
 def test_what_was_on_its_way_under_an_erased_consent_is_not_written() -> None:
     ErasedSubject.objects.create(digest=digest("1.gone"), at=NOON)
-    late = datetime(2026, 11, 25, 12, 0, 1, tzinfo=UTC)
+    late = NOON + timedelta(seconds=1)
     writer.write(
         [pending("before-it", "1.gone"), pending("after-it", "1.gone", at=late), pending("others-key")]
     )

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from demo_shop.models import Product
-from shopvision import conf, jobs, signals
+from shopvision import conf, jobs, moments, signals
 from shopvision.catalogue import outbox
 from shopvision.catalogue.adapter import catalogue
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage, Outbox
@@ -39,7 +39,7 @@ def nearest(live: LiveRelease, product: Product) -> str:
 
 def due_now() -> None:
     """Skip the back-off."""
-    Outbox.objects.update(available_at="2000-01-01T00:00Z")
+    Outbox.objects.update(available_at=moments.from_seconds(0))
 
 
 def test_a_saved_product_is_found_by_its_own_photo_once_the_outbox_is_drained(

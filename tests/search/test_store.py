@@ -7,7 +7,7 @@ import pytest
 from django.db import DatabaseError
 
 from demo_shop.models import Product
-from shopvision import listings
+from shopvision import listings, moments
 from shopvision.exceptions import InvalidRequest
 from shopvision.search import store
 from shopvision.search.models import StoredSearch
@@ -47,7 +47,7 @@ def test_a_search_is_forgotten_and_expires(indexed_shop: list[Any]) -> None:
     found = listings.search_by_photo(jpeg(1))
     listings.forget(found.id)
     other = listings.search_by_photo(jpeg(1))
-    StoredSearch.objects.update(created_at="2000-01-01T00:00Z")
+    StoredSearch.objects.update(created_at=moments.from_seconds(0))
     for one in (found.id, other.id, "nonsense"):
         with pytest.raises(InvalidRequest) as error:
             listings.stored_page(one, offset=0, limit=5)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from ... import moments
 from ...classification import release
 from ...classification.models import ClassifierRelease
 from ...exceptions import ShopvisionError
@@ -97,8 +98,8 @@ def _life(one: Any) -> dict[str, Any]:
     """The last columns of every kind of release."""
     return {
         "metrics": one.metrics,
-        "created_at": one.created_at.isoformat(timespec="seconds"),
-        "activated_at": one.activated_at.isoformat(timespec="seconds") if one.activated_at else None,
+        "created_at": moments.as_text(one.created_at),
+        "activated_at": moments.as_text(one.activated_at),
         "previous": one.previous_id,
     }
 
