@@ -139,9 +139,9 @@ def _plan(source: Source, shop: Catalogue, request: Any, name: str, wishes: tupl
             return ruled(refs, rules)
         return rank(refs, taste, rules=rules, seed=f"{taste.owner} {stamp}", serving=arm.ranks_with)
 
-    products, whose = source.name(), holder_of(request)
+    products = source.name()
     owners = [taste.owner] if taste.owner else []
-    if not products and whose:
+    if not products and (whose := holder_of(request)):
         owners.append(f"{arm.crowd} {whose}")
     return Plan(
         ranked,
