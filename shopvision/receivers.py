@@ -10,7 +10,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
 from django.db import models, router, transaction
-from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
+from django.db.models.signals import ModelSignal, m2m_changed, post_delete, post_save, pre_save
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
@@ -30,9 +30,7 @@ def connect(adapter: Catalogue) -> None:
     """Listen to the adapter's model, its related models and their many-to-many tables."""
     uid = f"shopvision:{adapter.source}"
     for signal in (post_save, post_delete):
-        signal.connect(
-            _guarded(adapter, _product_changed), sender=adapter.model, weak=False, dispatch_uid=uid
-        )
+        _listen(signal, adapter.model, _guarded(adapter, _product_changed), uid)
     for field in adapter.model._meta.many_to_many:
         m2m_changed.connect(
             _guarded(adapter, _many_changed),
@@ -41,15 +39,20 @@ def connect(adapter: Catalogue) -> None:
             dispatch_uid=uid,
         )
     for label in adapter.related:
-        model = apps.get_model(label)
         for signal in (pre_save, post_save, post_delete):
             handler = _moved_away if signal is pre_save else _related_changed
-            signal.connect(
-                _guarded(adapter, handler), sender=model, weak=False, dispatch_uid=f"{uid}:{label}"
-            )
+            _listen(signal, apps.get_model(label), _guarded(adapter, handler), f"{uid}:{label}")
     for kind, path in adapter.signals.items():
         if not why_no_signal(path):  # a wrong path is reported by the system check
             import_string(path).connect(_told(adapter, kind), weak=False, dispatch_uid=f"{uid}:{kind}")
+
+
+def _listen(signal: ModelSignal, model: type[models.Model], receive: Callable[..., None], uid: str) -> None:
+    """Also to the model's proxies and to models made from it: a signal names the class that was saved."""
+    concrete = model._meta.concrete_model or model
+    family = (one for one in apps.get_models() if issubclass(one, concrete))
+    for sender in dict.fromkeys([concrete, *family]):
+        signal.connect(receive, sender=sender, weak=False, dispatch_uid=uid)
 
 
 def connect_people() -> None:
@@ -130,7 +133,7 @@ def _moved_away(adapter: Catalogue, *, instance: models.Model, raw: bool = False
     """The product a related row belonged to before this save; it may have lost the row."""
     if instance.pk is None or raw:
         return
-    before = type(instance)._default_manager.filter(pk=instance.pk).first()
+    before = type(instance)._base_manager.filter(pk=instance.pk).first()  # a proxy's own may hide rows
     if before is not None:
         _record(adapter, [key for key in adapter.affected(before) if key not in adapter.affected(instance)])
 

@@ -93,15 +93,8 @@ class Catalogue:
     def _relations(self, many: bool) -> list[str]:
         """Relations our names cross, to be fetched together."""
         found: dict[str, None] = {}
-        for name in [
-            *self._image_names(),
-            self.title,
-            self.description,
-            self.category,
-            self.price,
-            self.stock,
-            *self.filters,
-        ]:
+        named = [self.title, self.description, self.category, self.price, self.stock]
+        for name in [*self._image_names(), *named, *self.filters]:
             step = relation_of(self.model, name)
             if step and step[1] == many:
                 found[step[0]] = None
@@ -142,8 +135,8 @@ class Catalogue:
         return queryset
 
     def object_id(self, product: Any) -> str:
-        """The product's primary key as text."""
-        return str(product.pk)
+        """The product's primary key as text; of a row of a model made from it, the product's own."""
+        return str(getattr(product, self.model._meta.pk.attname))
 
     def ref(self, product: Any) -> ProductRef:
         """The product's reference."""
@@ -389,9 +382,13 @@ def catalogue(source: str) -> Catalogue:
 
 
 def catalogue_of(model: type[models.Model]) -> Catalogue | None:
-    """The catalogue of a model's rows, or of those it is a proxy of; None where there is none."""
-    concrete = model._meta.concrete_model or model
-    return _registry.get(model._meta.label_lower) or _registry.get(concrete._meta.label_lower)
+    """The catalogue of a model's rows, or of those it is a proxy of or shares its keys with; None else."""
+    for base in model.__mro__:
+        found = _registry.get(base._meta.label_lower) if hasattr(base, "_meta") else None
+        link = model._meta.get_ancestor_link(base) if found else None
+        if found and (link is None or link.primary_key):
+            return found
+    return None
 
 
 def autodiscover() -> None:

@@ -21,6 +21,7 @@ from tests.factories import (
     article_ref,
     demo_ref,
 )
+from tests.testshop.models import Article, Bargain, Boot, Poster
 
 pytestmark = pytest.mark.django_db
 
@@ -81,6 +82,29 @@ def test_a_related_photo_changes_its_product() -> None:
     Outbox.objects.all().delete()
     photo.delete()
     assert waiting() == {demo_ref(product)}
+
+
+@pytest.mark.parametrize("model", [Bargain, Boot])
+def test_a_save_through_a_proxy_or_a_model_made_from_the_products_is_a_change(model: type[Article]) -> None:
+    article = model.objects.create(headline="in the sale")
+    assert waiting() == {ProductRef("testshop.article", str(article.pk))}
+    Outbox.objects.all().delete()
+    article.save()
+    assert waiting() == {ProductRef("testshop.article", str(article.pk))}
+    Outbox.objects.all().delete()
+    ref = ProductRef("testshop.article", str(article.pk))
+    article.delete()
+    assert waiting() == {ref}
+
+
+def test_a_save_through_a_proxy_of_a_related_model_changes_its_product() -> None:
+    first, second = ArticleFactory(), ArticleFactory()
+    picture = PictureFactory(article=first)
+    Outbox.objects.all().delete()
+    poster = Poster.objects.get(pk=picture.pk)
+    poster.article = second
+    poster.save()
+    assert waiting() == {article_ref(first), article_ref(second)}
 
 
 def test_a_photo_moved_to_another_product_changes_both() -> None:
