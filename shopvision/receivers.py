@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
 from django.db import models, router, transaction
-from django.db.models.signals import ModelSignal, m2m_changed, post_delete, post_save, pre_save
+from django.db.models.signals import ModelSignal, m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
@@ -32,12 +33,11 @@ def connect(adapter: Catalogue) -> None:
     for signal in (post_save, post_delete):
         _listen(signal, adapter.model, _guarded(adapter, _product_changed), uid)
     for field in adapter.model._meta.many_to_many:
+        changed, leaves = partial(_many_changed, name=field.name), partial(_many_leaves, name=field.name)
         m2m_changed.connect(
-            _guarded(adapter, _many_changed),
-            sender=field.remote_field.through,
-            weak=False,
-            dispatch_uid=uid,
+            _guarded(adapter, changed), sender=field.remote_field.through, weak=False, dispatch_uid=uid
         )
+        _listen(pre_delete, field.related_model, _guarded(adapter, leaves), f"{uid}.{field.name}")
     for label in adapter.related:
         for signal in (pre_save, post_save, post_delete):
             handler = _moved_away if signal is pre_save else _related_changed
@@ -139,11 +139,26 @@ def _moved_away(adapter: Catalogue, *, instance: models.Model, raw: bool = False
 
 
 def _many_changed(
-    adapter: Catalogue, *, instance: models.Model, action: str, reverse: bool, pk_set: Any, **_: Any
+    adapter: Catalogue,
+    *,
+    name: str,
+    instance: models.Model,
+    action: str,
+    reverse: bool,
+    pk_set: Any,
+    **_: Any,
 ) -> None:
     if not action.startswith("post_") and action != "pre_clear":
         return
     if not reverse:
         _record(adapter, [adapter.object_id(instance)])
+    elif action == "pre_clear":  # no keys are told, and afterwards none are left to be read
+        _many_leaves(adapter, name=name, instance=instance)
     else:
         _record(adapter, [str(key) for key in pk_set or ()])
+
+
+def _many_leaves(adapter: Catalogue, *, name: str, instance: models.Model, **_: Any) -> None:
+    """A row that products point at through a many-to-many field goes; Django tells nothing of the rows between."""
+    found = adapter.model._base_manager.using(instance._state.db).filter(**{name: instance})
+    _record(adapter, [str(key) for key in found.values_list("pk", flat=True)])

@@ -21,7 +21,7 @@ from tests.factories import (
     article_ref,
     demo_ref,
 )
-from tests.testshop.models import Article, Bargain, Boot, Poster
+from tests.testshop.models import Article, Bargain, Boot, Poster, Topic
 
 pytestmark = pytest.mark.django_db
 
@@ -123,6 +123,29 @@ def test_a_many_to_many_change_is_a_change() -> None:
     assert waiting() == {article_ref(article)}
     Outbox.objects.all().delete()
     topic.article_set.remove(article)
+    assert waiting() == {article_ref(article)}
+
+
+def test_clearing_a_topic_from_its_side_or_deleting_it_changes_its_articles() -> None:
+    first, second, untouched = (ArticleFactory() for _ in range(3))
+    topic, other = TopicFactory(), TopicFactory()
+    topic.article_set.set([first, second])
+    other.article_set.set([untouched])
+    Outbox.objects.all().delete()
+    topic.article_set.clear()
+    assert waiting() == {article_ref(first), article_ref(second)}
+    topic.article_set.set([first])
+    Outbox.objects.all().delete()
+    topic.delete()
+    assert waiting() == {article_ref(first)}
+
+
+def test_deleting_many_topics_at_once_changes_the_articles_of_those_below_them_too() -> None:
+    article = ArticleFactory()
+    below = TopicFactory(parent=TopicFactory())
+    article.topics.add(below)
+    Outbox.objects.all().delete()
+    Topic.objects.filter(parent=None).delete()
     assert waiting() == {article_ref(article)}
 
 
