@@ -21,7 +21,7 @@ from . import labels, ordered
 from .categories import category_of
 from .keys import with_keys
 from .labels import label_field
-from .paths import follow, owner_keys, relation_of, why_unresolved
+from .paths import follow_path, owner_keys, relation_of, why_unresolved
 
 TAGS = re.compile(r"<[^>]+>")
 MOST_VALUE = 255  # characters of a filter's value
@@ -316,13 +316,7 @@ class Catalogue:
         return next(iter(self._values(product, name)), None)
 
     def _values(self, product: Any, name: str) -> list[Any]:
-        """Follow a path; a relation to many gives many values, a method is called."""
-        if not name:
-            return []
-        values = [product]
-        for step in name.split("__"):
-            values = [found for value in values for found in follow(value, step, self.model)]
-        return values
+        return follow_path(product, name, self.model)
 
 
 def _plain(value: Any) -> str:
