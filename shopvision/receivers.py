@@ -18,7 +18,6 @@ from django.utils.module_loading import import_string
 from . import behaviour, telemetry
 from .catalogue import outbox
 from .catalogue.adapter import Catalogue, catalogues
-from .catalogue.models import Outbox
 from .catalogue.ordered import why_no_signal
 from .events.adopt import adopt
 from .events.record import on_acts
@@ -101,15 +100,17 @@ def _record_told(adapter: Catalogue, kind: str, told: dict[str, Any]) -> None:
         behaviour.record(request, kind, product, subject=subject, **more)
 
 
-def _guarded(adapter: Catalogue, handler: Callable[..., None]) -> Callable[..., None]:
+def _guarded(adapter: Catalogue, handler: Callable[..., list[str]]) -> Callable[..., None]:
     """The shop's save never breaks because of us: a failure is logged, and the reconciler finds the change."""
 
-    def receive(sender: Any, **kwargs: Any) -> None:
+    def receive(sender: Any, using: str | None = None, **kwargs: Any) -> None:
         if adapter.source not in catalogues():
             return
+        shops = using or router.db_for_write(adapter.model)
         try:
-            with transaction.atomic(using=router.db_for_write(Outbox)):  # a savepoint of our own
-                handler(adapter, **kwargs)
+            with transaction.atomic(using=shops):  # a savepoint of our own
+                keys = handler(adapter, **kwargs)
+                outbox.record_changes((ProductRef(adapter.source, key) for key in keys), changed_in=shops)
         except Exception:  # noqa: BLE001 - whatever it is, the shop's own save goes on
             telemetry.count("receiver_failed")
             telemetry.log.exception("a change of %s was not recorded", adapter.source)
@@ -117,25 +118,23 @@ def _guarded(adapter: Catalogue, handler: Callable[..., None]) -> Callable[..., 
     return receive
 
 
-def _record(adapter: Catalogue, keys: list[str]) -> None:
-    outbox.record_changes(ProductRef(adapter.source, key) for key in keys)
+def _product_changed(adapter: Catalogue, *, instance: models.Model, **_: Any) -> list[str]:
+    return [adapter.object_id(instance)]
 
 
-def _product_changed(adapter: Catalogue, *, instance: models.Model, **_: Any) -> None:
-    _record(adapter, [adapter.object_id(instance)])
+def _related_changed(adapter: Catalogue, *, instance: models.Model, **_: Any) -> list[str]:
+    return adapter.affected(instance)
 
 
-def _related_changed(adapter: Catalogue, *, instance: models.Model, **_: Any) -> None:
-    _record(adapter, adapter.affected(instance))
-
-
-def _moved_away(adapter: Catalogue, *, instance: models.Model, raw: bool = False, **_: Any) -> None:
+def _moved_away(adapter: Catalogue, *, instance: models.Model, raw: bool = False, **_: Any) -> list[str]:
     """The product a related row belonged to before this save; it may have lost the row."""
     if instance.pk is None or raw:
-        return
-    before = type(instance)._base_manager.filter(pk=instance.pk).first()  # a proxy's own may hide rows
-    if before is not None:
-        _record(adapter, [key for key in adapter.affected(before) if key not in adapter.affected(instance)])
+        return []
+    rows = type(instance)._base_manager.using(instance._state.db)  # a proxy's own manager may hide the row
+    before = rows.filter(pk=instance.pk).first()
+    if before is None:
+        return []
+    return [key for key in adapter.affected(before) if key not in adapter.affected(instance)]
 
 
 def _many_changed(
@@ -147,18 +146,17 @@ def _many_changed(
     reverse: bool,
     pk_set: Any,
     **_: Any,
-) -> None:
+) -> list[str]:
     if not action.startswith("post_") and action != "pre_clear":
-        return
+        return []
     if not reverse:
-        _record(adapter, [adapter.object_id(instance)])
-    elif action == "pre_clear":  # no keys are told, and afterwards none are left to be read
-        _many_leaves(adapter, name=name, instance=instance)
-    else:
-        _record(adapter, [str(key) for key in pk_set or ()])
+        return [adapter.object_id(instance)]
+    if action == "pre_clear":  # no keys are told, and afterwards none are left to be read
+        return _many_leaves(adapter, name=name, instance=instance)
+    return [str(key) for key in pk_set or ()]
 
 
-def _many_leaves(adapter: Catalogue, *, name: str, instance: models.Model, **_: Any) -> None:
+def _many_leaves(adapter: Catalogue, *, name: str, instance: models.Model, **_: Any) -> list[str]:
     """A row that products point at through a many-to-many field goes; Django tells nothing of the rows between."""
     found = adapter.model._base_manager.using(instance._state.db).filter(**{name: instance})
-    _record(adapter, [str(key) for key in found.values_list("pk", flat=True)])
+    return [str(key) for key in found.values_list("pk", flat=True)]

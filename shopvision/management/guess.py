@@ -41,10 +41,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "added": ("added", "added_at", "date_added", "created_at", "created", "date_created", "published_at"),
 }
 FITS: dict[str, tuple[type[models.Field[Any, Any]], ...]] = {
-    "title": (
-        models.CharField,
-        models.TextField,
-    ),  # a JSONField of translations would be shown as {'en': ...}
+    "title": (models.CharField, models.TextField),  # JSON of translations would be shown as {'en': ...}
     "description": (models.CharField, models.TextField),
     "price": (models.DecimalField, models.FloatField, models.IntegerField, models.CharField),
     "added": (models.DateField,),  # and DateTimeField, which is one; a flag called "added" is no date

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connections, transaction
 from django.utils import timezone
 
 from demo_shop.models import Product, ProductPhoto
@@ -147,6 +148,38 @@ def test_deleting_many_topics_at_once_changes_the_articles_of_those_below_them_t
     Outbox.objects.all().delete()
     Topic.objects.filter(parent=None).delete()
     assert waiting() == {article_ref(article)}
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """A second database, in memory, with the articles' table."""
+    connections.databases["elsewhere"] = {
+        **connections.databases["default"],
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": ":memory:",
+        "OPTIONS": {},
+    }
+    connection = connections.create_connection("elsewhere")
+    del connections.databases["elsewhere"]  # Django's tests allow any connection the settings do not name
+    connections["elsewhere"] = connection
+    with connection.schema_editor() as editor:
+        editor.create_model(Article)
+    yield "elsewhere"
+    connection.close()
+    del connections["elsewhere"]
+
+
+def test_a_change_in_another_database_is_recorded_once_that_one_commits(elsewhere: str) -> None:
+    article = Article(headline="stored elsewhere")
+    with transaction.atomic(using=elsewhere):
+        article.save(using=elsewhere)
+        assert waiting() == set()  # a worker would not find it yet
+    assert waiting() == {article_ref(article)}
+    Outbox.objects.all().delete()
+    with pytest.raises(RuntimeError), transaction.atomic(using=elsewhere):
+        article.save(using=elsewhere)
+        raise RuntimeError("the shop changed its mind")
+    assert waiting() == set()
 
 
 def test_a_failure_of_ours_never_breaks_the_shops_save(monkeypatch: pytest.MonkeyPatch) -> None:
