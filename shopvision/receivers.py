@@ -123,18 +123,19 @@ def _product_changed(adapter: Catalogue, *, instance: models.Model, **_: Any) ->
 
 
 def _related_changed(adapter: Catalogue, *, instance: models.Model, **_: Any) -> list[str]:
-    return adapter.affected(instance)
+    before = vars(instance).pop(f"_shopvision_{adapter.source}", [])
+    return list(dict.fromkeys([*before, *adapter.affected(instance)]))
 
 
 def _moved_away(adapter: Catalogue, *, instance: models.Model, raw: bool = False, **_: Any) -> list[str]:
-    """The product a related row belonged to before this save; it may have lost the row."""
+    """Keeps the product a related row belonged to until it is saved: told now, a worker may come too early."""
     if instance.pk is None or raw:
         return []
     rows = type(instance)._base_manager.using(instance._state.db)  # a proxy's own manager may hide the row
     before = rows.filter(pk=instance.pk).first()
-    if before is None:
-        return []
-    return [key for key in adapter.affected(before) if key not in adapter.affected(instance)]
+    if before is not None:
+        vars(instance)[f"_shopvision_{adapter.source}"] = adapter.affected(before)
+    return []
 
 
 def _many_changed(

@@ -22,7 +22,7 @@ from tests.factories import (
     article_ref,
     demo_ref,
 )
-from tests.testshop.models import Article, Bargain, Boot, Poster, Topic
+from tests.testshop.models import Article, Bargain, Boot, Picture, Poster, Topic
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +114,23 @@ def test_a_photo_moved_to_another_product_changes_both() -> None:
     Outbox.objects.all().delete()
     picture.article = second
     picture.save()
+    assert waiting() == {article_ref(first), article_ref(second)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_outside_a_transaction_no_worker_is_woken_before_the_photo_has_moved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = ArticleFactory(), ArticleFactory()
+    picture = PictureFactory(article=first)
+    owners: list[Any] = []
+    monkeypatch.setattr(
+        outbox, "on_commit_wake", lambda: owners.append(Picture.objects.get(pk=picture.pk).article_id)
+    )
+    Outbox.objects.all().delete()
+    picture.article = second
+    picture.save()
+    assert owners == [second.pk]
     assert waiting() == {article_ref(first), article_ref(second)}
 
 
