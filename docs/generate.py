@@ -12,7 +12,9 @@ sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 
 ATTRIBUTES = {
-    "images": "the photos: one name or several, in order; the first photo is the catalogue image",
+    "images": "the photos: one name or several, in order; the first photo is the catalogue image. A table of "
+    "photos is read in its own order (`Meta.ordering`); where a flag says which is first, name a method that "
+    "gives them in order",
     "title": "for people; tags are removed",
     "description": "read by word search and by classifiers that read text; tags are removed",
     "category": "foreign key, many-to-many or text; a target of classification. An object's ancestors are found "

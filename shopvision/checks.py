@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.db import connections, router
 from django.utils.module_loading import import_string
@@ -200,6 +201,21 @@ def check_sqlite(**_: Any) -> list[CheckMessage]:
             hint="DATABASES[...]['OPTIONS'] = {'transaction_mode': 'IMMEDIATE', 'timeout': 20, "
             "'init_command': 'PRAGMA journal_mode=WAL;'}",
             id="shopvision.W003",
+        )
+    ]
+
+
+@register("shopvision")
+def check_databases(**_: Any) -> list[CheckMessage]:
+    """E011: rows of ours point at users, which another database holds."""
+    ours, theirs = router.db_for_write(Outbox), router.db_for_write(get_user_model())
+    if ours == theirs:
+        return []
+    return [
+        Error(
+            f"shopvision's tables are in the database {ours!r} and the users in {theirs!r}",
+            hint="DATABASE_ROUTERS: send the app shopvision where the user model is. Products may be elsewhere.",
+            id="shopvision.E011",
         )
     ]
 

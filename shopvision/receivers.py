@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
 from django.db import models, router, transaction
-from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
+from django.db.models.signals import ModelSignal, m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
 from . import behaviour, telemetry
 from .catalogue import outbox
 from .catalogue.adapter import Catalogue, catalogues
-from .catalogue.models import Outbox
 from .catalogue.ordered import why_no_signal
 from .events.adopt import adopt
 from .events.record import on_acts
@@ -30,26 +30,28 @@ def connect(adapter: Catalogue) -> None:
     """Listen to the adapter's model, its related models and their many-to-many tables."""
     uid = f"shopvision:{adapter.source}"
     for signal in (post_save, post_delete):
-        signal.connect(
-            _guarded(adapter, _product_changed), sender=adapter.model, weak=False, dispatch_uid=uid
-        )
+        _listen(signal, adapter.model, _guarded(adapter, _product_changed), uid)
     for field in adapter.model._meta.many_to_many:
+        changed, leaves = partial(_many_changed, name=field.name), partial(_many_leaves, name=field.name)
         m2m_changed.connect(
-            _guarded(adapter, _many_changed),
-            sender=field.remote_field.through,
-            weak=False,
-            dispatch_uid=uid,
+            _guarded(adapter, changed), sender=field.remote_field.through, weak=False, dispatch_uid=uid
         )
+        _listen(pre_delete, field.related_model, _guarded(adapter, leaves), f"{uid}.{field.name}")
     for label in adapter.related:
-        model = apps.get_model(label)
         for signal in (pre_save, post_save, post_delete):
             handler = _moved_away if signal is pre_save else _related_changed
-            signal.connect(
-                _guarded(adapter, handler), sender=model, weak=False, dispatch_uid=f"{uid}:{label}"
-            )
+            _listen(signal, apps.get_model(label), _guarded(adapter, handler), f"{uid}:{label}")
     for kind, path in adapter.signals.items():
         if not why_no_signal(path):  # a wrong path is reported by the system check
             import_string(path).connect(_told(adapter, kind), weak=False, dispatch_uid=f"{uid}:{kind}")
+
+
+def _listen(signal: ModelSignal, model: type[models.Model], receive: Callable[..., None], uid: str) -> None:
+    """Also to the model's proxies and to models made from it: a signal names the class that was saved."""
+    concrete = model._meta.concrete_model or model
+    family = (one for one in apps.get_models() if issubclass(one, concrete))
+    for sender in dict.fromkeys([concrete, *family]):
+        signal.connect(receive, sender=sender, weak=False, dispatch_uid=uid)
 
 
 def connect_people() -> None:
@@ -98,15 +100,17 @@ def _record_told(adapter: Catalogue, kind: str, told: dict[str, Any]) -> None:
         behaviour.record(request, kind, product, subject=subject, **more)
 
 
-def _guarded(adapter: Catalogue, handler: Callable[..., None]) -> Callable[..., None]:
+def _guarded(adapter: Catalogue, handler: Callable[..., list[str]]) -> Callable[..., None]:
     """The shop's save never breaks because of us: a failure is logged, and the reconciler finds the change."""
 
-    def receive(sender: Any, **kwargs: Any) -> None:
+    def receive(sender: Any, using: str | None = None, **kwargs: Any) -> None:
         if adapter.source not in catalogues():
             return
+        shops = using or router.db_for_write(adapter.model)
         try:
-            with transaction.atomic(using=router.db_for_write(Outbox)):  # a savepoint of our own
-                handler(adapter, **kwargs)
+            with transaction.atomic(using=shops):  # a savepoint of our own
+                keys = handler(adapter, **kwargs)
+                outbox.record_changes((ProductRef(adapter.source, key) for key in keys), changed_in=shops)
         except Exception:  # noqa: BLE001 - whatever it is, the shop's own save goes on
             telemetry.count("receiver_failed")
             telemetry.log.exception("a change of %s was not recorded", adapter.source)
@@ -114,33 +118,46 @@ def _guarded(adapter: Catalogue, handler: Callable[..., None]) -> Callable[..., 
     return receive
 
 
-def _record(adapter: Catalogue, keys: list[str]) -> None:
-    outbox.record_changes(ProductRef(adapter.source, key) for key in keys)
+def _product_changed(adapter: Catalogue, *, instance: models.Model, **_: Any) -> list[str]:
+    return [adapter.object_id(instance)]
 
 
-def _product_changed(adapter: Catalogue, *, instance: models.Model, **_: Any) -> None:
-    _record(adapter, [adapter.object_id(instance)])
+def _related_changed(adapter: Catalogue, *, instance: models.Model, **_: Any) -> list[str]:
+    before = vars(instance).pop(f"_shopvision_{adapter.source}", [])
+    return list(dict.fromkeys([*before, *adapter.affected(instance)]))
 
 
-def _related_changed(adapter: Catalogue, *, instance: models.Model, **_: Any) -> None:
-    _record(adapter, adapter.affected(instance))
-
-
-def _moved_away(adapter: Catalogue, *, instance: models.Model, raw: bool = False, **_: Any) -> None:
-    """The product a related row belonged to before this save; it may have lost the row."""
+def _moved_away(adapter: Catalogue, *, instance: models.Model, raw: bool = False, **_: Any) -> list[str]:
+    """Keeps the product a related row belonged to until it is saved: told now, a worker may come too early."""
     if instance.pk is None or raw:
-        return
-    before = type(instance)._default_manager.filter(pk=instance.pk).first()
+        return []
+    rows = type(instance)._base_manager.using(instance._state.db)  # a proxy's own manager may hide the row
+    before = rows.filter(pk=instance.pk).first()
     if before is not None:
-        _record(adapter, [key for key in adapter.affected(before) if key not in adapter.affected(instance)])
+        vars(instance)[f"_shopvision_{adapter.source}"] = adapter.affected(before)
+    return []
 
 
 def _many_changed(
-    adapter: Catalogue, *, instance: models.Model, action: str, reverse: bool, pk_set: Any, **_: Any
-) -> None:
+    adapter: Catalogue,
+    *,
+    name: str,
+    instance: models.Model,
+    action: str,
+    reverse: bool,
+    pk_set: Any,
+    **_: Any,
+) -> list[str]:
     if not action.startswith("post_") and action != "pre_clear":
-        return
+        return []
     if not reverse:
-        _record(adapter, [adapter.object_id(instance)])
-    else:
-        _record(adapter, [str(key) for key in pk_set or ()])
+        return [adapter.object_id(instance)]
+    if action == "pre_clear":  # no keys are told, and afterwards none are left to be read
+        return _many_leaves(adapter, name=name, instance=instance)
+    return [str(key) for key in pk_set or ()]
+
+
+def _many_leaves(adapter: Catalogue, *, name: str, instance: models.Model, **_: Any) -> list[str]:
+    """A row that products point at through a many-to-many field goes; Django tells nothing of the rows between."""
+    found = adapter.model._base_manager.using(instance._state.db).filter(**{name: instance})
+    return [str(key) for key in found.values_list("pk", flat=True)]

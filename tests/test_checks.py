@@ -85,3 +85,15 @@ def test_a_cache_or_a_ranker_that_is_not_there_is_an_error(settings: Any) -> Non
     assert ids(checks.check_ranking()) == ["shopvision.E009", "shopvision.E010"]
     settings.SHOPVISION = {}
     assert ids(checks.check_ranking()) == []
+
+
+def test_tables_of_ours_in_another_database_than_the_users_are_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert ids(checks.check_databases()) == []
+    monkeypatch.setattr(
+        checks.router,
+        "db_for_write",
+        lambda model: {"shopvision": "vision"}.get(model._meta.app_label, "default"),
+    )
+    assert ids(checks.check_databases()) == ["shopvision.E011"]

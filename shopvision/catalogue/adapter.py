@@ -21,7 +21,7 @@ from . import labels, ordered
 from .categories import category_of
 from .keys import with_keys
 from .labels import label_field
-from .paths import follow, owner_keys, relation_of, why_unresolved
+from .paths import follow_path, owner_keys, relation_of, why_unresolved
 
 TAGS = re.compile(r"<[^>]+>")
 MOST_VALUE = 255  # characters of a filter's value
@@ -93,15 +93,8 @@ class Catalogue:
     def _relations(self, many: bool) -> list[str]:
         """Relations our names cross, to be fetched together."""
         found: dict[str, None] = {}
-        for name in [
-            *self._image_names(),
-            self.title,
-            self.description,
-            self.category,
-            self.price,
-            self.stock,
-            *self.filters,
-        ]:
+        named = [self.title, self.description, self.category, self.price, self.stock]
+        for name in [*self._image_names(), *named, *self.filters]:
             step = relation_of(self.model, name)
             if step and step[1] == many:
                 found[step[0]] = None
@@ -142,8 +135,8 @@ class Catalogue:
         return queryset
 
     def object_id(self, product: Any) -> str:
-        """The product's primary key as text."""
-        return str(product.pk)
+        """The product's primary key as text; of a row of a model made from it, the product's own."""
+        return str(getattr(product, self.model._meta.pk.attname))
 
     def ref(self, product: Any) -> ProductRef:
         """The product's reference."""
@@ -323,13 +316,7 @@ class Catalogue:
         return next(iter(self._values(product, name)), None)
 
     def _values(self, product: Any, name: str) -> list[Any]:
-        """Follow a path; a relation to many gives many values, a method is called."""
-        if not name:
-            return []
-        values = [product]
-        for step in name.split("__"):
-            values = [found for value in values for found in follow(value, step, self.model)]
-        return values
+        return follow_path(product, name, self.model)
 
 
 def _plain(value: Any) -> str:
@@ -389,9 +376,13 @@ def catalogue(source: str) -> Catalogue:
 
 
 def catalogue_of(model: type[models.Model]) -> Catalogue | None:
-    """The catalogue of a model's rows, or of those it is a proxy of; None where there is none."""
-    concrete = model._meta.concrete_model or model
-    return _registry.get(model._meta.label_lower) or _registry.get(concrete._meta.label_lower)
+    """The catalogue of a model's rows, or of those it is a proxy of or shares its keys with; None else."""
+    for base in model.__mro__:
+        found = _registry.get(base._meta.label_lower) if hasattr(base, "_meta") else None
+        link = model._meta.get_ancestor_link(base) if found else None
+        if found and (link is None or link.primary_key):
+            return found
+    return None
 
 
 def autodiscover() -> None:

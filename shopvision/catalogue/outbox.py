@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import connections, models, router, transaction
 from django.db.models import F, Q
@@ -50,14 +51,31 @@ def record_change(source: str, object_id: str) -> None:
     record_changes([ProductRef(source, object_id)])
 
 
-def record_changes(refs: Iterable[ProductRef]) -> None:
-    """The same for many products in one statement."""
+def record_changes(refs: Iterable[ProductRef], *, changed_in: str = "") -> None:
+    """The same for many products in one statement.
+
+    Args:
+        refs: the products.
+        changed_in: the database whose transaction changes them. Where it is not the outbox's own, no
+            transaction spans both: the change is recorded once that one has committed, for a worker that
+            read the products before would find them as they were.
+    """
+    named, using = list(refs), router.db_for_write(Outbox)
+    if changed_in in ("", using):
+        _write(named, using)
+    else:
+        write = transaction.atomic(using=using)(
+            _write
+        )  # a savepoint of our own, if the outbox's is under way
+        transaction.on_commit(partial(write, named, using), using=changed_in, robust=True)
+
+
+def _write(refs: list[ProductRef], using: str) -> None:
     now = timezone.now()
     rows = [
         Outbox(source=ref.source, object_id=ref.object_id, created_at=now, available_at=now) for ref in refs
     ]
     if rows:
-        using = router.db_for_write(Outbox)
         Outbox.objects.using(using).bulk_create(rows)
         transaction.on_commit(_wake, using=using, robust=True)
 

@@ -33,6 +33,14 @@ def follow(value: Any, name: str, model: type[models.Model]) -> list[Any]:
     return [] if found is None else [found]
 
 
+def follow_path(product: Any, name: str, model: type[models.Model]) -> list[Any]:
+    """What a path leads to: a relation to many gives many values, a method is called; none for no name."""
+    found = [product] if name else []
+    for step in name.split("__"):
+        found = [further for value in found for further in follow(value, step, model)]
+    return found
+
+
 def model_of(related: Any) -> type[models.Model]:
     """The model at a relation's other end; the base class where it is generic."""
     return related if isinstance(related, type) else models.Model

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.apps import apps
 from django.db import models
@@ -40,7 +40,12 @@ WORDS: dict[str, tuple[str, ...]] = {
     "group": ("parent", "master", "parent_product", "variant_of", "group"),
     "added": ("added", "added_at", "date_added", "created_at", "created", "date_created", "published_at"),
 }
-FITS = {"added": models.DateField}  # and DateTimeField, which is one; a flag called "added" is no date
+FITS: dict[str, tuple[type[models.Field[Any, Any]], ...]] = {
+    "title": (models.CharField, models.TextField),  # JSON of translations would be shown as {'en': ...}
+    "description": (models.CharField, models.TextField),
+    "price": (models.DecimalField, models.FloatField, models.IntegerField, models.CharField),
+    "added": (models.DateField,),  # and DateTimeField, which is one; a flag called "added" is no date
+}
 ACTIVE = ("active", "is_active", "published", "is_published", "is_public", "visible", "enabled")
 FILTERS = ("brand", "maker", "manufacturer", "vendor", "colour", "color", "material", "gender")
 
@@ -56,6 +61,8 @@ class Guess:
     names: dict[str, str] = field(default_factory=dict)
     filters: list[str] = field(default_factory=list)
     active: str = ""
+    unfit: dict[str, str] = field(default_factory=dict)  # by option, a field so called of another kind
+    flags: list[str] = field(default_factory=list)  # of the tables of pictures, as ``pictures.is_primary``
 
     def notes(self) -> list[str]:
         """What to check by eye: every line that is written, every option that found no field, every field left."""
@@ -73,12 +80,22 @@ class Guess:
         missing += ["filters"] if not self.filters else []
         if missing:
             notes.append(f"not found: {', '.join(missing)} (add them if your shop has them)")
+        notes += [
+            f"{option}: {name} is a {type(self.model._meta.get_field(name)).__name__}, which is not read as it "
+            f"stands; write a method of {self.model.__name__} that gives the {option}, and name it"
+            for option, name in self.unfit.items()
+        ]
         if not self.active:
             notes.append(
                 "no field says what is on sale: every product is shown; see visible() in the tutorial"
             )
         if unused := self.unused():
             notes.append(f"not used: {', '.join(unused)} (filters and attributes may name them)")
+        if self.flags:
+            notes.append(
+                f"not used: {', '.join(self.flags)} (photos come in their table's own order, the first is the "
+                "catalogue image; where that is wrong, images may name a method that gives them in order)"
+            )
         return notes
 
     def unused(self) -> list[str]:
@@ -100,7 +117,7 @@ def guess(label: str = "") -> Guess:
         except (LookupError, ValueError) as error:
             raise InvalidRequest(f"there is no model {label!r}: {error}") from error
     else:
-        chosen = [model for model in apps.get_models() if model._meta.app_label not in OURS]
+        chosen = [one for one in apps.get_models() if one._meta.app_label not in OURS and not one._meta.proxy]
     guesses = sorted((look(model) for model in chosen), key=lambda one: -one.score)
     if not guesses or not guesses[0].images:
         where = label or "the project"
@@ -117,10 +134,12 @@ def look(model: type[models.Model]) -> Guess:
     found.images = [name for name, one in plain.items() if isinstance(one, models.ImageField)]
     _related_images(found)
     for option, words in WORDS.items():
-        fits = FITS.get(option, object)
-        name = next((word for word in words if isinstance(plain.get(word), fits) and word in plain), "")
+        called = [word for word in words if word in plain]
+        name = next((word for word in called if isinstance(plain[word], FITS.get(option, object))), "")
         if name and not (option == "group" and plain[name].related_model is not model):
             found.names[option] = name
+        elif called and not name:
+            found.unfit[option] = called[0]
     found.filters = [name for name in FILTERS if name in plain]
     found.active = next((n for n in ACTIVE if isinstance(plain.get(n), models.BooleanField)), "")
     named = any(word in model._meta.model_name for word in PRODUCT_NAMES)  # type: ignore[operator]
@@ -135,13 +154,16 @@ def _related_images(found: Guess) -> None:
         accessor = relation.get_accessor_name()
         if not relation.one_to_many or not accessor or other is found.model or isinstance(other, str):
             continue
-        for name in _image_fields(other):
+        names = _fields(other, models.ImageField)
+        for name in names:
             found.images.append(f"{accessor}__{name}")
             found.related.append(other._meta.label)
+        if names:
+            found.flags += [f"{accessor}.{name}" for name in _fields(other, models.BooleanField)]
 
 
-def _image_fields(model: type[models.Model]) -> Iterable[str]:
-    return [one.name for one in model._meta.get_fields() if isinstance(one, models.ImageField)]
+def _fields(model: type[models.Model], kind: type[models.Field[Any, Any]]) -> list[str]:
+    return [one.name for one in model._meta.get_fields() if isinstance(one, kind)]
 
 
 def adapter_source(found: Guess) -> str:

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from .. import behaviour, conf, listings, telemetry
-from ..exceptions import InvalidRequest
+from ..exceptions import InvalidRequest, Misconfigured
 from ..privacy.consent import choice_of
 from ..recommend.apart import apart
 from ..search.present import result
@@ -42,9 +42,8 @@ def similar_products(
 
 def _similar(request: Any, product: Any, limit: int, alternatives: bool) -> list[dict[str, Any]]:
     try:
-        ref = behaviour.ref_of(product)
-        if ref is None:
-            return []
+        if (ref := behaviour.ref_of(product)) is None:
+            raise Misconfigured("it is no product of a registered catalogue")
         with apart():
             found = listings.similar_products(
                 ref, limit=limit, context=request, alternatives=alternatives, keep=False

@@ -147,7 +147,7 @@ def test_an_adapter_registered_before_we_are_ready_is_listened_to(monkeypatch: p
 
 def test_a_product_whose_address_cannot_be_made_has_none() -> None:
     class Broken:
-        pk = 1
+        pk = id = 1
 
         def get_absolute_url(self) -> str:
             raise LookupError("no route")

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connections, transaction
 from django.utils import timezone
 
 from demo_shop.models import Product, ProductPhoto
@@ -21,6 +22,7 @@ from tests.factories import (
     article_ref,
     demo_ref,
 )
+from tests.testshop.models import Article, Bargain, Boot, Picture, Poster, Topic
 
 pytestmark = pytest.mark.django_db
 
@@ -83,12 +85,52 @@ def test_a_related_photo_changes_its_product() -> None:
     assert waiting() == {demo_ref(product)}
 
 
+@pytest.mark.parametrize("model", [Bargain, Boot])
+def test_a_save_through_a_proxy_or_a_model_made_from_the_products_is_a_change(model: type[Article]) -> None:
+    article = model.objects.create(headline="in the sale")
+    assert waiting() == {ProductRef("testshop.article", str(article.pk))}
+    Outbox.objects.all().delete()
+    article.save()
+    assert waiting() == {ProductRef("testshop.article", str(article.pk))}
+    Outbox.objects.all().delete()
+    ref = ProductRef("testshop.article", str(article.pk))
+    article.delete()
+    assert waiting() == {ref}
+
+
+def test_a_save_through_a_proxy_of_a_related_model_changes_its_product() -> None:
+    first, second = ArticleFactory(), ArticleFactory()
+    picture = PictureFactory(article=first)
+    Outbox.objects.all().delete()
+    poster = Poster.objects.get(pk=picture.pk)
+    poster.article = second
+    poster.save()
+    assert waiting() == {article_ref(first), article_ref(second)}
+
+
 def test_a_photo_moved_to_another_product_changes_both() -> None:
     first, second = ArticleFactory(), ArticleFactory()
     picture = PictureFactory(article=first)
     Outbox.objects.all().delete()
     picture.article = second
     picture.save()
+    assert waiting() == {article_ref(first), article_ref(second)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_outside_a_transaction_no_worker_is_woken_before_the_photo_has_moved(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = ArticleFactory(), ArticleFactory()
+    picture = PictureFactory(article=first)
+    owners: list[Any] = []
+    monkeypatch.setattr(
+        outbox, "on_commit_wake", lambda: owners.append(Picture.objects.get(pk=picture.pk).article_id)
+    )
+    Outbox.objects.all().delete()
+    picture.article = second
+    picture.save()
+    assert owners == [second.pk]
     assert waiting() == {article_ref(first), article_ref(second)}
 
 
@@ -100,6 +142,61 @@ def test_a_many_to_many_change_is_a_change() -> None:
     Outbox.objects.all().delete()
     topic.article_set.remove(article)
     assert waiting() == {article_ref(article)}
+
+
+def test_clearing_a_topic_from_its_side_or_deleting_it_changes_its_articles() -> None:
+    first, second, untouched = (ArticleFactory() for _ in range(3))
+    topic, other = TopicFactory(), TopicFactory()
+    topic.article_set.set([first, second])
+    other.article_set.set([untouched])
+    Outbox.objects.all().delete()
+    topic.article_set.clear()
+    assert waiting() == {article_ref(first), article_ref(second)}
+    topic.article_set.set([first])
+    Outbox.objects.all().delete()
+    topic.delete()
+    assert waiting() == {article_ref(first)}
+
+
+def test_deleting_many_topics_at_once_changes_the_articles_of_those_below_them_too() -> None:
+    article = ArticleFactory()
+    below = TopicFactory(parent=TopicFactory())
+    article.topics.add(below)
+    Outbox.objects.all().delete()
+    Topic.objects.filter(parent=None).delete()
+    assert waiting() == {article_ref(article)}
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """A second database, in memory, with the articles' table."""
+    connections.databases["elsewhere"] = {
+        **connections.databases["default"],
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": ":memory:",
+        "OPTIONS": {},
+    }
+    connection = connections.create_connection("elsewhere")
+    del connections.databases["elsewhere"]  # Django's tests allow any connection the settings do not name
+    connections["elsewhere"] = connection
+    with connection.schema_editor() as editor:
+        editor.create_model(Article)
+    yield "elsewhere"
+    connection.close()
+    del connections["elsewhere"]
+
+
+def test_a_change_in_another_database_is_recorded_once_that_one_commits(elsewhere: str) -> None:
+    article = Article(headline="stored elsewhere")
+    with transaction.atomic(using=elsewhere):
+        article.save(using=elsewhere)
+        assert waiting() == set()  # a worker would not find it yet
+    assert waiting() == {article_ref(article)}
+    Outbox.objects.all().delete()
+    with pytest.raises(RuntimeError), transaction.atomic(using=elsewhere):
+        article.save(using=elsewhere)
+        raise RuntimeError("the shop changed its mind")
+    assert waiting() == set()
 
 
 def test_a_failure_of_ours_never_breaks_the_shops_save(monkeypatch: pytest.MonkeyPatch) -> None:

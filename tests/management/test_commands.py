@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import models
 from django.db.migrations.recorder import MigrationRecorder
+from django.test.utils import isolate_apps
 from django.urls import reverse
 from django.utils import timezone
 
@@ -19,7 +21,7 @@ from demo_shop.models import Product
 from shopvision.catalogue.adapter import NAMING, Catalogue, catalogue
 from shopvision.jobs import Job
 from shopvision.management.commands.shopvision_index import _tuned
-from shopvision.management.guess import adapter_source, guess
+from shopvision.management.guess import adapter_source, guess, look
 from shopvision.management.progress import Progress, line
 from shopvision.recommend.models import RankerRelease
 from tests.factories import ArticleFactory, DemoProductFactory
@@ -171,6 +173,53 @@ def test_init_names_every_option_it_wrote_or_could_not_map_and_every_field_it_le
         assert option in notes.partition("not found: ")[2].partition("(")[0] or option == "related"
     fields = [one.name for one in found.model._meta.get_fields() if not one.auto_created]
     assert all(re.search(rf"\b{name}\b", notes) for name in fields if name != found.model._meta.pk.name)
+
+
+@isolate_apps("tests.testshop")
+def test_init_takes_no_json_for_a_title_and_says_so_and_names_the_flags_of_photos() -> None:
+    class Ware(models.Model):
+        title = models.JSONField(default=dict)
+        summary = models.TextField()
+        price = models.JSONField(default=dict)
+
+        class Meta:
+            app_label = "testshop"
+
+        def __str__(self) -> str:
+            return str(self.title)
+
+    class Shot(models.Model):
+        ware = models.ForeignKey(Ware, on_delete=models.CASCADE, related_name="shots")
+        file = models.ImageField()
+        is_primary = models.BooleanField(default=False)
+
+        class Meta:
+            app_label = "testshop"
+
+        def __str__(self) -> str:
+            return str(self.file)
+
+    found = look(Ware)
+    assert found.images == ["shots__file"]
+    assert found.names == {"description": "summary"}
+    notes = "\n".join(found.notes())
+    assert "title: title is a JSONField" in notes
+    assert "price: price is a JSONField" in notes
+    assert "not used: shots.is_primary" in notes
+    assert 'title = "title"' not in adapter_source(found)
+
+
+def test_check_prints_a_title_and_a_price_as_read_and_refuses_a_dict(
+    indexed_shop: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {row["check"]: row["detail"] for row in run("shopvision_check")["checks"]}
+    product = Product.objects.order_by("pk")[0]
+    assert (
+        rows["reading"] == f"demo_shop.product:{product.pk}: title {product.title!r}, price {product.price}"
+    )
+    monkeypatch.setattr(Product, "words", lambda self: {"en": self.title}, raising=False)
+    monkeypatch.setattr(type(catalogue("demo_shop.product")), "title", "words")
+    assert "'words' is a dict" in failures()["reading"]
 
 
 def test_init_says_what_comes_next_in_the_order_that_works() -> None:

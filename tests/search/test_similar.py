@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.template import Context, Template
 from django.test import Client
 
 from demo_shop.models import Product
@@ -12,7 +13,8 @@ from shopvision import listings
 from shopvision.exceptions import InvalidRequest
 from shopvision.indexing.write import drain_outbox
 from shopvision.types import ProductRef
-from tests.factories import ArticleFactory, article_ref, demo_ref
+from tests.factories import ArticleFactory, PictureFactory, article_ref, demo_ref
+from tests.testshop.models import Article, Bargain, Boot
 
 from .asking import titles
 
@@ -31,6 +33,18 @@ def test_similar_products_leave_out_the_product_and_its_variants(live_release: A
     with pytest.raises(InvalidRequest) as error:
         listings.similar_products(ProductRef("testshop.article", str(uuid.uuid4())))
     assert error.value.code == "not_found"
+
+
+@pytest.mark.parametrize("model", [Bargain, Boot])
+def test_the_strip_knows_a_row_of_a_proxy_or_of_a_model_made_from_the_products(
+    live_release: Any, model: type[Article]
+) -> None:
+    product, _ = (model.objects.create(headline=name) for name in ("first", "second"))
+    for row in model.objects.all():
+        PictureFactory(article=row)
+    drain_outbox()
+    page = Template("{% load shopvision %}{% similar_products product %}")
+    assert "second" in page.render(Context({"product": product}))
 
 
 def test_a_product_hidden_from_who_asks_is_as_unknown_as_one_that_never_was(live_release: Any) -> None:

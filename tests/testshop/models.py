@@ -52,3 +52,23 @@ class Picture(models.Model):
 
     def __str__(self) -> str:
         return str(self.file.name)
+
+
+class Bargain(Article):
+    """A proxy, as a shop has for an admin page of its own."""
+
+    class Meta:
+        proxy = True
+
+
+class Boot(Article):
+    """Made from an article, with a table of its own; its key is the article's."""
+
+    size = models.IntegerField(default=40)
+
+
+class Poster(Picture):
+    """A proxy of a related model."""
+
+    class Meta:
+        proxy = True

@@ -16,6 +16,7 @@ from django.utils import timezone
 from ... import jobs
 from ...catalogue.adapter import Catalogue, catalogues
 from ...catalogue.models import Outbox
+from ...catalogue.paths import follow_path
 from ...exceptions import ShopvisionError
 from ...indexing import releases
 from ...indexing.sample import sample_photos
@@ -78,6 +79,23 @@ def _storage() -> tuple[bool, str]:
     return False, f"{products} products, and no photo of the first ones could be read"
 
 
+def _reading() -> tuple[bool, str]:
+    """One product of each catalogue as we read it, to be compared by eye; a title must be words."""
+    read, problems = [], []
+    for shop in catalogues().values():
+        product = shop.queryset().order_by("pk").first()
+        if product is None:
+            continue
+        raw = next(iter(follow_path(product, shop.title, shop.model)), None)
+        if isinstance(raw, dict) and type(shop).title_of is Catalogue.title_of:
+            problems.append(f"{shop.ref(product)}: {shop.title!r} is a dict, shown as {str(raw)[:80]}")
+        price = "no price" if shop.price_of(product) is None else f"price {shop.price_of(product)}"
+        read.append(f"{shop.ref(product)}: title {shop.title_of(product)[:80]!r}, {price}")
+    if problems:
+        return False, f"{'; '.join(problems)} (name a field or method that gives words, or override title_of)"
+    return True, "; ".join(read) or "no products yet"
+
+
 def _addresses() -> tuple[bool, str]:
     """Ask a few products that anybody may see for their page, as an answer does; it swallows what they raise."""
     problems, good = [], 0
@@ -138,6 +156,7 @@ def _worker() -> tuple[bool, str]:
 
 PROBES: dict[str, Callable[[], tuple[bool, str]]] = {
     "storage": _storage,
+    "reading": _reading,
     "addresses": _addresses,
     "database": _database,
     "encoder": _encoder,
