@@ -136,7 +136,7 @@ class Catalogue:
 
     def object_id(self, product: Any) -> str:
         """The product's primary key as text; of a row of a model made from it, the product's own."""
-        return str(getattr(product, self.model._meta.pk.attname))
+        return str(getattr(product, self.model._meta.pk.attname, None) or product.pk)
 
     def ref(self, product: Any) -> ProductRef:
         """The product's reference."""
