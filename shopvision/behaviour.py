@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,7 @@ from rest_framework.request import Request
 
 from . import telemetry
 from .catalogue.adapter import catalogue_of, catalogues
-from .catalogue.keys import visible_keys
+from .catalogue.visible import by_source
 from .events.models import Kind
 from .events.record import NewEvent, Recorded, record_events
 from .types import Ordering, ProductRef, Subject
@@ -145,7 +144,7 @@ def existing(refs: Iterable[ProductRef]) -> frozenset[str]:
     While the database does not answer, every product of a catalogue counts as there: recording goes on.
     """
     found: set[str] = set()
-    for source, keys in _by_source(refs).items():
+    for source, keys in by_source(refs).items():
         try:
             there = catalogues()[source].existing(keys)
         except DatabaseError:
@@ -155,38 +154,14 @@ def existing(refs: Iterable[ProductRef]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _by_source(refs: Iterable[ProductRef]) -> dict[str, list[str]]:
-    """Keys by catalogue, each once; what no catalogue is responsible for is left out."""
-    wanted: dict[str, list[str]] = defaultdict(list)
-    for ref in dict.fromkeys(refs):
-        if ref.source in catalogues():
-            wanted[ref.source].append(ref.object_id)
-    return wanted
-
-
 def titles(refs: Iterable[ProductRef]) -> dict[str, str]:
     """Titles as the shop has them now, by reference; products that are gone are left out."""
     known = catalogues()
     return {
         str(ProductRef(source, key)): known[source].title_of(product)
-        for source, keys in _by_source(refs).items()
+        for source, keys in by_source(refs).items()
         for key, product in known[source].get_many(keys).items()
     }
-
-
-def shown_titles(refs: Iterable[ProductRef], context: Any) -> dict[str, str]:
-    """``titles``, less those of products that the shop does not show this visitor now.
-
-    Args:
-        context: the request, for the shop's own ``visible``.
-    """
-    known = catalogues()
-    shown = [
-        ProductRef(source, key)
-        for source, keys in _by_source(refs).items()
-        for key in visible_keys(known[source], keys, context)
-    ]
-    return titles(shown)
 
 
 def impression_key(listing: str, position: int) -> str:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from . import conf, moments, placements, signals, telemetry
 from .catalogue.models import CatalogueEntry
+from .catalogue.visible import visible_refs
 from .exceptions import InvalidRequest
 from .images.crop import crop, propose, views
 from .images.decode import decode
@@ -28,7 +29,7 @@ from .recommend.why import in_words
 from .search import clicks, store
 from .search.match import decide
 from .search.present import Query, Reasons, present
-from .search.query import VOTERS, Found, category_vote, facets, narrow_by_text, nearest, visible_refs
+from .search.query import VOTERS, Found, category_vote, facets, narrow_by_text, nearest
 from .types import EVERYTHING, FULL_FRAME, Filter, Hit, Listing, Match, Ordering, ProductRef, Region
 from .vision.descriptor import colours_in_words
 from .vision.projection import unit

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from . import conf, telemetry
 from .catalogue.models import CatalogueEntry
+from .catalogue.visible import visible_refs
 from .exceptions import InvalidRequest
 from .recommend import recall
 from .recommend.grips import rank_or_none
@@ -19,7 +20,7 @@ from .recommend.order import Ranking, Reason
 from .recommend.serving import kept
 from .recommend.taste import Taste, taste_of
 from .recommend.why import in_words
-from .search.query import facts_now, visible_refs
+from .search.query import facts_now
 from .types import Hit, Listing, Ordering, ProductRef
 
 MOST_RANKED = 200

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from django.db import models
 from django.db.models.expressions import RawSQL
-
-if TYPE_CHECKING:
-    from .adapter import Catalogue
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -23,10 +20,3 @@ def with_keys(queryset: models.QuerySet[Row], keys: Sequence[Any]) -> models.Que
     if keys and all(type(key) is int for key in keys):
         return queryset.filter(pk__in=RawSQL(",".join(map(str, keys)), ()))  # noqa: S611 - whole numbers only
     return queryset.filter(pk__in=keys)
-
-
-def visible_keys(shop: Catalogue, keys: Sequence[str], context: Any) -> list[str]:
-    """Which of these products the visitor may see: one light query of the shop's own."""
-    light = shop.queryset().select_related(None).prefetch_related(None).order_by()
-    rows = shop.visible(with_keys(light, shop.python_keys(keys)), context)
-    return [str(key) for key in rows.values_list("pk", flat=True)]

@@ -64,9 +64,8 @@ def record_changes(refs: Iterable[ProductRef], *, changed_in: str = "") -> None:
     if changed_in in ("", using):
         _write(named, using)
     else:
-        write = transaction.atomic(using=using)(
-            _write
-        )  # a savepoint of our own, if the outbox's is under way
+        # within a savepoint of its own, where a transaction of the outbox's database is under way too
+        write = transaction.atomic(using=using)(_write)
         transaction.on_commit(partial(write, named, using), using=changed_in, robust=True)
 
 

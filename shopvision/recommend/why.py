@@ -7,7 +7,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from ..behaviour import shown_titles
+from ..behaviour import titles
+from ..catalogue.visible import visible_refs
 from ..types import ProductRef
 from .order import Reason
 
@@ -19,8 +20,8 @@ def in_words(reasons: Mapping[str, Reason], request: Any) -> dict[str, str]:
 
     One that the shop does not show the request's visitor any more is not named.
     """
-    refs = {one.about for one in reasons.values() if one.about and one.kind != "category"}
-    named = shown_titles(map(ProductRef.parse, refs), request)
+    about = {one.about for one in reasons.values() if one.about and one.kind != "category"}
+    named = titles(visible_refs([ProductRef.parse(ref) for ref in about], request))
     return {
         key: _said(one, one.about if one.kind == "category" else named.get(one.about, ""))
         for key, one in reasons.items()

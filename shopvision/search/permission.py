@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..events.admit import why_not
+from ..events.admit import plain_request, why_not
 from ..privacy.consent import NOTHING, Permission, may_record
 
 
@@ -14,7 +14,7 @@ def permission_of(context: Any) -> Permission:
     Args:
         context: the request, Django's or DRF's; without one, or with anything else, it is nobody's search.
     """
-    plain = getattr(context, "_request", context)
+    plain = plain_request(context)
     if not hasattr(plain, "META"):
         return may_record()
     return NOTHING if why_not(plain) else may_record(plain)

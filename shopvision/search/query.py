@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -17,8 +17,8 @@ from django.db.models.functions import Cast
 
 from .. import conf
 from ..catalogue.adapter import Catalogue, catalogues
-from ..catalogue.keys import visible_keys
 from ..catalogue.models import CatalogueEntry, CatalogueImage
+from ..catalogue.visible import by_source, visible_refs
 from ..exceptions import ShopvisionError
 from ..indexing.releases import LiveRelease
 from ..types import EVERYTHING, Filter, ProductRef
@@ -114,31 +114,8 @@ def _values(filters: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 def _visible(found: Sequence[Found], context: Any) -> list[Found]:
     """Those that exist in the shop now and that it lets the visitor see; order kept."""
-    allowed = _allowed((one.ref for one in found), context)
-    return [one for one in found if one.ref.object_id in allowed.get(one.ref.source, ())]
-
-
-def visible_refs(refs: Sequence[ProductRef], context: Any) -> list[ProductRef]:
-    """The same for references; one light query per catalogue."""
-    allowed = _allowed(refs, context)
-    return [ref for ref in refs if ref.object_id in allowed.get(ref.source, ())]
-
-
-def _allowed(refs: Iterable[ProductRef], context: Any) -> dict[str, set[str]]:
-    """By source, the keys of those the visitor may see."""
-    known = catalogues()
-    return {
-        source: set(visible_keys(known[source], keys, context))
-        for source, keys in _by_source(refs).items()
-        if source in known
-    }
-
-
-def _by_source(refs: Iterable[ProductRef]) -> dict[str, list[str]]:
-    out: dict[str, list[str]] = {}
-    for ref in refs:
-        out.setdefault(ref.source, []).append(ref.object_id)
-    return out
+    allowed = frozenset(visible_refs([one.ref for one in found], context))
+    return [one for one in found if one.ref in allowed]
 
 
 def _own_file_first(found: list[Found], digest: str) -> list[Found]:
@@ -183,10 +160,8 @@ def passes_now(where: Filter, facts: Mapping[str, Any]) -> bool:
 def facts_now(refs: Sequence[ProductRef]) -> dict[ProductRef, dict[str, Any]]:
     """What the shop says now of some products: title, url, image, price, in_stock; gone ones are left out."""
     out: dict[ProductRef, dict[str, Any]] = {}
-    for source, keys in _by_source(refs).items():
-        shop = catalogues().get(source)
-        if shop is None:
-            continue
+    for source, keys in by_source(refs).items():
+        shop = catalogues()[source]
         for key, product in shop.get_many(keys).items():
             out[ProductRef(source, key)] = _facts(shop, product)
     return out

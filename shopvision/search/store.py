@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from .. import conf, moments, telemetry
 from ..catalogue.models import CatalogueEntry, CatalogueImage
+from ..catalogue.visible import visible_refs
 from ..exceptions import InvalidRequest
 from ..index.models import Descriptor
 from ..indexing.releases import LiveRelease
@@ -26,7 +27,7 @@ from ..vision.descriptor import unpack
 from .match import percentiles
 from .models import Demand, PhotoQuery, StoredSearch
 from .permission import permission_of
-from .query import Found, facts_now, passes_now, visible_refs
+from .query import Found, facts_now, passes_now
 
 MOST_WORDS = 8  # of a text that are looked up
 MOST_ROWS = 1000  # products that a word is looked for in: one that many texts hold and no title is dropped
