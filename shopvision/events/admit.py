@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django.http import HttpRequest
 
@@ -14,6 +15,11 @@ BOTS = re.compile(
 )
 PREFETCH = re.compile(r"prefetch|prerender|preview", re.IGNORECASE)
 PREFETCH_HEADERS = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
+
+
+def plain_request(request: Any) -> Any:
+    """Django's request behind DRF's; any other thing as it is."""
+    return getattr(request, "_request", request)
 
 
 def why_not(request: HttpRequest) -> str:

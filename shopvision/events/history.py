@@ -16,6 +16,7 @@ from .. import telemetry
 from ..privacy import pseudonym
 from ..privacy.consent import BITS, Permission, may_record
 from ..types import ProductRef, Subject
+from .admit import plain_request
 from .interest import KINDS, Visit, mark
 from .models import Event, Kind
 
@@ -83,7 +84,7 @@ def latest(
         limit: most answers.
     """
     try:
-        request = getattr(request, "_request", request)
+        request = plain_request(request)
         permission = may_record(request, subject)
         visit = Visit(request) if permission.interest else None
     except Exception:  # noqa: BLE001 - plain order is better than no page

@@ -103,7 +103,7 @@ def record_events(
     """
     given = list(events)
     try:
-        return _record(given, getattr(request, "_request", request), subject)
+        return _record(given, admit.plain_request(request), subject)
     except Exception:  # noqa: BLE001 - the shop's page never breaks because of us
         telemetry.count("events_failed", len(given))
         telemetry.log.exception("%d events could not be recorded", len(given))

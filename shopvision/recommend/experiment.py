@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from .. import telemetry
 from ..evaluation.sequential import Difference, difference
-from ..events.admit import why_not
+from ..events.admit import plain_request, why_not
 from ..events.interest import Visit
 from ..events.models import Kind
 from ..exceptions import InvalidRequest
@@ -57,7 +57,7 @@ def arm_of(request: Any) -> Arm:
 
     Nobody is in an experiment who may not be counted, is a bot, or has no session.
     """
-    plain = getattr(request, "_request", request)
+    plain = plain_request(request)
     known = serving.kept()
     running = known.experiment
     if running is None or not _counted(plain):
@@ -84,7 +84,7 @@ def shown(request: Any, arm: Arm) -> None:
     if not arm.name:
         return
     try:
-        if Visit(getattr(request, "_request", request)).reached(_mark(arm.experiment, SEEN)):
+        if Visit(plain_request(request)).reached(_mark(arm.experiment, SEEN)):
             tally.add(arm.experiment, arm.name, SEEN)
     except Exception:  # noqa: BLE001 - the shop's page never breaks because of us
         telemetry.count("experiment_failed")

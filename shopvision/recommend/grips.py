@@ -13,6 +13,7 @@ from django.http import QueryDict
 
 from .. import conf
 from ..catalogue.adapter import Catalogue, catalogues
+from ..events.admit import plain_request
 from ..types import ProductRef
 from .apart import apart
 from .budget import own_order
@@ -148,7 +149,7 @@ def _plan(source: Source, shop: Catalogue, request: Any, name: str, wishes: tupl
         stamp,
         (*owners, arm.crowd),
         f"{shop.source} {name} {_host_of(request)} {products or _page_of(request)}",
-        partial(in_words, request=getattr(request, "_request", request)),
+        partial(in_words, request=plain_request(request)),
         "" if taste.owner else viewer_of(request),
         _given(request).get(ORDER, "")[:32],
         loose=not products,
@@ -170,12 +171,12 @@ def _refs(shop: Catalogue, products: Sequence[Any]) -> list[str]:
 
 def _given(request: Any) -> Any:
     """The parameters of the page's address."""
-    return getattr(getattr(request, "_request", request), "GET", None) or QueryDict()
+    return getattr(plain_request(request), "GET", None) or QueryDict()
 
 
 def _host_of(request: Any) -> str:
     """The site, for two sites may list other products by one statement; "" of a host that is not the shop's."""
-    plain = getattr(request, "_request", request)
+    plain = plain_request(request)
     try:
         return str(plain.get_host()) if plain is not None else ""
     except (AttributeError, DisallowedHost):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from django.utils import timezone
 
+from ..events.admit import plain_request
 from ..events.history import Seen, latest
 from ..events.interest import Visit
 from ..events.models import Kind
@@ -54,7 +55,7 @@ class Taste:
 
 def taste_of(request: Any) -> Taste:
     """The taste of a request's visitor; never raises, and is empty where it may not be used."""
-    plain = getattr(request, "_request", request)
+    plain = plain_request(request)
     if plain is None:
         return Taste()
     seen = tuple(latest(plain, limit=LATEST))
@@ -70,21 +71,24 @@ def _owner(request: Any) -> str:
 
 def viewer_of(request: Any) -> str:
     """Tells one viewer of a shared order from another, as far as anything does; else another at each page."""
-    plain = getattr(request, "_request", request)
+    plain = plain_request(request)
     subject = subject_of(plain) if plain is not None else None
     known = (subject.visitor or subject.user_id) if subject is not None else ""
-    session = getattr(getattr(plain, "session", None), "session_key", None)
-    return known or session or secrets.token_hex(8)
+    return known or _session_of(plain) or secrets.token_hex(8)
 
 
 def holder_of(request: Any) -> str:
     """Whose list it is, such as a wish list or a basket: the user's, or the session's; "" where nothing tells."""
-    plain = getattr(request, "_request", request)
+    plain = plain_request(request)
     user = getattr(getattr(plain, "user", None), "pk", None)
     if user is not None:
         return f"user {user}"
-    session = getattr(getattr(plain, "session", None), "session_key", None) or ""
+    session = _session_of(plain)
     return f"session {session}" if 0 < len(session) <= LONGEST_SESSION else ""
+
+
+def _session_of(request: Any) -> str:
+    return getattr(getattr(request, "session", None), "session_key", None) or ""
 
 
 @dataclass(frozen=True, slots=True)
