@@ -19,7 +19,7 @@ from .. import telemetry
 from ..catalogue import outbox
 from ..catalogue.adapter import catalogues
 from ..catalogue.models import CatalogueEntry, CatalogueImage, Outbox
-from .names import WordsFilter, word
+from .names import WordsFilter, column, word
 from .readonly import Inline, ReadOnlyAdmin
 from .sentences import said
 
@@ -27,15 +27,8 @@ from .sentences import said
 class Rejection:
     """Why a photo cannot be used, in words, for the pages that show photos."""
 
-    @admin.display(description=_("reject code"), ordering="reject_code")
-    def code(self, image: CatalogueImage) -> str:
-        """The code."""
-        return word(image.reject_code)
-
-    @admin.display(description=_("reject reason"), ordering="reject_reason")
-    def reason(self, image: CatalogueImage) -> str:
-        """The sentence beside it."""
-        return said(image.reject_reason)
+    code = column("reject_code", _("reject code"))
+    reason = column("reject_reason", _("reject reason"), said)
 
 
 class ImageInline(Rejection, Inline):

@@ -20,7 +20,7 @@ from ..exceptions import InvalidRequest, ShopvisionError
 from . import classifier_figures
 from .job_figures import duration
 from .jobs import started
-from .names import WordsFilter, word
+from .names import WordsFilter, column, word
 from .sentences import said
 from .training import ReleaseAdmin
 
@@ -41,11 +41,7 @@ class ClassifierReleaseAdmin(ReleaseAdmin):
     )  # fmt: skip
     list_filter = ("state", ("target", WordsFilter), "source", ("kind", WordsFilter))
     change_list_template = "admin/shopvision/classifier_list.html"
-
-    @admin.display(description=gettext_lazy("kind"), ordering="kind")
-    def of_kind(self, row: ClassifierRelease) -> str:
-        """Its kind, in words."""
-        return word(row.kind)
+    of_kind = column("kind", gettext_lazy("kind"))
 
     @admin.display(description=gettext_lazy("accuracy"))
     def accuracy(self, row: ClassifierRelease) -> str:

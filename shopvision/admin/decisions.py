@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..classification.models import Decision
-from .names import WordsFilter, word
+from .names import WordsFilter, column
 from .predictions import REVIEW
 from .readonly import ReadOnlyAdmin
 
@@ -28,11 +28,7 @@ class DecisionAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     search_fields = ("object_id", "name", "label", "user_name")
     date_hierarchy = "created_at"
-
-    @admin.display(description=_("target"), ordering="target")
-    def of_what(self, decision: Decision) -> str:
-        """What was recognised, in words."""
-        return word(decision.target)
+    of_what = column("target", _("target"))
 
     @admin.display(description=_("label"), ordering="name")
     def called(self, decision: Decision) -> str:

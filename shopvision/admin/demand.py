@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from ..search.models import Demand
-from .names import WordsFilter, word
+from .names import WordsFilter, column
 from .readonly import ReadOnlyAdmin
 
 
@@ -19,8 +19,4 @@ class DemandAdmin(ReadOnlyAdmin):
     list_filter = ("day", "category", ("colour", WordsFilter))
     date_hierarchy = "day"
     ordering = ("-day", "-count")
-
-    @admin.display(description=_("colour"), ordering="colour")
-    def called(self, demand: Demand) -> str:
-        """The colour by name."""
-        return word(demand.colour)
+    called = column("colour", _("colour"))

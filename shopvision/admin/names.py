@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -44,6 +44,20 @@ def speak(model: type[Model]) -> None:
 def word(code: object) -> str:
     """A stored code such as ``tune_from_clicks`` in words; what is no code, such as a product's name, as it is."""
     return gettext(str(code).replace("_", " ")) if CODE.fullmatch(str(code)) else str(code)
+
+
+def column(field: str, head: Any, say: Callable[[object], str] = word) -> Callable[[Any, Any], str]:
+    """A column of codes, or of stored sentences, as words; sorted by what is stored.
+
+    Args:
+        head: the column's, translatable. say: ``word``, or ``sentences.said``.
+    """
+
+    @admin.display(description=head, ordering=field)
+    def shown(_: Any, row: Any) -> str:
+        return say(getattr(row, field))
+
+    return shown
 
 
 class WordsFilter(admin.AllValuesFieldListFilter):

@@ -24,7 +24,7 @@ from ..classification import evidence, review
 from ..classification.models import Decision, Prediction
 from ..exceptions import InvalidRequest, ShopvisionError
 from . import review_card
-from .names import WordsFilter, word
+from .names import WordsFilter, column
 from .readonly import ReadOnlyAdmin
 from .review_card import Narrowing
 from .sentences import said
@@ -57,16 +57,12 @@ class PredictionAdmin(ReadOnlyAdmin):
     exclude = ("target", "top", "job")  # the review screen has all labels, in words
     readonly_fields = ("of_what",)
     change_list_template = "admin/shopvision/prediction_list.html"
+    of_what = column("target", gettext_lazy("target"))
 
     @admin.display(description=gettext_lazy("product"), ordering="entry__title")
     def product(self, prediction: Prediction) -> str:
         """Whose label it is about."""
         return str(prediction.entry)
-
-    @admin.display(description=gettext_lazy("target"), ordering="target")
-    def of_what(self, prediction: Prediction) -> str:
-        """What is recognised, in words."""
-        return word(prediction.target)
 
     @admin.display(description=gettext_lazy("probability"), ordering="probability")
     def share(self, prediction: Prediction) -> str:

@@ -16,7 +16,7 @@ from ..events import simulated
 from ..privacy import registry
 from ..privacy.consent import PURPOSES
 from ..privacy.models import ConsentRecord, PrivacyLog
-from .names import WordsFilter, word
+from .names import WordsFilter, column, word
 from .readonly import ReadOnlyAdmin
 
 DAYS = 30  # of decisions that are summed
@@ -32,11 +32,7 @@ class PrivacyLogAdmin(ReadOnlyAdmin):
     date_hierarchy = "at"
     search_fields = ("id",)
     change_list_template = "admin/shopvision/privacy_log.html"
-
-    @admin.display(description=_("asked for by"), ordering="source")
-    def asked_by(self, log: PrivacyLog) -> str:
-        """A visitor, a withdrawal, a command: in words."""
-        return word(log.source)
+    asked_by = column("source", _("asked for by"))  # a visitor, a withdrawal, a command
 
     @admin.display(description=_("rows by table"))
     def rows(self, log: PrivacyLog) -> str:

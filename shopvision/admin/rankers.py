@@ -18,7 +18,7 @@ from ..recommend import serving
 from ..recommend.models import RankerRelease
 from . import ranker_figures
 from .jobs import started
-from .names import WordsFilter, word
+from .names import WordsFilter, column, word
 from .sentences import said
 from .training import ReleaseAdmin, TrainingAdmin
 
@@ -41,11 +41,7 @@ class RankerReleaseAdmin(LearningAdmin, ReleaseAdmin):
     list_display = ("__str__", "state", "of_kind", "ndcg", "learned_from", "created_at", "activated_at")
     list_filter = ("state", ("kind", WordsFilter))
     change_list_template = "admin/shopvision/ranker_list.html"
-
-    @admin.display(description=gettext_lazy("kind"), ordering="kind")
-    def of_kind(self, row: RankerRelease) -> str:
-        """In words."""
-        return word(row.kind)
+    of_kind = column("kind", gettext_lazy("kind"))
 
     @admin.display(description="NDCG@10")
     def ndcg(self, row: RankerRelease) -> str:
