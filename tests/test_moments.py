@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +12,8 @@ from rest_framework import serializers
 from shopvision import moments
 from shopvision.api.serializers import MomentField
 from shopvision.api.serializers_events import EventsRequest
+from tests.again import passed_again
 
-ROOT = Path(__file__).resolve().parents[1]
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 JOURNEYS = (
     "tests/search/test_journeys.py::test_a_photo_of_something_not_sold_is_counted_as_demand",
@@ -50,16 +45,8 @@ def aware(request: pytest.FixtureRequest, settings: Any) -> bool:
 
 @pytest.mark.slow
 def test_the_journeys_work_where_times_are_naive() -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *JOURNEYS]
-    environment = {**os.environ, "SHOPVISION_TEST_NAIVE": "1"}
-    environment.pop("SHOPVISION_TEST_DB", None)
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LONGEST_SECONDS
-    )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    passed = re.search(r"(\d+) passed", done.stdout)
-    assert passed is not None
-    assert int(passed[1]) > len(JOURNEYS)
+    passed = passed_again("-n", "0", *JOURNEYS, most_seconds=LONGEST_SECONDS, SHOPVISION_TEST_NAIVE="1")
+    assert passed > len(JOURNEYS)
 
 
 def test_moments_compare_with_now_and_with_each_other(aware: bool) -> None:

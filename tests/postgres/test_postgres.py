@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+
+from tests.again import passed_again
 
 from . import server
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
-ROOT = Path(__file__).resolve().parents[2]
 SUITES = (
     "tests/postgres/concurrency.py",
     "tests/catalogue",
@@ -38,23 +33,11 @@ def test_the_database_suites_pass_on_postgresql() -> None:
     if reason := server.why_not():
         pytest.skip(reason)
     with server.running() as socket:
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
+        passed = passed_again(
             "-m",
             "not s3 and not torch",
             *SUITES,
-        ]
-        environment = {**os.environ, "SHOPVISION_TEST_POSTGRES": str(socket)}
-        environment.pop("SHOPVISION_TEST_DB", None)
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LONGEST_SECONDS
+            most_seconds=LONGEST_SECONDS,
+            SHOPVISION_TEST_POSTGRES=str(socket),
         )
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    passed = re.search(r"(\d+) passed", done.stdout)
-    assert passed is not None
-    assert int(passed[1]) >= FEWEST
+    assert passed >= FEWEST
