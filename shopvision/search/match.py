@@ -53,7 +53,7 @@ def nearest_stranger(record: Mapping[str, Any]) -> float:
     """The similarity at which ``SELDOM`` products are as near by chance."""
     if not record.get("quantiles"):
         return UNKNOWN
-    share = 100 - 100 * SELDOM / max(1, min(record["products"], CROWD))
+    share = 100 - 100 * SELDOM / max(1, min(record.get("products", CROWD), CROWD))
     return float(min(np.interp(share, LEVELS, record["quantiles"]), 1 - NARROWEST))
 
 
