@@ -36,7 +36,9 @@ def test_strangers_are_as_near_as_one_of_them_comes_by_chance() -> None:
     assert nearest_stranger({**HALVED, "products": 10**6}) == pytest.approx(0.9931 / 2)
     assert nearest_stranger({**HALVED, "quantiles": [1.0] * len(LEVELS)}) == 0.95
     assert nearest_stranger({}) == 0.8
-    assert nearest_stranger({"quantiles": HALVED["quantiles"]}) == pytest.approx(0.9931 / 2)  # an older record
+    assert nearest_stranger({"quantiles": HALVED["quantiles"]}) == pytest.approx(
+        0.9931 / 2
+    )  # an older record
 
 
 def test_the_lead_is_over_the_first_of_another_kind() -> None:
