@@ -38,7 +38,7 @@ def photos(folder: Path | None, count: int) -> list[bytes]:
     files = sorted((folder or data / "grocery").glob("**/*.jpg"))[:count]
     if files:
         return [file.read_bytes() for file in files]
-    from shopvision.management.freshness import photo
+    from bench.freshness import photo
 
     return [photo(seed) for seed in range(count)]
 
@@ -61,12 +61,12 @@ def in_threads(work: Callable[[Any], Any], items: Sequence[Any]) -> None:
 
 def blocks(files: Sequence[bytes], graph: bytes) -> dict[str, float]:
     """Milliseconds per image of each step of the path, one thread, alone."""
+    from shopvision.encoders.descriptor import describe_maps, pack
+    from shopvision.encoders.onnx import OnnxEncoder
     from shopvision.images.colour import colour_blocks, named_colours
     from shopvision.images.decode import decode
     from shopvision.images.preprocess import fit_inside, normalise, squares
     from shopvision.images.quality import assess, difference_hash
-    from shopvision.vision.descriptor import describe_maps, pack
-    from shopvision.vision.onnx_encoder import OnnxEncoder
 
     encoder = OnnxEncoder(graph, threads=1)
     spec = encoder.spec.preprocess
@@ -99,9 +99,9 @@ def kernels(files: Sequence[bytes], graph: bytes) -> dict[str, float]:
     The forward pass is run both ways (one caller with a thread a core, a caller a core with one thread each):
     which is faster depends on the processor, and the faster one is what we are compared with.
     """
+    from shopvision.encoders.onnx import OnnxEncoder
     from shopvision.images.decode import decode
     from shopvision.images.preprocess import normalise, squares
-    from shopvision.vision.onnx_encoder import OnnxEncoder
 
     wide, narrow = OnnxEncoder(graph, threads=CORES), OnnxEncoder(graph, threads=1)
     spec = wide.spec.preprocess
@@ -120,7 +120,7 @@ def indexing(files: Sequence[bytes], precisions: Sequence[str]) -> dict[str, dic
     """Milliseconds per image from stored JPEG to embedding row, on all cores, by the job the shop runs."""
     from django.core.files.base import ContentFile
 
-    from shopvision.management.freshness import BenchProduct, throwaway_shop
+    from bench.freshness import BenchProduct, throwaway_shop
 
     with throwaway_shop():
         for number, data in enumerate(files):
@@ -137,10 +137,10 @@ def _index_all(count: int, precision: str) -> dict[str, Any]:
     from shopvision import jobs
     from shopvision.catalogue.models import CatalogueEntry
     from shopvision.index.models import Descriptor, Embedding, EncoderRelease
-    from shopvision.indexing import releases
+    from shopvision.indexing import encoder_releases
 
     with override_settings(SHOPVISION={**settings.SHOPVISION, "PRECISION": precision}):
-        releases.reset()
+        encoder_releases.reset()
         EncoderRelease.objects.all().delete()
         jobs.run(jobs.start("index_all", wake=False))  # the release is made from the photos then
         taken = []
@@ -153,9 +153,9 @@ def _index_all(count: int, precision: str) -> dict[str, Any]:
             begun = time.perf_counter()
             jobs.run(job)
             taken.append((time.perf_counter() - begun) * 1000 / count)
-        found = releases.live().row.precision
+        found = encoder_releases.live().row.precision
         rows = Embedding.objects.count()
-        releases.reset()
+        encoder_releases.reset()
     return {"ms_per_image": round(median(taken), 3), "rows": rows, "precision": found}
 
 
@@ -164,7 +164,7 @@ def torch_loop(files: Sequence[bytes], batch: int) -> float:
     import faiss
     import torch
 
-    from shopvision.vision.backbones import network_for
+    from shopvision.encoders.backbones import network_for
 
     network, spec = network_for("weights:efficientnet_lite0")
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in (spec.preprocess.mean, spec.preprocess.std))
@@ -187,9 +187,9 @@ def torch_loop(files: Sequence[bytes], batch: int) -> float:
 
 def measure(folder: Path | None, count: int) -> dict[str, Any]:
     """Everything, as one record."""
+    from shopvision.encoders.efficientnet_graph import build_graph
+    from shopvision.encoders.quantise import CALIBRATION_PHOTOS, quantise
     from shopvision.images.decode import decode
-    from shopvision.vision.lite_graph import build_graph
-    from shopvision.vision.quantise import CALIBRATION_PHOTOS, quantise
 
     files = photos(folder, count)
     fp32 = build_graph()

@@ -55,7 +55,7 @@ def measure(count: int) -> dict[str, Any]:
     django.setup()
     from django.core.management import call_command
 
-    from shopvision import telemetry
+    from shopvision import metrics
     from shopvision.events import writer
     from shopvision.events.models import Event
     from shopvision.events.record import record_events
@@ -81,12 +81,12 @@ def measure(count: int) -> dict[str, Any]:
         "written": written,
         "joined_purchases": Event.objects.filter(kind="purchase").exclude(listing="").count(),
         "purchases": Event.objects.filter(kind="purchase").count(),
-        "dropped": telemetry.snapshot()["counters"].get("events_dropped", 0),
+        "dropped": metrics.snapshot()["counters"].get("events_dropped", 0),
         "events_per_s": round(written / seconds),
         "reporting_s": round(reported, 2),
         "page_ms": {
-            "p50": round(telemetry.quantile(waits, 0.5), 3),
-            "p95": round(telemetry.quantile(waits, 0.95), 3),
+            "p50": round(metrics.quantile(waits, 0.5), 3),
+            "p95": round(metrics.quantile(waits, 0.95), 3),
         },
     }
 

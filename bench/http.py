@@ -64,12 +64,12 @@ def build(size: int, queries: list[bytes]) -> float:
 
     from bench.shop.seed import begin, fill
     from shopvision.images.decode import decode
-    from shopvision.indexing import releases
+    from shopvision.indexing import encoder_releases
 
     call_command("migrate", run_syncdb=True, verbosity=0)
     begin(queries)
-    releases.bootstrap()
-    fill(size, releases.live().encoder.describe([decode(data) for data in queries]))
+    encoder_releases.bootstrap()
+    fill(size, encoder_releases.live().encoder.describe([decode(data) for data in queries]))
     return time.perf_counter() - begun
 
 

@@ -24,9 +24,8 @@ from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-from shopvision.index import files  # noqa: E402
-from shopvision.index.flat import FlatIndex  # noqa: E402
-from shopvision.index.table import Table  # noqa: E402
+from shopvision.index.flat import FlatIndex, snapshot_files  # noqa: E402
+from shopvision.index.flat.rows import Table  # noqa: E402
 from shopvision.types import EVERYTHING, Filter  # noqa: E402
 
 DIM, K, QUERIES = 256, 50, 200
@@ -105,7 +104,7 @@ def ours(vectors: np.ndarray, queries: np.ndarray, truth: np.ndarray) -> dict[st
         answer: dict[str, Any] = {
             **measure(search, queries, truth),
             "build_s": round(built, 2),
-            "bytes": files.size(Path(folder)),
+            "bytes": snapshot_files.size(Path(folder)),
         }
         ids = np.arange(1, len(vectors) + 1)
         for name, where, passing in (

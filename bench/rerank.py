@@ -20,16 +20,21 @@ from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-from shopvision.recommend.candidates import Candidates  # noqa: E402
-from shopvision.recommend.features import COLUMNS, FEATURES, SIGNALS, features  # noqa: E402
-from shopvision.recommend.knowledge import Knowledge  # noqa: E402
-from shopvision.recommend.linear import LinearRanker  # noqa: E402
-from shopvision.recommend.mlp import MlpRanker  # noqa: E402
-from shopvision.recommend.neighbours import WIDTH, Neighbours  # noqa: E402
-from shopvision.recommend.profile import Profile  # noqa: E402
-from shopvision.recommend.ranker import PriorRanker, Ranker  # noqa: E402
-from shopvision.recommend.scaling import Scaling  # noqa: E402
-from shopvision.recommend.text import DIM, WORD_BUCKETS, WORDS  # noqa: E402
+from shopvision.ranking.features import (  # noqa: E402
+    COLUMNS,
+    FEATURES,
+    SIGNALS,
+    Candidates,
+    features,
+)
+from shopvision.ranking.interactions import Profile  # noqa: E402
+from shopvision.ranking.item_model.model import Knowledge  # noqa: E402
+from shopvision.ranking.item_model.neighbours import WIDTH, Neighbours  # noqa: E402
+from shopvision.ranking.item_model.title_vectors import DIM, WORD_BUCKETS, WORDS  # noqa: E402
+from shopvision.ranking.rankers.base import PriorRanker, Ranker  # noqa: E402
+from shopvision.ranking.rankers.feature_scaling import Scaling  # noqa: E402
+from shopvision.ranking.rankers.linear import LinearRanker  # noqa: E402
+from shopvision.ranking.rankers.mlp import MlpRanker  # noqa: E402
 
 LISTING, ACTS, VISUAL_DIM = 200, 20, 256
 NETS, UNITS = 4, 32  # as ``recommend.train`` makes them

@@ -23,23 +23,23 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from shopvision.evaluation.calibration import calibration_error
-from shopvision.evaluation.classification import accuracy, macro_f1, top_k
-from shopvision.images.decode import decode
-from shopvision.vision import lite_graph
-from shopvision.vision.classifier import Classifier, Examples
-from shopvision.vision.explain import (
+from shopvision.classifiers.base import Classifier, Examples
+from shopvision.classifiers.fine_tuned import FineTuned
+from shopvision.classifiers.head_selection import fit_head
+from shopvision.classifiers.heads import LinearHead
+from shopvision.classifiers.labelled_set import LabelledSet
+from shopvision.classifiers.saliency import (
     Evidence,
     faithfulness,
     head_evidence,
     network_evidence,
     over_photo,
 )
-from shopvision.vision.finetuned import FineTuned
-from shopvision.vision.fit import fit_head
-from shopvision.vision.heads import LinearHead
-from shopvision.vision.labelled import LabelledSet
-from shopvision.vision.onnx_encoder import OnnxEncoder
+from shopvision.encoders import efficientnet_graph
+from shopvision.encoders.onnx import OnnxEncoder
+from shopvision.evaluation.calibration import calibration_error
+from shopvision.evaluation.classification_metrics import accuracy, macro_f1, top_k
+from shopvision.images.decode import decode
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("SHOPVISION_DATA") or ROOT.parent / "shared" / "data") / "clothing-classes"
@@ -97,7 +97,7 @@ def network_trust(classifier: FineTuned, images: Sequence[Image.Image]) -> dict[
 
 def head_trust(data: Path, images: Sequence[Image.Image]) -> dict[str, Any]:
     """Of a linear head trained on the descriptors of the same photos."""
-    encoder = OnnxEncoder(lite_graph.build_graph(), threads=os.cpu_count() or 1)
+    encoder = OnnxEncoder(efficientnet_graph.build_graph(), threads=os.cpu_count() or 1)
     rows = rows_of(data, "train")
     labels = tuple(sorted({row["label"] for row in rows}))
     targets = np.array([labels.index(row["label"]) for row in rows])
@@ -123,7 +123,7 @@ def head_trust(data: Path, images: Sequence[Image.Image]) -> dict[str, Any]:
 
 def run(data: Path, folder: Path, overrides: dict[str, Any]) -> dict[str, Any]:
     """Train, judge once, and look at the maps."""
-    from shopvision.vision.train import LabelledPhotos, Recipe, train
+    from shopvision.classifiers.fine_tuning import LabelledPhotos, Recipe, train
 
     rows, judged = rows_of(data, "train"), rows_of(data, "validation")
     photos = LabelledPhotos(

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from .models import Category, Product, ProductPhoto
+from demo_shop.models import Category, Product, ProductPhoto
 
 
 class PhotoInline(admin.TabularInline):  # type: ignore[type-arg]

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
-from .shapes import SHAPES
+from demo_shop.shapes import SHAPES
 
 SIDE = 480  # pixels of a catalogue image
 SCALE = 2  # drawn this much larger, then reduced: smooth edges

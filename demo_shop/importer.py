@@ -12,7 +12,7 @@ from django.core.files import File
 from django.db import transaction
 from django.utils.text import slugify
 
-from .models import Category, Product, ProductPhoto
+from demo_shop.models import Category, Product, ProductPhoto
 
 GROCERY_PHOTOS = 20  # training photos taken per class: the set has up to 130
 DEFAULT_STOCK = 5

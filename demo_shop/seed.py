@@ -13,9 +13,9 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from PIL import Image
 
-from . import art
-from .importer import import_items, read_folder, shelf
-from .models import Product, ProductPhoto
+from demo_shop import art
+from demo_shop.importer import import_items, read_folder, shelf
+from demo_shop.models import Product, ProductPhoto
 
 QUERY_EVERY = 9  # every ninth thing gets a phone photo that is kept out of the shop
 SOLD_OUT_EVERY = 11

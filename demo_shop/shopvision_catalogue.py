@@ -1,8 +1,7 @@
 """How shopvision sees this shop."""
 
+from demo_shop.models import Product
 from shopvision import Catalogue, register
-
-from .models import Product
 
 
 @register(Product)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import views
+from demo_shop import views
 
 app_name = "demo_shop"
 urlpatterns = [

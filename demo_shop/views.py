@@ -9,10 +9,9 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from shopvision import behaviour
+from demo_shop.models import Category, Product
+from shopvision.events import tracking
 from shopvision.listings import rank_queryset
-
-from .models import Category, Product
 
 PER_PAGE = 24
 
@@ -28,7 +27,7 @@ def home(request: HttpRequest) -> HttpResponse:
     words = request.GET.get("q", "").strip()
     products = Product.objects.filter(active=True)
     if words:
-        behaviour.record(request, "search", text=words)
+        tracking.record(request, "search", text=words)
         products = products.filter(Q(title__icontains=words) | Q(description__icontains=words))
     return _page(request, products, {"words": words})
 

@@ -13,13 +13,20 @@ class ShopvisionConfig(AppConfig):
 
     def ready(self) -> None:
         """Import every app's ``shopvision_catalogue`` module; its models are all there by now."""
-        from . import checks, receivers  # noqa: F401 - checks register themselves
+        from . import checks  # noqa: F401 - checks register themselves
         from .catalogue import adapter
+        from .catalogue import signals as product_signals
+        from .events import signals as visitor_signals
+        from .ranking import experiments
         from .tasks import engine
 
-        for early in adapter.catalogues().values():  # a shop that imported its adapter before we were ready
-            receivers.connect(early)
-        adapter.on_register.append(receivers.connect)
+        for connect in (product_signals.connect, visitor_signals.connect):
+            for (
+                early
+            ) in adapter.catalogues().values():  # a shop that imported its adapter before we were ready
+                connect(early)
+            adapter.on_register.append(connect)
         adapter.autodiscover()
-        receivers.connect_people()
+        visitor_signals.connect_people()
+        experiments.connect()
         engine.connect()

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
-from . import conf, telemetry
+from . import conf, metrics
 from .exceptions import InvalidRequest, ShopvisionError, TemporaryFailure
 from .privacy.registry import holds_no_person
 
@@ -128,10 +128,10 @@ class Kind:
     counted: bool = False
 
 
-_BULK = "shopvision.search.bulk."
-_SWITCH = "shopvision.search.switch."
-_CLASSIFY = "shopvision.classification.bulk."
-_RANK = "shopvision.recommend.bulk."
+_BULK = "shopvision.search.jobs."
+_SWITCH = "shopvision.tuning.promotion."
+_CLASSIFY = "shopvision.classification.jobs."
+_RANK = "shopvision.ranking.jobs."
 # fmt: off
 KINDS: dict[str, Kind] = {
     "index_all": Kind(_BULK + "index_all", _BULK + "estimate_index",
@@ -277,7 +277,7 @@ def run(
     token = _take(job)
     if token is None:
         return False
-    log = telemetry.log
+    log = metrics.log
     with _kept(job, token):
         try:
             state, message = _walk(job, token, stop, watch), ""
@@ -293,7 +293,7 @@ def run(
         values["message"] = message
     Job.objects.filter(pk=job.pk, lease=token).update(**values)
     job.refresh_from_db()
-    telemetry.event("job_ended", job=str(job.pk), kind=job.kind, state=job.state, done=job.done)
+    metrics.event("job_ended", job=str(job.pk), kind=job.kind, state=job.state, done=job.done)
     return True
 
 
@@ -329,7 +329,7 @@ def _kept(job: Job, token: str) -> Iterator[None]:
             try:
                 Job.objects.filter(pk=job.pk, lease=token).update(leased_until=_until())
             except DatabaseError as error:  # locked, or away for a moment: the next turn may come in time
-                telemetry.log.warning("the lease of job %s could not be renewed: %s", job, error)
+                metrics.log.warning("the lease of job %s could not be renewed: %s", job, error)
                 connections.close_all()
         connections.close_all()
 

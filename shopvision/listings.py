@@ -13,26 +13,33 @@ import numpy as np
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from . import conf, moments, placements, signals, telemetry
+from . import conf, metrics, recommendations, signals, timestamps
 from .catalogue.models import CatalogueEntry
-from .catalogue.visible import visible_refs
+from .catalogue.visibility import visible_refs
+from .encoders.descriptor import colours_in_words
+from .encoders.projection import unit
 from .exceptions import InvalidRequest
 from .images.crop import crop, propose, views
 from .images.decode import decode
 from .index.models import Embedding
-from .indexing import releases
+from .indexing import encoder_releases
+from .indexing.encoder_releases import LiveRelease
 from .indexing.photos import limits
-from .indexing.releases import LiveRelease
-from .recommend.grips import RankedSequence, is_sorted_by_shopper, rank_for, rank_ids, rank_queryset
-from .recommend.mixin import PersonalisedListMixin
-from .recommend.why import in_words
-from .search import clicks, store
+from .ranking.api import (
+    PersonalisedListMixin,
+    RankedSequence,
+    is_sorted_by_shopper,
+    rank_for,
+    rank_ids,
+    rank_queryset,
+)
+from .ranking.reasons import in_words
+from .search import search_session
 from .search.match import decide
 from .search.present import Query, Reasons, present
 from .search.query import VOTERS, Found, category_vote, facets, narrow_by_text, nearest
+from .tuning import click_feedback
 from .types import EVERYTHING, FULL_FRAME, Filter, Hit, Listing, Match, Ordering, ProductRef, Region
-from .vision.descriptor import colours_in_words
-from .vision.projection import unit
 
 __all__ = [
     "PLACEMENTS",
@@ -80,7 +87,7 @@ def search_by_photo(
     clock.lap("decode")
     boxes = propose(subject)
     clock.lap("regions")
-    live = releases.answering()
+    live = encoder_releases.answering()
     blocks = live.query_encoder.describe(views(subject, boxes))
     clock.lap("encode")
     vector = live.projection.look(blocks)
@@ -100,8 +107,8 @@ def search_by_photo(
     listing = replace(listing, match=match, query=said)
     if match.level == "none":
         nearest_kind, colour = category["name"] if category else "", colours[0] if colours else ""
-        store.record_demand(context, nearest_kind, colour, text)
-    clicks.remember(context, listing.id, live.row.backbone_digest, blocks)
+        search_session.record_demand(context, nearest_kind, colour, text)
+    click_feedback.remember(context, listing.id, live.row.backbone_digest, blocks)
     return _keep(live, listing, found, reasons, "photo", clock, where)
 
 
@@ -129,7 +136,7 @@ def similar_products(
         TemporaryFailure: nothing is indexed yet.
     """
     clock = _Clock()
-    live = releases.answering()
+    live = encoder_releases.answering()
     entry = CatalogueEntry.objects.filter(source=ref.source, object_id=ref.object_id).first()
     vectors = _vectors_of(live, entry) if entry else np.empty((0, 0))
     if entry is None or not len(vectors) or not visible_refs([ref], context):
@@ -142,7 +149,9 @@ def similar_products(
         where = replace(where, in_stock=True)
     answer = nearest(live, unit(vectors.mean(0)[None])[0], where=where, context=context)
     clock.lap("index")
-    query = Query(store.descriptors_of_entry(live, entry.pk), store.colours_of_entry(entry.pk), where)
+    query = Query(
+        search_session.descriptors_of_entry(live, entry.pk), search_session.colours_of_entry(entry.pk), where
+    )
     listing, found, reasons = _listing(live, answer, query, limit, clock, later=keep)
     return _keep(live, listing, found, reasons, "similar", clock, where) if keep else listing
 
@@ -154,7 +163,7 @@ def _sold(found: Sequence[Found], live: LiveRelease) -> Match:
     return decide([one.similarity for one in near], kinds, live.row.background)
 
 
-PLACEMENTS = (*placements.CHOOSERS, "similar", "alternatives")
+PLACEMENTS = (*recommendations.CHOOSERS, "similar", "alternatives")
 
 
 def recommended(
@@ -176,7 +185,7 @@ def recommended(
             (``product_needed``).
     """
     if placement not in ("similar", "alternatives"):
-        return placements.choose(placement, request=request, product=product, limit=limit)
+        return recommendations.choose(placement, request=request, product=product, limit=limit)
     if product is None:
         raise InvalidRequest(f"placement {placement!r} needs a product", code="product_needed")
     instead = placement == "alternatives"
@@ -228,14 +237,14 @@ def stored_page(search_id: str, *, offset: int, limit: int, context: Any = None)
         InvalidRequest: the search is unknown or its time has passed (code ``not_found``).
     """
     clock = _Clock()
-    kept = store.read(_uuid(search_id))
-    hits, answer = store.page(kept, offset, limit, context)
+    kept = search_session.read(_uuid(search_id))
+    hits, answer = search_session.page(kept, offset, limit, context)
     clock.lap("facts")
     return Listing(
         id=search_id,
         hits=hits,
         count=len(answer),
-        match=store.match_of(kept),
+        match=search_session.match_of(kept),
         query=kept["query"],
         facets=kept["facets"],
         encoder=kept["encoder"],
@@ -247,7 +256,7 @@ def stored_page(search_id: str, *, offset: int, limit: int, context: Any = None)
 
 def forget(search_id: str) -> None:
     """Delete a search; unknown ones are forgotten already."""
-    store.forget(_uuid(search_id))
+    search_session.forget(_uuid(search_id))
 
 
 def _listing(
@@ -269,7 +278,7 @@ def _listing(
         query={"category": None, "stored": False},
         facets=facets(found),
         encoder=str(live.row),
-        index={"as_of": moments.as_text(live.index.as_of()), "size": live.index.count()},
+        index={"as_of": timestamps.as_text(live.index.as_of()), "size": live.index.count()},
     )
     clock.lap("facets")
     return listing, found, why
@@ -286,11 +295,11 @@ def _keep(
 ) -> Listing:
     """Store what further pages need, tell the listeners, and note the time."""
     quantiles = live.row.background.get("quantiles") or []
-    stored = store.write(listing, found, quantiles, kind, clock.laps, clock.total(), where, why)
+    stored = search_session.write(listing, found, quantiles, kind, clock.laps, clock.total(), where, why)
     clock.lap("store")
     count = listing.count if stored else len(listing.hits)
     listing = replace(listing, took_ms=clock.total(), timings=clock.laps, count=count)
-    telemetry.observe(f"search_{kind}", listing.took_ms)
+    metrics.observe(f"search_{kind}", listing.took_ms)
     signals.search_performed.send_robust(Listing, listing=listing, kind=kind)
     return listing
 

@@ -6,8 +6,9 @@ from .events.models import Event, ProductCount
 from .index.models import Artefact, Descriptor, Embedding, EncoderRelease
 from .jobs import Job, JobError, Worker
 from .privacy.models import ConsentRecord, ErasedSubject, PrivacyLog
-from .recommend.models import Experiment, ExperimentCount, KnowledgeSnapshot, RankerRelease
-from .search.models import Demand, PhotoQuery, Reading, StoredSearch
+from .ranking.models import Experiment, ExperimentCount, KnowledgeSnapshot, RankerRelease
+from .search.models import Demand, Reading, StoredSearch
+from .tuning.models import PhotoQuery
 
 __all__ = [
     "Artefact",

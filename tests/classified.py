@@ -9,11 +9,10 @@ from django.contrib.auth.models import Permission
 from django.test import Client, TestCase
 
 from shopvision import jobs
-from shopvision.classification import release, training
+from shopvision.classification import classifier_releases, classifier_training
 from shopvision.classification.models import Prediction
-from shopvision.indexing.write import drain_outbox
-
-from .factories import CategoryFactory, DemoProductFactory
+from shopvision.indexing.pipeline import drain_outbox
+from tests.factories import CategoryFactory, DemoProductFactory
 
 SOURCE = "demo_shop.product"
 LABELLED, UNLABELLED = 30, 6
@@ -33,9 +32,9 @@ def classified_shop() -> list[Any]:
     products = [DemoProductFactory(seed=n, category=shelves[n % 3]) for n in range(LABELLED)]
     products += [DemoProductFactory(seed=n, category=None) for n in range(LABELLED, LABELLED + UNLABELLED)]
     drain_outbox()
-    row = training.train(SOURCE, "category", kind="linear")
-    if release.live(SOURCE, "category") is None:
-        release.promote(row)
+    row = classifier_training.train(SOURCE, "category", kind="linear")
+    if classifier_releases.live(SOURCE, "category") is None:
+        classifier_releases.promote(row)
     return products
 
 

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from shopvision.events import writer
-from shopvision.indexing import releases
-from shopvision.indexing.releases import LiveRelease
-from shopvision.indexing.write import drain_outbox
-
-from .factories import ArticleFactory, CategoryFactory, DemoProductFactory, PictureFactory, TopicFactory
+from shopvision.indexing import encoder_releases
+from shopvision.indexing.encoder_releases import LiveRelease
+from shopvision.indexing.pipeline import drain_outbox
+from tests.factories import ArticleFactory, CategoryFactory, DemoProductFactory, PictureFactory, TopicFactory
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _torch_is_allowed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that allows this process torch does not allow it the next one."""
-    monkeypatch.setattr(releases._seen, "torch", releases._seen.torch)
+    monkeypatch.setattr(encoder_releases._seen, "torch", encoder_releases._seen.torch)
 
 
 @pytest.fixture(autouse=True)
@@ -49,10 +48,10 @@ def data_dir(settings: Any, tmp_path: Path) -> Path:
 @pytest.fixture
 def live_release(db: None, data_dir: Path) -> Iterator[LiveRelease]:
     """The first release of a fresh shop: fake encoder, generic projection, empty index."""
-    releases.reset()
-    releases.bootstrap()
-    yield releases.live()
-    releases.reset()
+    encoder_releases.reset()
+    encoder_releases.bootstrap()
+    yield encoder_releases.live()
+    encoder_releases.reset()
 
 
 @pytest.fixture

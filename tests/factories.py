@@ -9,8 +9,7 @@ from typing import Any
 import factory
 
 from shopvision.types import ProductRef
-
-from .drawing import photo_file
+from tests.drawing import photo_file
 
 
 def demo_ref(product: Any) -> ProductRef:

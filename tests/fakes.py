@@ -16,11 +16,11 @@ import numpy as np
 from django.core.files.storage import InMemoryStorage
 from PIL.Image import Image
 
+from shopvision.encoders.base import FEATURE_MAPS, Descriptors, EncoderSpec, MapEncoder
+from shopvision.encoders.descriptor import describe_maps
 from shopvision.exceptions import EncoderUnavailable
 from shopvision.images.preprocess import PreprocessSpec, normalise, squares
 from shopvision.index.base import IndexHealth, IndexRow, Neighbours, VectorIndex
-from shopvision.vision.base import FEATURE_MAPS, Descriptors, EncoderSpec, MapEncoder
-from shopvision.vision.descriptor import describe_maps
 
 SIDE = 112  # pixels: a quarter of the real encoder's, and the least the colour blocks take
 CHANNELS = (64, 32, 16)

@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
 from shopvision.privacy import registry
-from shopvision.privacy.choices import decide
 from shopvision.privacy.consent import PURPOSES, put_cookies
+from shopvision.privacy.consent_changes import decide
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 

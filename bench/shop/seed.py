@@ -10,13 +10,12 @@ from django.db import transaction
 
 from bench.shop.models import Product
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage
+from shopvision.encoders.base import Descriptors
+from shopvision.encoders.descriptor import pack
 from shopvision.index.models import Descriptor, Embedding, EncoderRelease
-from shopvision.indexing import releases
-from shopvision.indexing.follow import rebuild
-from shopvision.search.match import background
-from shopvision.search.why import family_background
-from shopvision.vision.base import Descriptors
-from shopvision.vision.descriptor import pack
+from shopvision.indexing import encoder_releases
+from shopvision.indexing.change_feed import rebuild
+from shopvision.tuning.background import background, family_background
 
 KINDS = 50
 SPREAD = 0.7  # length of the noise added to a unit centre: cosine about 0.67 within a kind
@@ -37,7 +36,7 @@ def fill(size: int, described: Descriptors) -> None:
         described: real photos; the first products get their embeddings, and all the products their
             descriptors in turn, so that reasons are worked out as in a shop of this size.
     """
-    live = releases.live()
+    live = encoder_releases.live()
     photos = live.projection.embed(described)
     packed = [pack(described, row) for row in range(len(photos))]
     rng = np.random.default_rng(0)

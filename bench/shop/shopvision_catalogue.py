@@ -4,9 +4,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from bench.shop.models import Product
 from shopvision import Catalogue, register
-
-from .models import Product
 
 
 @register(Product)

@@ -3,16 +3,13 @@
 from .catalogue import CatalogueEntryAdmin, CatalogueImageAdmin, OutboxAdmin
 from .classifiers import ClassifierReleaseAdmin
 from .classify import shopvision_classify
-from .decisions import DecisionAdmin
-from .demand import DemandAdmin
-from .events import EventAdmin
+from .encoder_releases import EncoderReleaseAdmin
 from .experiments import ExperimentAdmin
 from .jobs import JobAdmin
-from .overview import OverviewAdmin
-from .predictions import PredictionAdmin
-from .privacy import PrivacyLogAdmin
+from .overview import DemandAdmin, OverviewAdmin
+from .predictions import DecisionAdmin, PredictionAdmin
+from .privacy import EventAdmin, PrivacyLogAdmin
 from .rankers import RankerReleaseAdmin
-from .releases import EncoderReleaseAdmin
 
 __all__ = [
     "CatalogueEntryAdmin",

@@ -15,13 +15,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from .. import telemetry
+from .. import metrics
 from ..catalogue import outbox
 from ..catalogue.adapter import catalogues
 from ..catalogue.models import CatalogueEntry, CatalogueImage, Outbox
-from .names import WordsFilter, column, word
-from .readonly import Inline, ReadOnlyAdmin
+from .read_only import Inline, ReadOnlyAdmin
 from .sentences import said
+from .verbose_names import WordsFilter, column, word
 
 
 class Rejection:
@@ -201,6 +201,6 @@ def _urls(shop: Any, product: Any, images: Iterable[CatalogueImage]) -> dict[int
     try:
         urls = {file.name: str(file.url) for file in shop.image_files(product)}
     except Exception as error:  # noqa: BLE001 - the shop's own code may raise anything; the list goes on
-        telemetry.log.warning("photos of %s have no address", shop.ref(product), exc_info=error)
+        metrics.log.warning("photos of %s have no address", shop.ref(product), exc_info=error)
         return {}
     return {image.pk: urls[image.name] for image in images if image.name in urls}

@@ -1,31 +1,210 @@
-"""Classifiers: releases with everything their evaluation measured; train, promote, roll back."""
+"""A classifier's measures as tables and plots."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from .. import jobs
 from ..catalogue.adapter import catalogues
-from ..classification import release as releases
-from ..classification import training
+from ..classification import classifier_releases as releases
+from ..classification import classifier_training
 from ..classification.models import ClassifierRelease
 from ..exceptions import InvalidRequest, ShopvisionError
-from . import classifier_figures
-from .job_figures import duration
-from .jobs import started
-from .names import WordsFilter, column, word
+from ..types import ProductRef
+from . import plots
+from .jobs import duration, started
+from .plots import Axis, Line
+from .product_display import shown
+from .release_pages import ReleaseAdmin
 from .sentences import said
-from .training import ReleaseAdmin
+from .verbose_names import WordsFilter, column, word
+
+MOST_CELLS = 15  # classes whose confusion matrix is a table a person can read
+MOST_CONFUSIONS = 12
+MOST_DOUBTED = 50
+SHADES = ((0.5, 5), (0.25, 4), (0.12, 3), (0.05, 2), (0.0, 1))  # share of a row above which a shade begins
+HEADLINE = (
+    ("accuracy", gettext_lazy("accuracy")),
+    ("top5", gettext_lazy("right label among the first five")),
+    ("macro_precision", gettext_lazy("precision, mean over labels")),
+    ("macro_recall", gettext_lazy("recall, mean over labels")),
+    ("macro_f1", gettext_lazy("F1, mean over labels")),
+    ("calibration_error", gettext_lazy("calibration error")),
+    ("open_set_auroc", gettext_lazy("AUROC for things of no label")),
+    ("coverage", gettext_lazy("covered at 5 % error")),
+)
+
+
+def figures(row: ClassifierRelease, site: AdminSite) -> dict[str, Any]:
+    """Everything the release's page shows; a measure that is absent leaves its part out."""
+    measured, names = row.metrics, [one["name"] for one in row.labels]
+    return {
+        "headline": list(_headline(measured)),
+        "folds": measured.get("folds") or [],
+        "classes": _classes(measured.get("classes") or [], names),
+        "confusion": confusion(measured.get("confusion") or [], names),
+        "reliability": _reliability(measured.get("reliability") or []),
+        "coverage": _coverage(measured.get("coverage_curve") or []),
+        "thresholds": _thresholds(measured.get("thresholds") or {}),
+        "learning": _learning(measured.get("learning_curve") or []),
+        "next_100": measured.get("next_100"),
+        "models": _models(measured.get("models") or {}, row.kind),
+        "left_out": {word(kind): said(why) for kind, why in (measured.get("left_out") or {}).items()},
+        "modalities": [
+            {"name": word(name), "accuracy": one.get("accuracy")}
+            for name, one in (measured.get("modalities") or {}).items()
+        ],
+        "report": report(row.snapshot.report or {}, site),
+        "versions": sorted((row.versions or {}).items()),
+    }
+
+
+def _headline(measured: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for key, words in HEADLINE:
+        if isinstance(measured.get(key), (int, float)):
+            interval = measured.get(f"{key}_interval")
+            yield {"words": words, "value": measured[key], "interval": interval}
+
+
+def _classes(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
+    """Per class, the weakest first."""
+    found: list[dict[str, Any]] = [{"name": name, **one} for name, one in zip(names, rows, strict=False)]
+    return sorted(found, key=lambda one: one.get("f1") or 0.0)
+
+
+def confusion(counts: Sequence[Sequence[int]], names: Sequence[str]) -> dict[str, Any] | None:
+    """The matrix as a shaded table where it can be read, as a plot where it cannot; the worst confusions in words."""
+    if not counts:
+        return None
+    cells: list[dict[str, Any]] = [
+        {"true": names[r], "said": names[c], "count": count, "share": count / max(1, sum(row))}
+        for r, row in enumerate(counts)
+        for c, count in enumerate(row)
+        if count and r != c
+    ]
+    table = [
+        {"name": names[r], "cells": [_cell(count, sum(row), r == c) for c, count in enumerate(row)]}
+        for r, row in enumerate(counts)
+    ]
+    small = len(counts) <= MOST_CELLS
+    label = _("Confusion matrix: rows are the true labels, columns what the model said")
+    return {
+        "top": sorted(cells, key=lambda one: (-one["count"], -one["share"]))[:MOST_CONFUSIONS],
+        "names": list(names) if small else [],
+        "table": table if small else [],
+        "plot": "" if small else plots.heat(counts, label),
+    }
+
+
+def _cell(count: int, total: int, diagonal: bool) -> dict[str, Any]:
+    share = count / total if total else 0.0
+    shade = next(shade for least, shade in SHADES if share >= least) if count else 0
+    return {"count": count, "shade": shade, "diagonal": diagonal}
+
+
+def _reliability(bins: Sequence[Mapping[str, Any]]) -> SafeString:
+    points = [(float(one["probability"]), float(one["accuracy"])) for one in bins if one.get("count")]
+    return plots.chart(
+        [Line(points, "points", dots=True), Line([(0.0, 0.0), (1.0, 1.0)], "guide")],
+        Axis(_("probability the model gave")),
+        Axis(_("share that was right")),
+        _("Reliability: how often the model is right at each probability; the dashed line is perfect"),
+    )
+
+
+def _coverage(curve: Sequence[Mapping[str, Any]]) -> SafeString:
+    points = sorted((float(one["coverage"]), float(one["error"])) for one in curve)
+    worst = max((error for _share, error in points), default=0.0)
+    return plots.chart(
+        [Line(points)],
+        Axis(_("share of products it labels")),
+        Axis(_("share of those that are wrong"), high=_round_up(worst)),
+        _("Error against coverage: labelling fewer products, the surest ones, makes fewer mistakes"),
+    )
+
+
+def _round_up(value: float) -> float:
+    return next((top for top in (0.02, 0.05, 0.1, 0.2, 0.5) if value <= top), 1.0)
+
+
+def _learning(curve: Sequence[Mapping[str, Any]]) -> SafeString:
+    points = [(float(one["labels"]), float(one["accuracy"])) for one in curve]
+    if len(points) < 2:
+        return SafeString()
+    band = [
+        (float(one["labels"]), float(one["low"]), float(one["high"]))
+        for one in curve
+        if one.get("low") is not None and one.get("high") is not None
+    ]
+    lowest = min([value for _labels, value in points] + [low for _labels, low, _high in band])
+    return plots.chart(
+        [Line(points, dots=True)],
+        Axis(_("labelled products"), high=plots.round_up(points[-1][0]), percent=False),
+        Axis(_("accuracy"), low=0.5 if lowest >= 0.5 else 0.0),
+        _("Learning curve: accuracy with more labelled products, with its interval"),
+        band,
+    )
+
+
+def _thresholds(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"wanted": float(key), **(value or {})} for key, value in sorted(found.items(), key=_as_number)]
+
+
+def _as_number(item: tuple[str, Any]) -> float:
+    return float(item[0])
+
+
+def _models(found: Mapping[str, Mapping[str, Any]], released: str) -> list[dict[str, Any]]:
+    rows = [{"kind": word(kind), **one, "released": kind == released} for kind, one in found.items()]
+    return sorted(rows, key=lambda one: -(one.get("accuracy") or 0.0))
+
+
+def report(found: Mapping[str, Any], site: AdminSite) -> dict[str, Any]:
+    """What is wrong with the labels, with links to the products."""
+    doubted = (found.get("mislabelled") or [])[:MOST_DOUBTED]
+    conflicts = (found.get("conflicts") or [])[:MOST_DOUBTED]
+    refs = {text: _ref(text) for text in _named(doubted, conflicts)}
+    products = shown([ref for ref in refs.values() if ref], site)
+    look = {text: products.get(ref) if ref else None for text, ref in refs.items()}
+    return {
+        "small": found.get("small") or [],
+        "mislabelled": [{**one, "shown": look.get(one.get("product", ""))} for one in doubted],
+        "conflicts": [
+            {
+                **one,
+                "why": word(one.get("why", "")),
+                "shown": [look.get(text) for text in one.get("products", [])],
+            }
+            for one in conflicts
+        ],
+    }
+
+
+def _named(doubted: Sequence[Mapping[str, Any]], conflicts: Sequence[Mapping[str, Any]]) -> set[str]:
+    return {one.get("product", "") for one in doubted} | {
+        text for one in conflicts for text in one.get("products", [])
+    }
+
+
+def _ref(text: str) -> ProductRef | None:
+    try:
+        return ProductRef.parse(text)
+    except ValueError:
+        return None
+
 
 TRAIN = "shopvision.train_classifier"
-KINDS = ("auto", *training.KINDS)
+KINDS = ("auto", *classifier_training.KINDS)
 """What a person may ask for; auto compares all that this worker can train and takes the best."""
 State = ClassifierRelease.State
 
@@ -91,7 +270,7 @@ class ClassifierReleaseAdmin(ReleaseAdmin):
             "kind": word(row.kind),
             "reason": said(row.reason),
             "buttons": self.buttons(row) if self.may_train(request) else [],
-            **classifier_figures.figures(row, self.admin_site),
+            **figures(row, self.admin_site),
         }
         return self.rendered(request, "classifier_detail.html", {**context, **extra})
 

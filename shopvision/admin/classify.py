@@ -20,14 +20,13 @@ from django.utils.translation import gettext_lazy
 from .. import jobs
 from ..catalogue.adapter import Catalogue, catalogues
 from ..catalogue.models import CatalogueEntry
-from ..classification import release
+from ..classification import classifier_releases
 from ..classification.models import ClassifierRelease
 from ..classification.selection import MAX_SHOWN, shows
 from ..exceptions import InvalidRequest, ShopvisionError
-from .job_figures import duration, selection_in_words
-from .jobs import started
-from .names import word
+from .jobs import duration, selection_in_words, started
 from .sentences import said
+from .verbose_names import word
 
 NAME = "shopvision_classify"  # the action's; cannot meet one of the shop's own
 MOST_BY_HAND = 1000  # keys a job keeps; more are given as the list's filter
@@ -164,7 +163,7 @@ def start(request: HttpRequest, selection: Mapping[str, Any]) -> jobs.Job:
     chosen = request.POST.get(f"error:{target}", "")
     if target not in catalogues()[selection["source"]].targets():
         raise InvalidRequest(_("Choose what to recognise."), code="unknown_target")
-    if release.live(selection["source"], target) is None:
+    if classifier_releases.live(selection["source"], target) is None:
         raise InvalidRequest(
             _("No classifier is live for %(target)s. Train one first.") % {"target": word(target)},
             code="no_classifier",
@@ -180,7 +179,7 @@ def offers(selection: Mapping[str, Any]) -> Iterator[Offer]:
     """What can be recognised of these products."""
     source = selection["source"]
     for target in catalogues()[source].targets():
-        live = release.live(source, target)
+        live = classifier_releases.live(source, target)
         if live is None:
             yield Offer(target, None, {}, ())
             continue

@@ -15,11 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..exceptions import InvalidRequest, ShopvisionError
-from ..recommend import experiment as experiments
-from ..recommend.experiment import ARMS, CANDIDATE, LIVE, OWN, Result
-from ..recommend.models import Experiment, RankerRelease
-from .forest import Whisker, forest
-from .plots import Axis, Line, chart
+from ..ranking import experiments
+from ..ranking.experiments import ARMS, CANDIDATE, LIVE, OWN, Result
+from ..ranking.models import Experiment, RankerRelease
+from .plots import Axis, Line, Whisker, chart, forest
 from .rankers import LearningAdmin
 from .sentences import said
 

@@ -7,17 +7,31 @@ from typing import Any
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from .. import jobs
 from ..catalogue.models import Overview
-from ..classification import status as classification
-from ..recommend import release as releases
-from ..recommend import serving
+from ..classification import classifier_releases as classification
+from ..ranking import ranker_releases as releases
+from ..ranking import serving
 from ..search import status
+from ..search.models import Demand
 from . import plots
-from .names import word
-from .readonly import ReadOnlyAdmin
+from .read_only import ReadOnlyAdmin
 from .sentences import said
+from .verbose_names import WordsFilter, column, word
+
+
+@admin.register(Demand)
+class DemandAdmin(ReadOnlyAdmin):
+    """By day, nearest category and main colour; no photo is kept."""
+
+    list_display = ("day", "category", "called", "text", "count")
+    list_display_links = None  # a row says all there is
+    list_filter = ("day", "category", ("colour", WordsFilter))
+    date_hierarchy = "day"
+    ordering = ("-day", "-count")
+    called = column("colour", gettext_lazy("colour"))
 
 
 @admin.register(Overview)

@@ -17,17 +17,17 @@ from django.http import (
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
 
-from ..classification import evidence, review
+from ..classification import explanations, review
 from ..classification.models import Decision, Prediction
 from ..exceptions import InvalidRequest, ShopvisionError
 from . import review_card
-from .names import WordsFilter, column
-from .readonly import ReadOnlyAdmin
+from .read_only import ReadOnlyAdmin
 from .review_card import Narrowing
 from .sentences import said
+from .verbose_names import WordsFilter, column
 
 REVIEW = "shopvision.review_predictions"
 MOST_AT_ONCE = 1000  # accepted in one request
@@ -193,7 +193,7 @@ class PredictionAdmin(ReadOnlyAdmin):
         may_review(request)
         prediction = get_object_or_404(Prediction.objects.select_related("entry", "release"), pk=pk)
         try:
-            data = evidence.heat_map(prediction)
+            data = explanations.heat_map(prediction)
         except ShopvisionError as error:
             return HttpResponseNotFound(said(error), content_type="text/plain")
         response = HttpResponse(data, content_type="image/png")
@@ -241,3 +241,46 @@ def in_words(decision: Decision, prediction: Prediction) -> str:
     if decision.verb == Decision.Verb.CORRECT:
         return _("Corrected: %(product)s is %(label)s.") % values
     return _("Rejected: %(product)s is not %(label)s.") % values
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    """Newest first; nothing here is ever changed or deleted."""
+
+    list_display = (
+        "created_at", "verb", "source", "object_id", "of_what", "called", "suggested", "share", "written", "who",
+        "undone_at",
+    )  # fmt: skip
+    list_filter = ("verb", ("target", WordsFilter), "source", "written", "created_at")
+    fields = readonly_fields = (
+        "created_at", "verb", "source", "object_id", "of_what", "called", "label", "suggested", "share", "before",
+        "after", "written", "release", "who", "undone_at",
+    )  # fmt: skip
+    search_fields = ("object_id", "name", "label", "user_name")
+    date_hierarchy = "created_at"
+    of_what = column("target", gettext_lazy("target"))
+
+    @admin.display(description=gettext_lazy("label"), ordering="name")
+    def called(self, decision: Decision) -> str:
+        """The label by name."""
+        return decision.name or decision.label
+
+    @admin.display(description=gettext_lazy("probability"), ordering="probability")
+    def share(self, decision: Decision) -> str:
+        """What the model had given it."""
+        return "" if decision.probability is None else f"{decision.probability:.1%}"
+
+    @admin.display(description=gettext_lazy("decided by"), ordering="user_name")
+    def who(self, decision: Decision) -> str:
+        """The person, or the job."""
+        return decision.user_name or (
+            gettext("job %(id)s") % {"id": decision.job_id} if decision.job_id else "—"
+        )
+
+    def has_view_permission(self, request: HttpRequest, obj: Decision | None = None) -> bool:
+        """Who may review may look up what was decided."""
+        return super().has_view_permission(request, obj) or request.user.has_perm(REVIEW)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Shows the section to who may review and nothing else."""
+        return super().has_module_permission(request) or request.user.has_perm(REVIEW)

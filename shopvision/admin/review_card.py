@@ -12,14 +12,14 @@ from django.contrib.admin import AdminSite
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext as _
 
-from .. import telemetry
+from .. import metrics
 from ..catalogue.adapter import catalogues
 from ..catalogue.models import CatalogueImage
-from ..classification import evidence, review
+from ..classification import explanations, review
 from ..classification.models import Decision, Prediction
 from ..exceptions import InvalidRequest, ShopvisionError
-from .names import word
-from .products import Shown, shown
+from .product_display import Shown, shown
+from .verbose_names import word
 
 NEAREST = 6
 MOST_LABELS = 200  # in the filter's select, commonest first
@@ -213,9 +213,9 @@ def _bars(prediction: Prediction) -> list[dict[str, Any]]:
 def _nearest(prediction: Prediction) -> list[Any]:
     """Evidence is help, not a condition: a card without it is still a card."""
     try:
-        return list(evidence.nearest_labelled(prediction, NEAREST))
+        return list(explanations.nearest_labelled(prediction, NEAREST))
     except ShopvisionError as error:
-        telemetry.log.info("no neighbours for %s: %s", prediction, error)
+        metrics.log.info("no neighbours for %s: %s", prediction, error)
         return []
 
 

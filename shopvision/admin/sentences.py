@@ -14,7 +14,7 @@ from functools import cache
 from django.utils.translation import gettext
 from django.utils.translation import gettext_noop as _
 
-from .names import word
+from .verbose_names import word
 
 VALUE = re.compile(r"%\((\w+)\)s")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..search.present import result
 from ..types import Listing
-from .links import page_link, public_id
+from .cursors import page_link, public_id
 
 
 def answer(listing: Listing, *, offset: int = 0, limit: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
-from .. import telemetry
+from .. import metrics
 from ..exceptions import ImageRejected, InvalidRequest, TemporaryFailure, WrongEncoder
 
 RETRY_SECONDS = 2  # for failures that do not say when trying again is worth it
@@ -51,7 +51,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> Response | None:
     """The response for an exception; None for one that is our own fault, which Django then reports as 500."""
     found = _ours(error) or _drf(error) or _django(error)
     if found is not None:
-        telemetry.count(f"http_{found.status_code}")
+        metrics.count(f"http_{found.status_code}")
     return found
 
 
@@ -70,7 +70,7 @@ def _ours(error: Exception) -> Response | None:
     if isinstance(error, TemporaryFailure):
         return error_response(503, error.code, _translated(str(error)), retry_after=error.retry_after_seconds)
     if isinstance(error, (WrongEncoder, OperationalError)):  # a release is being switched; a database is busy
-        telemetry.log.warning("answered 503: %s", error)
+        metrics.log.warning("answered 503: %s", error)
         return error_response(
             503, "unavailable", _translated("busy for a moment; try again"), retry_after=RETRY_SECONDS
         )

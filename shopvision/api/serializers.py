@@ -10,7 +10,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from .. import conf, moments
+from .. import conf, timestamps
 from ..catalogue.adapter import catalogues
 from ..types import Filter, ProductRef, Region
 from .uploads import photo_bytes
@@ -50,13 +50,15 @@ class MomentField(serializers.DateTimeField):
         if settings.USE_TZ:
             return super().enforce_timezone(value)
         try:
-            return moments.as_kept(value)
+            return timestamps.as_kept(value)
         except OverflowError:
             self.fail("overflow")
 
     def to_representation(self, value: datetime) -> Any:
         """ISO 8601."""
-        return super().to_representation(value) if settings.USE_TZ else moments.with_offset(value).isoformat()
+        return (
+            super().to_representation(value) if settings.USE_TZ else timestamps.with_offset(value).isoformat()
+        )
 
 
 class PhotoField(serializers.Field):  # type: ignore[type-arg]

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 from rest_framework.views import APIView
 
-from .. import conf, telemetry
+from .. import conf, metrics
 from ..exceptions import TemporaryFailure
 
 
@@ -40,8 +40,8 @@ class VisitorThrottle(SimpleRateThrottle):
         except ImproperlyConfigured:
             raise
         except Exception as error:  # noqa: BLE001 - any cache backend may raise anything
-            telemetry.count("throttle_failed")
-            telemetry.log.warning("requests are not counted, the cache does not answer: %s", error)
+            metrics.count("throttle_failed")
+            metrics.log.warning("requests are not counted, the cache does not answer: %s", error)
             return True
 
 
@@ -85,7 +85,7 @@ def search_slot() -> Iterator[None]:
     global _in_flight
     with _lock:
         if _in_flight >= conf.SEARCH_MAX_IN_FLIGHT:
-            telemetry.count("search_queue_full")
+            metrics.count("search_queue_full")
             raise TemporaryFailure(
                 "too many photos are being searched for at once; try again",
                 code="queue_full",

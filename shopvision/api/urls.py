@@ -7,7 +7,7 @@ from .views.classify import ClassifyView
 from .views.duplicates import DuplicatesView
 from .views.events import EventsView
 from .views.jobs import JobCancelView, JobResumeView, JobsView, JobUndoView, JobView
-from .views.nothing import NothingView
+from .views.not_found import NothingView
 from .views.operations import LiveView, MetricsView, ReadyView, SchemaView, StatusView
 from .views.predictions import AcceptView, CorrectView, PredictionsView, RejectView
 from .views.privacy import ConsentView, MeView

@@ -14,14 +14,13 @@ from django.db import models
 from django.db.models.fields.files import FieldFile
 from django.utils.module_loading import autodiscover_modules
 
-from .. import telemetry
+from .. import metrics
 from ..exceptions import InvalidRequest, Misconfigured
 from ..types import Category, ProductRef
-from . import labels, ordered
+from . import label_fields, order_lines
 from .categories import category_of
-from .keys import with_keys
-from .labels import label_field
-from .paths import follow_path, owner_keys, relation_of, why_unresolved
+from .field_paths import follow_path, owner_keys, relation_of, why_unresolved, with_keys
+from .label_fields import label_field
 
 TAGS = re.compile(r"<[^>]+>")
 MOST_VALUE = 255  # characters of a filter's value
@@ -246,11 +245,11 @@ class Catalogue:
             InvalidRequest: the shop has no such label.
             Misconfigured: the target is no plain field of the product; override this.
         """
-        return labels.write(product, label_field(self.model, self._name_of(target), target), label)
+        return label_fields.write(product, label_field(self.model, self._name_of(target), target), label)
 
     def restore_classification(self, product: Any, target: str, before: Any) -> None:
         """Undo ``apply_classification``: put back what it returned."""
-        labels.restore(product, label_field(self.model, self._name_of(target), target), before)
+        label_fields.restore(product, label_field(self.model, self._name_of(target), target), before)
 
     def _name_of(self, target: str) -> str:
         if target not in self.targets():
@@ -273,7 +272,7 @@ class Catalogue:
             told: the signal's keyword arguments: ``product``, ``products``, or an ``order`` or ``basket``
                 with ``lines`` that have a ``product`` and perhaps a ``quantity``; else override this.
         """
-        return ordered.products_in(told)
+        return order_lines.products_in(told)
 
     def url(self, product: Any) -> str:
         """The product's page; empty when the model has no ``get_absolute_url``."""
@@ -281,7 +280,7 @@ class Catalogue:
         try:
             return str(get_url()) if callable(get_url) else ""
         except Exception as error:  # noqa: BLE001 - the shop's own code; one product must not spoil an answer
-            telemetry.warn_once("address_missing", self.source, f"{self.ref(product)} has no address", error)
+            metrics.warn_once("address_missing", self.source, f"{self.ref(product)} has no address", error)
             return ""
 
     def affected(self, instance: models.Model) -> list[str]:
@@ -304,7 +303,7 @@ class Catalogue:
         found += [
             f"{type(self).__name__}.signals[{kind!r}] = {path!r}: {problem}"
             for kind, path in self.signals.items()
-            if (problem := ordered.why_no_signal(path))
+            if (problem := order_lines.why_no_signal(path))
         ]
         for attribute, name in self.attributes.items():
             problem = why_unresolved(self.model, name)

@@ -12,7 +12,7 @@ from django.db import connections, models, router, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from .. import conf, telemetry
+from .. import conf, metrics
 from ..types import ProductRef
 from .models import Outbox
 
@@ -115,7 +115,7 @@ def _alone_if_tried(rows: list[tuple[int, int]]) -> list[int]:
         why = f"{conf.MAX_ATTEMPTS} workers died at work on it"
         found = Outbox.objects.filter(pk__in=spent)
         found.update(state=Outbox.State.POISONED, last_error=why, lease="", leased_until=None)
-        telemetry.event("changes_set_aside", count=len(spent), reason=why)
+        metrics.event("changes_set_aside", count=len(spent), reason=why)
     left = [(key, attempts) for key, attempts in rows if attempts < conf.MAX_ATTEMPTS]
     if left and left[0][1]:
         return [left[0][0]]
@@ -179,7 +179,7 @@ def release(claim: Claim, refs: Iterable[ProductRef], error: str, *, counts: boo
             held.update(**free, attempts=F("attempts") - 1, available_at=later)
         elif tried >= conf.MAX_ATTEMPTS:
             held.update(**free, state=Outbox.State.POISONED)
-            telemetry.event("change_set_aside", product=str(ref), attempts=tried)
+            metrics.event("change_set_aside", product=str(ref), attempts=tried)
         else:
             later = now + timedelta(seconds=BACK_OFF_SECONDS * 2 ** (tried - 1))
             held.update(**free, available_at=later)

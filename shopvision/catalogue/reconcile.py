@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import telemetry
+from .. import metrics
 from ..types import ProductRef
 from . import outbox
 from .adapter import Catalogue, catalogues
 from .categories import looked_up_once
+from .mirror import fingerprint, image_names
 from .models import CatalogueEntry, Outbox
-from .project import fingerprint, image_names
 
 PAGE = 500  # products compared at a time
 
@@ -110,7 +110,7 @@ def _fingerprint(adapter: Catalogue, product: Any) -> str:
     try:
         return fingerprint(adapter.facts(product), image_names(adapter, product))
     except Exception as error:  # noqa: BLE001 - the shop's own code may raise anything
-        telemetry.log.warning("product %s could not be compared", adapter.ref(product), exc_info=error)
+        metrics.log.warning("product %s could not be compared", adapter.ref(product), exc_info=error)
         return ""
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from .. import telemetry
+from .. import metrics
 from ..catalogue.adapter import Catalogue, catalogue
 from ..catalogue.models import CatalogueEntry
 from ..types import ProductRef
+from .classifier_evaluation import LEAST_KNOWN
 from .labels import first, now, standing
-from .measures import LEAST_KNOWN
 from .models import Decision, Prediction
 
 State, Verb = Prediction.State, Decision.Verb
@@ -51,7 +51,7 @@ def apply(rows: Iterable[Prediction], source: str, threshold: float, job: Any = 
         if row.entry_id not in keys:
             continue
         try:
-            with telemetry.timed("classify_apply"), transaction.atomic():
+            with metrics.timed("classify_apply"), transaction.atomic():
                 changed = _apply_one(adapter, keys[row.entry_id], row, job)
         except Exception as error:  # noqa: BLE001 - the shop's own save may raise anything
             done.problems[str(ProductRef(source, keys[row.entry_id]))] = f"{type(error).__name__}: {error}"

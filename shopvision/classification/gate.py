@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation.classification import interval
+from ..evaluation.classification_metrics import interval
+from .classifier_evaluation import Answer, unpack_answers
+from .classifier_releases import is_stale, live, open_release
 from .dataset import Dataset, snapshot_rows
-from .held_out import Answer, unpack_answers
 from .models import ClassifierRelease
 from .predict import answers_of
-from .release import is_stale, live, open_release
 
 TOLERANCE = 0.005  # accuracy a candidate may lose to noise: it has seen newer labels, so a tie is a gain
 LEAST_PRODUCTS = 20  # compared; fewer say nothing

@@ -6,10 +6,10 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from ..artefacts import Trained
 from ..catalogue.models import CatalogueEntry
 from ..jobs import Job
 from ..privacy.registry import holds_no_person
+from ..releases.storage import Trained
 
 
 class DatasetSnapshot(models.Model):

@@ -10,24 +10,23 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
-from .. import conf, signals, telemetry, types
+from .. import conf, metrics, signals, types
 from ..catalogue.adapter import Catalogue, catalogue
 from ..catalogue.models import CatalogueEntry
 from ..catalogue.upsert import upsert
+from ..classifiers.augmented_views import describe_averaged
+from ..classifiers.base import Examples
 from ..images.decode import decode
-from ..indexing import releases as encoders
+from ..indexing import encoder_releases as encoders
 from ..indexing.photos import limits
-from ..indexing.write import index_products
+from ..indexing.pipeline import index_products
 from ..types import ProductRef
-from ..vision.classifier import Examples
-from ..vision.glances import describe_averaged
+from .classifier_evaluation import ABSTENTION, LEAST_KNOWN, Answer
+from .classifier_releases import OpenRelease, open_live
 from .dataset import Dataset
-from .held_out import Answer
+from .inference import Material, Opinion, gather, opinion
 from .labels import decided_keys
-from .looks import Material, Opinion, gather, opinion
-from .measures import ABSTENTION, LEAST_KNOWN
 from .models import ClassifierRelease, Prediction
-from .release import OpenRelease, open_live
 
 TOP = 5
 NO_PHOTO = "no photo of it can be used"
@@ -112,14 +111,14 @@ def predict_products(keys: Sequence[str], target: str, release: OpenRelease) -> 
 def look(keys: Sequence[str], release: OpenRelease) -> Looked:
     """The first third of ``predict_products``: all that asks the database or the shop."""
     adapter = catalogue(release.row.source)
-    with telemetry.timed("classify_shop"):
+    with metrics.timed("classify_shop"):
         products = adapter.get_many(keys)
     looked = _fetched(keys, products, adapter, release)
-    with telemetry.timed("classify_lacking"):
+    with metrics.timed("classify_lacking"):
         lacking = _lacking(looked, products, release)
     if not lacking:
         return looked
-    with telemetry.timed("classify_describe"):
+    with metrics.timed("classify_describe"):
         size = 8 * conf.BATCH_SIZE
         for start in range(0, len(lacking), size):
             index_products([ProductRef(adapter.source, key) for key in lacking[start : start + size]])
@@ -166,7 +165,7 @@ def _lacking(looked: Looked, products: Mapping[str, Any], release: OpenRelease) 
 def suggestions(looked: Looked, judged: Opinion, target: str, release: OpenRelease) -> Predicted:
     """The last third of ``predict_products``: rows to write, and why a product has none."""
     adapter = catalogue(release.row.source)
-    with telemetry.timed("classify_rows"):
+    with metrics.timed("classify_rows"):
         rows = _rows(looked.found, adapter, target, release, judged)
     seen = {key for (_, key, _), seen in zip(looked.found, judged.seen, strict=True) if seen}
     unseen = [key for key in looked.keys if key not in seen]
@@ -246,7 +245,7 @@ def write(rows: Sequence[Prediction], source: str, job: Any = None) -> list[Pred
     """
     if not rows:
         return []
-    with telemetry.timed("classify_write"), transaction.atomic():
+    with metrics.timed("classify_write"), transaction.atomic():
         keys = dict(
             CatalogueEntry.objects.filter(pk__in=[row.entry_id for row in rows]).values_list(
                 "pk", "object_id"

@@ -12,13 +12,13 @@ from django.db import DatabaseError, router, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from .. import telemetry
-from ..privacy import pseudonym
+from .. import metrics
+from ..privacy import pseudonyms
 from ..privacy.consent import BITS, Permission, may_record
 from ..types import ProductRef, Subject
-from .admit import plain_request
-from .interest import KINDS, Visit, mark
+from .bot_filter import plain_request
 from .models import Event, Kind
+from .session_history import KINDS, Visit, mark
 
 HISTORY = timedelta(days=90)  # older acts say little about what somebody wants now
 LISTINGS_AT_ONCE = 200  # read together; a listing has some dozens of rows
@@ -88,8 +88,8 @@ def latest(
         permission = may_record(request, subject)
         visit = Visit(request) if permission.interest else None
     except Exception:  # noqa: BLE001 - plain order is better than no page
-        telemetry.count("history_failed")
-        telemetry.log.exception("a visitor's history could not be read")
+        metrics.count("history_failed")
+        metrics.log.exception("a visitor's history could not be read")
         return []
     recent = [] if visit is None else [row for row in visit.products() if row[1] in kinds]
     found = [Seen(ProductRef.parse(row[0]), row[1], row[2], row[4]) for row in recent]
@@ -103,15 +103,15 @@ def latest(
 def _stored(permission: Permission, kinds: Collection[str], limit: int) -> list[tuple[str, Seen]]:
     since = max(permission.since or timezone.now(), timezone.now() - HISTORY)
     rows = Event.objects.filter(
-        subject__in=pseudonym.lineage(permission.subject, since), at__gte=since, kind__in=list(kinds)
+        subject__in=pseudonyms.lineage(permission.subject, since), at__gte=since, kind__in=list(kinds)
     ).exclude(product="")
     columns = rows.order_by("-at", "-pk").values_list("key", "product", "kind", "at", "value")
     try:
         with transaction.atomic(using=router.db_for_read(Event)):
             return [(row[0], Seen(ProductRef.parse(row[1]), *row[2:])) for row in columns[:limit]]
     except DatabaseError as error:
-        telemetry.count("history_failed")
-        telemetry.log.warning("a visitor's history could not be read: %s", error)
+        metrics.count("history_failed")
+        metrics.log.warning("a visitor's history could not be read: %s", error)
         return []
 
 

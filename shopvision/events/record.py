@@ -13,15 +13,15 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from .. import moments, telemetry
-from ..privacy import pseudonym
+from .. import metrics, timestamps
+from ..privacy import pseudonyms
 from ..privacy.consent import Permission, may_record
 from ..types import ProductRef, Subject
-from . import admit, writer
-from .interest import KINDS as REMEMBERED
-from .interest import Visit
-from .join import JOINED, WINDOW
+from . import bot_filter, writer
+from .attribution import JOINED, WINDOW
 from .models import Kind
+from .session_history import KINDS as REMEMBERED
+from .session_history import Visit
 from .writer import Pending
 
 OLDEST = timedelta(hours=24)  # an event reported later than this counts as that old
@@ -103,18 +103,18 @@ def record_events(
     """
     given = list(events)
     try:
-        return _record(given, admit.plain_request(request), subject)
+        return _record(given, bot_filter.plain_request(request), subject)
     except Exception:  # noqa: BLE001 - the shop's page never breaks because of us
-        telemetry.count("events_failed", len(given))
-        telemetry.log.exception("%d events could not be recorded", len(given))
+        metrics.count("events_failed", len(given))
+        metrics.log.exception("%d events could not be recorded", len(given))
         return Recorded(dropped=len(given))
 
 
 def _record(given: Sequence[NewEvent], request: HttpRequest | None, subject: Subject | None) -> Recorded:
-    reason = admit.why_not(request) if request is not None else ""
+    reason = bot_filter.why_not(request) if request is not None else ""
     permission = Permission() if reason else may_record(request, subject)
     if not (permission.rows or permission.interest or permission.counts):
-        telemetry.count(f"events_{reason or 'refused'}", len(given))
+        metrics.count(f"events_{reason or 'refused'}", len(given))
         return Recorded(dropped=len(given))
     now = timezone.now()
     visit = Visit(request)
@@ -137,18 +137,18 @@ def _tell(request: HttpRequest, kinds: frozenset[str]) -> None:
         try:
             hear(request, kinds)
         except Exception:  # noqa: BLE001 - the shop's page never breaks because of us
-            telemetry.count("events_hook_failed")
-            telemetry.log.exception("acts could not be counted")
+            metrics.count("events_hook_failed")
+            metrics.log.exception("acts could not be counted")
 
 
 def _pending(one: NewEvent, permission: Permission, visit: Visit, now: datetime) -> Pending:
-    at = min(max(moments.as_kept(one.at) if one.at else now, now - OLDEST), now)
+    at = min(max(timestamps.as_kept(one.at) if one.at else now, now - OLDEST), now)
     row = None
     lineage: tuple[str, ...] = ()
     if permission.rows:
         row = _columns(one, permission, visit, at, now)
         if one.kind in JOINED:
-            lineage = pseudonym.lineage(permission.subject, max(permission.since or at, at - WINDOW))
+            lineage = pseudonyms.lineage(permission.subject, max(permission.since or at, at - WINDOW))
     return Pending(one.key, at, row, _counts(one, permission, visit, now), lineage, permission.since)
 
 
@@ -158,7 +158,7 @@ def _columns(
     return {
         "key": one.key,
         "kind": one.kind,
-        "subject": pseudonym.pseudonym(permission.subject, now),
+        "subject": pseudonyms.pseudonym(permission.subject, now),
         "session": visit.name(),
         "product": str(one.product) if one.product else "",
         "listing": one.listing,

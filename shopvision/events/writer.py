@@ -19,11 +19,11 @@ from django.db import (
     transaction,
 )
 
-from .. import conf, signals, telemetry
-from ..background import Background
-from ..privacy.erase import digest
+from .. import conf, metrics, signals
+from ..privacy.erasure import digest
 from ..privacy.models import ErasedSubject
-from .join import join
+from ..threads import Background
+from .attribution import join
 from .models import Event, ProductCount
 
 MOST_BUFFERED = 10_000  # about 10 MB; more are dropped and counted
@@ -82,9 +82,9 @@ class Buffer:
         with self._lock:
             for one in events:
                 if one.key in self._keys:
-                    telemetry.count("events_repeated")
+                    metrics.count("events_repeated")
                 elif len(self._waiting) >= MOST_BUFFERED:
-                    telemetry.count("events_dropped")
+                    metrics.count("events_dropped")
                 else:
                     self._waiting.append(one)
                     self._keys[one.key] = None
@@ -103,7 +103,7 @@ class Buffer:
         with self._lock:
             room = max(0, MOST_BUFFERED - len(self._waiting))
             self._waiting.extendleft(reversed(events[:room]))
-            telemetry.count("events_dropped", max(0, len(events) - room))
+            metrics.count("events_dropped", max(0, len(events) - room))
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -126,11 +126,11 @@ def write_waiting() -> bool:
     with buffer.writing:
         while batch := buffer.take():
             try:
-                with telemetry.timed("events_write"):
+                with metrics.timed("events_write"):
                     write(batch)
             except (OperationalError, InterfaceError) as error:
-                telemetry.count("events_write_failed")
-                telemetry.log.warning("%d events wait for the database: %s", len(batch), error)
+                metrics.count("events_write_failed")
+                metrics.log.warning("%d events wait for the database: %s", len(batch), error)
                 buffer.give_back(batch)
                 return False
             except Exception:  # noqa: BLE001 - one of them cannot be written; the others can
@@ -160,7 +160,7 @@ def write(batch: Sequence[Pending]) -> int:
             [ProductCount(day=day, product=ref, kind=kind, count=n) for (day, ref, kind), n in sums.items()]
         )
         join(rows)
-    telemetry.count("events_written", len(rows))
+    metrics.count("events_written", len(rows))
     if signals.event_recorded.receivers:
         for row, _ in rows:
             signals.event_recorded.send_robust(Event, event=row)
@@ -193,8 +193,8 @@ def _write_singly(batch: Sequence[Pending]) -> None:
         try:
             write([one])
         except Exception:  # noqa: BLE001 - as above
-            telemetry.count("events_dropped")
-            telemetry.log.exception("the database refused a %s", (one.row or {}).get("kind", "count"))
+            metrics.count("events_dropped")
+            metrics.log.exception("the database refused a %s", (one.row or {}).get("kind", "count"))
 
 
 def _work(stop: threading.Event, news: threading.Event) -> None:

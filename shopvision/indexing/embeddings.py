@@ -11,11 +11,11 @@ from django.db.models import F
 
 from ..catalogue.models import CatalogueImage
 from ..catalogue.upsert import upsert
+from ..encoders.descriptor import unpack
+from ..encoders.projection import Projection, gallery
 from ..exceptions import Misconfigured
 from ..index.models import Descriptor, Embedding, EncoderRelease
-from ..vision.descriptor import unpack
-from ..vision.projection import Projection, gallery
-from .follow import orphaned_embeddings
+from .change_feed import orphaned_embeddings
 
 State = EncoderRelease.State
 WRITTEN = (State.BUILDING, State.CANDIDATE, State.LIVE)

@@ -14,13 +14,14 @@ from typing import Any
 from django.db.models.fields.files import FieldFile
 from PIL.Image import Image
 
-from .. import conf, telemetry
+from .. import conf, metrics
+from ..catalogue.adapter import Catalogue, catalogues
+from ..encoders.base import Encoder
+from ..encoders.descriptor import colours_in_words, pack
 from ..exceptions import ImageRejected, TemporaryFailure
 from ..images.decode import DecodeLimits, announced_size, decode
 from ..images.preprocess import fit_inside
 from ..images.quality import assess, difference_hash
-from ..vision.base import Encoder
-from ..vision.descriptor import colours_in_words, pack
 
 THREADS = max(
     1, min(4, os.cpu_count() or 1)
@@ -117,7 +118,7 @@ def _look_at_all(
     photos: Sequence[Photo], encoders: Mapping[str, Encoder], bounds: DecodeLimits
 ) -> list[Sighting]:
     side = _common_side(encoders.values())
-    with telemetry.timed("index_decode"):
+    with metrics.timed("index_decode"):
         seen = [look(photo, tuple(encoders), bounds, side) for photo in photos]
     _describe(seen, encoders)
     return seen
@@ -154,7 +155,7 @@ def look(photo: Photo, backbones: Sequence[str], bounds: DecodeLimits, side: int
     except ImageRejected as error:
         return Sighting(photo.id, digest, code=error.code, reason=error.message)
     except Exception as error:  # noqa: BLE001 - one photo must never stop its batch
-        telemetry.log.exception("photo %s could not be looked at", photo.id)
+        metrics.log.exception("photo %s could not be looked at", photo.id)
         return Sighting(photo.id, digest, code=FAILED, reason=f"{type(error).__name__}: {error}")
 
 
@@ -195,7 +196,7 @@ def _describe(batch: Sequence[Sighting], encoders: Mapping[str, Encoder]) -> Non
         for name in seen.wanted:
             by_encoder[name].append(seen)
     for name, seen_by in by_encoder.items():
-        with telemetry.timed("index_encode"):
+        with metrics.timed("index_encode"):
             _encode(seen_by, name, encoders[name])
     for seen in batch:
         seen.pixels = None
@@ -216,5 +217,52 @@ def _encode(batch: Sequence[Sighting], name: str, encoder: Encoder) -> None:
             for seen in batch:
                 _encode([seen], name, encoder)
             return
-        telemetry.log.exception("photo %s could not be encoded", batch[0].id)
+        metrics.log.exception("photo %s could not be encoded", batch[0].id)
         batch[0].code, batch[0].reason = FAILED, f"{type(error).__name__}: {error}"
+
+
+def sample_photos(limit: int) -> list[Image]:
+    """Up to ``limit`` decoded photos, one or more a product, spread evenly over every catalogue."""
+    shops = list(catalogues().values())
+    share = -(-limit // max(1, len(shops)))
+    found = [image for shop in shops for image in _some_of(shop, share)]
+    return found[:limit]
+
+
+def _some_of(shop: Catalogue, limit: int) -> list[Image]:
+    keys = list(shop.queryset().order_by("pk").values_list("pk", flat=True))
+    step = max(1, len(keys) // max(1, limit))
+    picked = shop.get_many([str(key) for key in keys[::step][:limit]])
+    files = [_files(shop, product) for product in picked.values()]
+    images: list[Image] = []
+    for file in _interleaved(files):
+        image = read_photo(file)
+        if image is not None:
+            images.append(image)
+        if len(images) >= limit:
+            break
+    return images
+
+
+def _files(shop: Catalogue, product: Any) -> list[FieldFile]:
+    try:
+        return shop.image_files(product)
+    except Exception as error:  # noqa: BLE001 - the shop's own code may raise anything
+        metrics.log.warning("photos of %s are not in the sample", shop.ref(product), exc_info=error)
+        return []
+
+
+def _interleaved(files: list[list[FieldFile]]) -> Iterator[FieldFile]:
+    """Every product's first photo, then every product's second, and so on."""
+    for place in range(max(map(len, files), default=0)):
+        yield from (row[place] for row in files if place < len(row))
+
+
+def read_photo(file: FieldFile) -> Image | None:
+    """A photo from the shop's storage, decoded; None (and a log line) when it cannot be had."""
+    try:
+        bounds = limits()
+        return decode(read(file, bounds.max_bytes), bounds)
+    except Exception as error:  # noqa: BLE001 - any storage backend may raise anything
+        metrics.log.info("photo %s is left out of the sample: %s", file.name, error)
+        return None

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from django.db import transaction
 from django.db.models.fields.files import FieldFile
 
-from .. import telemetry
+from .. import metrics
 from ..catalogue.adapter import Catalogue, catalogue
+from ..catalogue.mirror import project_many
 from ..catalogue.models import CatalogueEntry, CatalogueImage
-from ..catalogue.project import project_many
 from ..index.models import Descriptor
 from ..types import ProductRef
 from .photos import Photo
@@ -60,7 +60,7 @@ def _load_source(source: str, refs: Sequence[ProductRef], report: IndexReport) -
     except Exception as error:  # noqa: BLE001 - the shop's own code may raise anything
         if len(refs) > 1:
             return [one for ref in refs for one in _load_source(source, [ref], report)]
-        telemetry.log.warning("product %s could not be loaded", refs[0], exc_info=error)
+        metrics.log.warning("product %s could not be loaded", refs[0], exc_info=error)
         report.failed[refs[0]] = f"{type(error).__name__}: {error}"
         return []
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import telemetry
+from .. import metrics
 from ..types import ProductRef
 
 
@@ -44,7 +44,7 @@ class IndexReport:
         finally:
             spent = (time.perf_counter() - start) * 1000
             self.ms[name] += spent  # type: ignore[assignment]
-            telemetry.observe(f"index_{name}", spent)
+            metrics.observe(f"index_{name}", spent)
 
     def add(self, other: IndexReport) -> None:
         """Count another round in."""

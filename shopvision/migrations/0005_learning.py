@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.utils.timezone
-import shopvision.recommend.models
+import shopvision.ranking.models
 from django.conf import settings
 from django.db import migrations, models
 
@@ -74,7 +74,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=100)),
                 ('state', models.CharField(choices=[('running', 'running'), ('stopped', 'stopped')], default='running', max_length=16)),
-                ('salt', models.CharField(default=shopvision.recommend.models.new_salt, editable=False, max_length=32)),
+                ('salt', models.CharField(default=shopvision.ranking.models.new_salt, editable=False, max_length=32)),
                 ('holdout', models.FloatField(help_text="share of visitors who see the shop's own order, in (0, 1)")),
                 ('candidate_share', models.FloatField(default=0, help_text='of visitors, in [0, 1)')),
                 ('simulated', models.BooleanField(default=False, help_text='its counts were made up, to show the page')),

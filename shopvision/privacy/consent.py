@@ -13,9 +13,9 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from .. import conf, moments
+from .. import conf, timestamps
 from ..types import Subject
-from . import pseudonym
+from . import pseudonyms
 from .models import ConsentRecord
 
 PURPOSES = ("personalisation", "improvement", "marketing")
@@ -95,10 +95,10 @@ def _read(request: HttpRequest) -> Choice:
     signal = refusal_signal(request)
     try:
         kept = signing.loads(
-            request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=CONSENT_DAYS * pseudonym.DAY_SECONDS
+            request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=CONSENT_DAYS * pseudonyms.DAY_SECONDS
         )
         purposes = frozenset(kept["p"]) & frozenset(PURPOSES)
-        key, since = str(kept["k"]), moments.from_seconds(kept["s"])
+        key, since = str(kept["k"]), timestamps.from_seconds(kept["s"])
     except (signing.BadSignature, KeyError, TypeError, ValueError):
         return Choice(signal=signal)
     if signal or (purposes and kept.get("m") != conf.PRIVACY_MODE):  # agreed to something else
@@ -155,10 +155,10 @@ def _agreed(choice: Choice, subject: Subject, *, with_session: bool) -> Permissi
 
 def recorded_choice(subject: Subject) -> Choice:
     """The last decision on record, for use outside a request; none when there is none that still holds."""
-    names = pseudonym.every(subject, CONSENT_DAYS)
+    names = pseudonyms.every(subject, CONSENT_DAYS)
     if not names:
         return Choice()
-    since = pseudonym.start_of(CONSENT_DAYS)
+    since = pseudonyms.start_of(CONSENT_DAYS)
     with transaction.atomic():  # a savepoint: a failure here leaves the shop's own transaction as it was
         row = ConsentRecord.objects.filter(subject__in=names, at__gte=since).order_by("-at", "-pk").first()
     if row is None:
@@ -181,7 +181,7 @@ def put_cookies(response: HttpResponseBase, request: HttpRequest, choice: Choice
         "s": round(choice.since.timestamp(), 6) if choice.since else 0,
     }
     options: dict[str, Any] = {
-        "max_age": CONSENT_DAYS * pseudonym.DAY_SECONDS,
+        "max_age": CONSENT_DAYS * pseudonyms.DAY_SECONDS,
         "path": settings.SESSION_COOKIE_PATH,
         "domain": settings.SESSION_COOKIE_DOMAIN,
         "secure": settings.SESSION_COOKIE_SECURE or request.is_secure(),

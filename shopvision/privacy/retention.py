@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.db import DatabaseError
 from django.utils import timezone
 
-from .. import telemetry
+from .. import metrics
 from . import registry
 from .models import PrivacyLog
 
@@ -27,8 +27,8 @@ def purge(*, source: str = "duty", dry_run: bool = False) -> dict[str, int]:
         try:
             counts[name] = work(timezone.now() - timedelta(days=store.days))
         except DatabaseError:
-            telemetry.count("purge_failed")
-            telemetry.log.exception("%s could not be purged; it is tried again with the next turn", name)
+            metrics.count("purge_failed")
+            metrics.log.exception("%s could not be purged; it is tried again with the next turn", name)
     if not dry_run and any(counts.values()):
         PrivacyLog.objects.create(act=PrivacyLog.Act.PURGE, source=source, counts=counts)
     return counts

@@ -13,9 +13,9 @@ from .. import signals
 from ..catalogue.models import CatalogueImage
 from ..images.quality import hamming
 from ..index.models import Embedding
-from ..indexing import releases
-from ..indexing.copies import Look, looks
-from ..indexing.releases import LiveRelease
+from ..indexing import encoder_releases
+from ..indexing.encoder_releases import LiveRelease
+from ..indexing.photo_similarity import Look, looks
 from ..types import ProductRef
 
 HASH_BITS = 6  # of 64 that may differ: recompression and resizing flip up to 4
@@ -55,7 +55,7 @@ def find_duplicates(*, min_similarity: float = MIN_SIMILARITY) -> list[Duplicate
     Raises:
         TemporaryFailure: nothing is indexed yet.
     """
-    live = releases.live()
+    live = encoder_releases.live()
     rows = _photos()
     found: dict[tuple[int, int], tuple[str, float, int, int]] = {}
     for reason, pairs in (

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..classifiers.base import sigmoid
+from ..tuning.background import LEVELS
 from ..types import Match
-from ..vision.classifier import sigmoid
 
-LEVELS = (*range(0, 99), *(99 + step / 20 for step in range(21)))
-"""Percentiles kept: whole numbers to 98, then every twentieth, where nearly all answers lie."""
 RIVALS = 10  # nearest products among which one of another kind is looked for
 STRONG, WEAK = 0.75, 0.4  # probability that the shop sells it, from which a match is called so
 SELDOM = 0.69  # ln 2: strangers expected to come as near by chance, for even odds that not one does
@@ -24,22 +23,6 @@ NARROWEST = (
 UNKNOWN = 0.8  # nearest strangers of a shop that has no background yet, and so no release of its own
 NEARNESS, LEAD, USUAL_LEAD = 4.0, 2.5, 0.5
 """Logits of the way from the nearest strangers to the same photo, and of a lead as long; the lead at even odds."""
-
-
-def background(vectors: np.ndarray, products: np.ndarray, *, limit: int = 2000) -> list[float]:
-    """Quantiles at ``LEVELS`` of the similarity between photos of different products.
-
-    Args:
-        vectors: float32 (N, D) unit rows, as the index keeps them. products: int (N,).
-        limit: photos sampled evenly; pairs grow with its square.
-
-    Returns:
-        one similarity per level, rising; empty when there are no two products.
-    """
-    step = max(1, len(vectors) // limit)
-    rows, names = vectors[::step], products[::step]
-    pairs = (rows @ rows.T)[names[:, None] != names[None, :]]
-    return [round(float(q), 5) for q in np.percentile(pairs, LEVELS)] if len(pairs) else []
 
 
 def percentiles(similarities: Sequence[float], quantiles: Sequence[float]) -> list[float | None]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import uuid
 
 from django.db import models
-from django.utils import timezone
 
-from ..privacy.registry import holds_no_person, holds_personal_data
+from ..privacy.registry import holds_no_person
 
 
 class StoredSearch(models.Model):
@@ -25,25 +24,6 @@ class StoredSearch(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
-
-
-class PhotoQuery(models.Model):
-    """What a photo searched with looked like, in numbers, of somebody who agreed to improvement; never the photo.
-
-    With the product clicked in its answer it is a pair that ``shopvision_tune --from-clicks`` learns from.
-    """
-
-    listing = models.CharField(max_length=32, unique=True, help_text="id of the search's answer")
-    subject = models.CharField(max_length=40, db_index=True, help_text="pseudonym: key id and HMAC")
-    backbone_digest = models.CharField(max_length=64, help_text="EncoderSpec.digest of the descriptor")
-    data = models.BinaryField(help_text="packed descriptor; vision.descriptor.pack")
-    at = models.DateTimeField(default=timezone.now, db_index=True)
-
-    class Meta:
-        verbose_name_plural = "photo queries"
-
-    def __str__(self) -> str:
-        return self.listing
 
 
 class Reading(models.Model):
@@ -79,7 +59,6 @@ class Demand(models.Model):
 
 
 holds_no_person(StoredSearch, "references and numbers of one answer, for an hour; no photo, no subject")
-holds_personal_data(PhotoQuery, "photo_queries", days=90, columns=("listing",))
 holds_no_person(
     Demand, "counts words and colours by day; no photo, no subject", name="demand", days=90, at="day"
 )

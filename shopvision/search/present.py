@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..catalogue.models import CatalogueImage
+from ..encoders.base import Descriptors
+from ..encoders.descriptor import unpack
 from ..index.models import Descriptor
-from ..indexing.releases import LiveRelease
+from ..indexing.encoder_releases import LiveRelease
 from ..types import EVERYTHING, Filter, Hit, ProductRef
-from ..vision.base import Descriptors
-from ..vision.descriptor import unpack
 from .match import percentiles
+from .match_reasons import alike, reasons
 from .query import Found, facts_now, passes_now
-from .why import alike, reasons
 
 Reasons = tuple[str, ...]
 

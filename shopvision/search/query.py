@@ -18,9 +18,9 @@ from django.db.models.functions import Cast
 from .. import conf
 from ..catalogue.adapter import Catalogue, catalogues
 from ..catalogue.models import CatalogueEntry, CatalogueImage
-from ..catalogue.visible import by_source, visible_refs
+from ..catalogue.visibility import by_source, visible_refs
 from ..exceptions import ShopvisionError
-from ..indexing.releases import LiveRelease
+from ..indexing.encoder_releases import LiveRelease
 from ..types import EVERYTHING, Filter, ProductRef
 
 OVER_FETCH = 1.25  # products asked of the index beyond what can be shown: hidden ones and variants fall out

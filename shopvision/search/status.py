@@ -8,14 +8,14 @@ from typing import Any
 from django.db.models import Count, Min, Sum
 from django.utils import timezone
 
-from .. import moments
+from .. import timestamps
 from ..catalogue.models import CatalogueEntry, CatalogueImage, Outbox
 from ..catalogue.reconcile import Drift, drift
 from ..exceptions import ShopvisionError
-from ..indexing import releases
-from ..indexing.write import verify
+from ..indexing import encoder_releases
+from ..indexing.pipeline import verify
 from ..jobs import Job
-from ..telemetry import quantile
+from ..metrics import quantile
 from .models import Demand, Reading, StoredSearch
 
 SAMPLE = 500  # latest rows that percentiles are taken over
@@ -64,10 +64,10 @@ def keep_drift(catalogue: Drift) -> dict[str, Any]:
         "stale": len(catalogue.stale),
         "extra": len(catalogue.extra),
         "index": 0,
-        "checked_at": moments.as_text(timezone.now()),
+        "checked_at": timestamps.as_text(timezone.now()),
     }
     try:
-        answer["index"] = verify(releases.live()).total
+        answer["index"] = verify(encoder_releases.live()).total
     except ShopvisionError as error:
         answer["problem"] = str(error)
     answer["total"] = answer["missing"] + answer["stale"] + answer["extra"] + answer["index"]
@@ -112,7 +112,7 @@ def latency() -> dict[str, Any]:
 
 def demand(days: int = 30) -> dict[str, Any]:
     """What shoppers looked for and the shop does not sell: searches by day, and the commonest looks."""
-    today = moments.today()
+    today = timestamps.today()
     rows = Demand.objects.filter(day__gt=today - timedelta(days=days))
     by_day = dict(rows.values_list("day").annotate(n=Sum("count")))
     top = rows.values("category", "colour").annotate(n=Sum("count")).order_by("-n")[:10]
@@ -126,7 +126,7 @@ def demand(days: int = 30) -> dict[str, Any]:
 def serving() -> dict[str, Any]:
     """The live release and its index; ``ok`` is False with a reason while there is none."""
     try:
-        live = releases.answering()
+        live = encoder_releases.answering()
     except ShopvisionError as error:
         return {"ok": False, "detail": str(error)}
     health = live.index.health()
@@ -137,7 +137,7 @@ def serving() -> dict[str, Any]:
         "precision": live.row.precision,
         "count": health.count,
         "bytes": health.bytes,
-        "as_of": moments.as_text(health.as_of),
+        "as_of": timestamps.as_text(health.as_of),
     }
 
 

@@ -9,20 +9,20 @@ from datetime import timedelta
 from django.core.cache import cache
 from django.utils import timezone
 
-from .. import conf, jobs, telemetry
+from .. import conf, jobs, metrics
 from ..catalogue import outbox
-from ..classification import retrain
+from ..classification import retraining
 from ..exceptions import TemporaryFailure
-from ..indexing import releases
-from ..indexing.follow import follow
-from ..indexing.write import drain_outbox
+from ..indexing import encoder_releases
+from ..indexing.change_feed import follow
+from ..indexing.pipeline import drain_outbox
 from ..privacy import retention
-from ..recommend import retrain as learning
-from ..search.bulk import queue_differences, tune_due
-from ..search.clicks import enough_since
+from ..ranking.training import ranker_retraining as learning
+from ..search.jobs import queue_differences, tune_due
 from ..search.models import StoredSearch
 from ..search.status import count_drift
-from ..search.tuning import measure_generic
+from ..tuning.click_feedback import enough_since
+from ..tuning.tuner import measure_generic
 
 HEARTBEAT_SECONDS = 5.0
 PURGE_SECONDS = 3600.0
@@ -50,7 +50,7 @@ def first_here(name: str, seconds: float) -> bool:
     try:
         return bool(cache.add(f"shopvision:duty:{name}", 1, timeout=seconds))
     except Exception as error:  # noqa: BLE001 - any cache backend; doing a duty twice harms nobody
-        telemetry.log.warning("the cache does not answer (%s); doing %s anyway", error, name)
+        metrics.log.warning("the cache does not answer (%s); doing %s anyway", error, name)
         return True
 
 
@@ -111,7 +111,7 @@ def reconcile() -> int:
     measure()
     tune_if_due()
     tune_from_clicks_if_due()
-    retrain.start_due()
+    retraining.start_due()
     learning.start_due()
     return sum(found.values())
 
@@ -141,19 +141,19 @@ def tune_from_clicks_if_due() -> None:
     if not days or jobs.Job.objects.filter(kind="tune_from_clicks", created_at__gt=since).exists():
         return
     try:
-        live = releases.live().row
+        live = encoder_releases.live().row
     except TemporaryFailure:  # nothing is indexed yet
         return
-    if not releases.is_generic(live) and enough_since(live):
+    if not encoder_releases.is_generic(live) and enough_since(live):
         jobs.start("tune_from_clicks")
 
 
 def follow_index() -> int:
     """Bring this host's index up to the database; rows applied."""
     try:
-        return follow(releases.live())
+        return follow(encoder_releases.live())
     except TemporaryFailure as error:
-        telemetry.log.debug("nothing to follow: %s", error)
+        metrics.log.debug("nothing to follow: %s", error)
         return 0
 
 

@@ -16,12 +16,12 @@ from celery import current_app
 from django.core.signals import request_started
 from django.db import close_old_connections, connections
 
-from .. import conf, jobs, telemetry
-from ..background import Background
+from .. import conf, jobs, metrics
 from ..catalogue import outbox
 from ..exceptions import EncoderUnavailable
-from ..indexing import releases
-from ..indexing.write import drain_outbox
+from ..indexing import encoder_releases
+from ..indexing.pipeline import drain_outbox
+from ..threads import Background
 from . import duties
 
 COALESCE_SECONDS = 0.1  # a thousand saves within it are one message
@@ -43,7 +43,7 @@ def connect() -> None:
     request_started.connect(_on_request, dispatch_uid="shopvision-engine")
     atexit.register(stop_threads)
     if conf.ENGINE == "celery":
-        releases.set_remote_sender(encode_in_worker)
+        encoder_releases.set_remote_sender(encode_in_worker)
         for name in TASKS:
             import_module(name)
 
@@ -72,7 +72,7 @@ def _wake(work: Callable[[], int], sender: Background) -> None:
         elif worker_thread.started:
             worker_thread.poke()
     except Exception:  # noqa: BLE001 - the shop's save has succeeded and must not fail on our account
-        telemetry.log.exception("could not wake a worker; the change waits in the outbox")
+        metrics.log.exception("could not wake a worker; the change waits in the outbox")
 
 
 def _on_request(**kwargs: Any) -> None:
@@ -115,7 +115,7 @@ def run_worker(
             try:
                 done += duties.turn(clock, kind, stop.is_set, start_jobs)
             except Exception:
-                telemetry.log.exception("a round of work failed; trying again")
+                metrics.log.exception("a round of work failed; trying again")
                 if once:
                     raise
             if once:
@@ -146,7 +146,7 @@ def _work_in_thread(stop: threading.Event, news: threading.Event) -> None:
             with HostLock(Path(conf.DATA_DIR) / "worker.lock") as lock:
                 _take_turns(lock, stop, news)
         except Exception:  # noqa: BLE001 - the database or the disk may be away; they come back
-            telemetry.log.exception("the worker thread could not work; trying again in a while")
+            metrics.log.exception("the worker thread could not work; trying again in a while")
             connections.close_all()
             stop.wait(STAND_BACK_SECONDS)
 
@@ -263,10 +263,8 @@ def send_wake(task: str) -> None:
     try:
         enqueue(task)
     except Exception as error:  # noqa: BLE001 - any broker client may raise anything
-        telemetry.count("wakes_lost")
-        telemetry.log.warning(
-            "the broker took no wake-up (%s: %s); workers poll", type(error).__name__, error
-        )
+        metrics.count("wakes_lost")
+        metrics.log.warning("the broker took no wake-up (%s: %s); workers poll", type(error).__name__, error)
 
 
 def _tick(stop: threading.Event, news: threading.Event) -> None:
@@ -281,7 +279,7 @@ def _tick(stop: threading.Event, news: threading.Event) -> None:
             for task in _due(clock):
                 send_wake(task)
         except Exception:  # noqa: BLE001 - the database may be down; it will be back
-            telemetry.log.exception("could not look for waiting work; trying again")
+            metrics.log.exception("could not look for waiting work; trying again")
         stop.wait(conf.POLL_SECONDS)
 
 

@@ -11,8 +11,8 @@ from celery import shared_task
 
 from .. import conf
 from ..catalogue import outbox
-from ..indexing import releases
-from ..vision.remote import answer_request
+from ..encoders.remote import answer_request
+from ..indexing import encoder_releases
 from . import duties, engine
 from .base import OurTask
 
@@ -23,7 +23,7 @@ SLICE_SECONDS = 60.0  # a drain ends after this and asks to be called again: wel
 @shared_task(base=OurTask, queue=QUEUE)
 def drain_outbox() -> int:
     """Work off waiting changes; asks another worker in when there is more than a batch."""
-    releases.allow_torch()
+    encoder_releases.allow_torch()
     if outbox.pending() > conf.BATCH_SIZE:
         engine.send_wake("gpu.drain_outbox")
     end = time.monotonic() + SLICE_SECONDS
@@ -36,12 +36,14 @@ def drain_outbox() -> int:
 @shared_task(base=OurTask, queue=QUEUE, soft_time_limit=None, time_limit=None)
 def run_jobs() -> int:
     """Run waiting jobs that use a network; on this worker's CUDA device if it has one."""
-    releases.allow_torch()
+    encoder_releases.allow_torch()
     return duties.run_jobs(queue="gpu")
 
 
 @shared_task(base=OurTask, queue=QUEUE, ignore_result=False, acks_late=False, autoretry_for=())
 def encode_query(payload: str) -> str:
     """Describe a shopper's photo (base64 of ``vision.remote.encode_request``); never tried twice."""
-    releases.allow_torch()
-    return base64.b64encode(answer_request(releases.live().encoder, base64.b64decode(payload))).decode()
+    encoder_releases.allow_torch()
+    return base64.b64encode(
+        answer_request(encoder_releases.live().encoder, base64.b64decode(payload))
+    ).decode()

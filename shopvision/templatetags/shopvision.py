@@ -10,10 +10,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from .. import behaviour, conf, listings, telemetry
+from .. import conf, listings, metrics
+from ..events import tracking
 from ..exceptions import InvalidRequest, Misconfigured
 from ..privacy.consent import choice_of
-from ..recommend.apart import apart
+from ..ranking.deadline import apart
 from ..search.present import result
 
 register = template.Library()
@@ -36,13 +37,13 @@ def similar_products(
     heading = title or (_("Available alternatives") if alternatives else _("Looks similar"))
     request = context.get("request")
     results = _similar(request, product, limit, alternatives)
-    shown = behaviour.record_listing(request, results)
+    shown = tracking.record_listing(request, results)
     return {"title": heading, "results": results, "shown": shown}
 
 
 def _similar(request: Any, product: Any, limit: int, alternatives: bool) -> list[dict[str, Any]]:
     try:
-        if (ref := behaviour.ref_of(product)) is None:
+        if (ref := tracking.ref_of(product)) is None:
             raise Misconfigured("it is no product of a registered catalogue")
         with apart():
             found = listings.similar_products(
@@ -52,8 +53,8 @@ def _similar(request: Any, product: Any, limit: int, alternatives: bool) -> list
     except InvalidRequest:  # not indexed yet: nothing to show, nothing wrong
         return []
     except Exception:  # noqa: BLE001 - the shop's page never breaks because of us
-        telemetry.count("tag_failed")
-        telemetry.log.exception("similar products of %r could not be shown", product)
+        metrics.count("tag_failed")
+        metrics.log.exception("similar products of %r could not be shown", product)
         return []
 
 
@@ -85,17 +86,17 @@ def recommended(
     """
     request = context.get("request")
     try:
-        ref = behaviour.ref_of(product) if product is not None else None
+        ref = tracking.ref_of(product) if product is not None else None
         with apart():
             found = listings.recommended(placement, request=request, product=ref, limit=limit)
         odds = found.ordering.propensities if found.ordering else None
-        shown = behaviour.record_listing(request, found.hits, listing=found.id, propensities=odds)
+        shown = tracking.record_listing(request, found.hits, listing=found.id, propensities=odds)
         results = [result(hit) for hit in found.hits]
         return {"title": title or found.query["title"], "results": results, "shown": shown}
     except Exception:  # noqa: BLE001 - the shop's page never breaks because of us
-        telemetry.count("tag_failed")
-        telemetry.log.exception("the strip %s could not be shown", placement)
-        return {"title": title, "results": [], "shown": behaviour.Shown("", {})}
+        metrics.count("tag_failed")
+        metrics.log.exception("the strip %s could not be shown", placement)
+        return {"title": title, "results": [], "shown": tracking.Shown("", {})}
 
 
 @register.simple_tag
@@ -115,17 +116,17 @@ def record_view(context: template.Context, product: Any, browser: bool = False) 
         product: the product.
         browser: leave it to the script alone, on pages that come out of a cache.
     """
-    ref = behaviour.ref_of(product)
+    ref = tracking.ref_of(product)
     if ref is None or conf.PRIVACY_MODE == "off":
         return SafeString("")
     if not browser:
-        behaviour.record(context.get("request"), "view", ref)
+        tracking.record(context.get("request"), "view", ref)
     seen = "" if browser else " data-shopvision-recorded"
     return format_html('<span hidden data-shopvision-view="{}"{}></span>', ref, SafeString(seen))
 
 
 @register.simple_tag(takes_context=True)
-def record_listing(context: template.Context, products: Any, start: int = 0) -> behaviour.Shown:
+def record_listing(context: template.Context, products: Any, start: int = 0) -> tracking.Shown:
     """This page shows these products in this order: records impressions.
 
     ``{% record_listing page as shown %}``, then ``{{ shown.attributes }}`` in the element around the cards and
@@ -135,11 +136,11 @@ def record_listing(context: template.Context, products: Any, start: int = 0) -> 
         products: in order.
         start: position of the first, from 0; on the second page of 24, 24.
     """
-    return behaviour.record_listing(context.get("request"), products, start=start)
+    return tracking.record_listing(context.get("request"), products, start=start)
 
 
 @register.simple_tag
-def shown_item(shown: behaviour.Shown, product: Any) -> SafeString:
+def shown_item(shown: tracking.Shown, product: Any) -> SafeString:
     """Attributes for a card's own element."""
     return shown.item(product)
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from shopvision.admin import plots
-from shopvision.admin.classifier_figures import confusion
+from shopvision.admin.classifiers import confusion
 from shopvision.admin.plots import Axis, Line
 from shopvision.classification.models import ClassifierRelease
 from shopvision.jobs import Job

@@ -17,11 +17,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from shopvision import conf, jobs
-from shopvision.admin.forest import Whisker, forest
-from shopvision.recommend import release, serving
-from shopvision.recommend.models import Experiment, ExperimentCount, KnowledgeSnapshot, RankerRelease
-from shopvision.recommend.simulate import simulate
-from tests.recommend.learning import catalogue
+from shopvision.admin.plots import Whisker, forest
+from shopvision.ranking import ranker_releases, serving
+from shopvision.ranking.models import Experiment, ExperimentCount, KnowledgeSnapshot, RankerRelease
+from shopvision.ranking.simulation import simulate
+from tests.ranking.learning import catalogue
 
 pytestmark = pytest.mark.django_db
 RANKERS = "/admin/shopvision/rankerrelease/"
@@ -76,9 +76,9 @@ def test_a_ranker_shows_what_it_measured_goes_back_and_comes_again(
         assert words in shown, words
     do = f"{RANKERS}{trained.pk}/do/"
     assert "The untrained blend is live." in boss.post(do + "rollback/", follow=True).content.decode()
-    assert release.live() is None
+    assert ranker_releases.live() is None
     assert "is live." in boss.post(do + "promote/", follow=True).content.decode()
-    assert release.live() == trained
+    assert ranker_releases.live() == trained
     assert "ranker@" in boss.post(do + "promote/", follow=True).content.decode()  # it is live: told, not done
     assert boss.get(do + "promote/").status_code == 405
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from shopvision import jobs
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage, Outbox
 from shopvision.events.models import Event, ProductCount
-from shopvision.indexing import releases
+from shopvision.indexing import encoder_releases
 from shopvision.jobs import Job
 from shopvision.privacy.models import ConsentRecord, PrivacyLog
 from shopvision.search.models import Demand
@@ -55,7 +55,7 @@ def test_the_overview_counts_and_says_drift_is_zero(boss: Client, indexed_shop: 
     jobs.run_waiting()
     page = boss.get(url).content.decode()
     assert "Shop, database and index agree." in page
-    assert str(releases.live().row) in page
+    assert str(encoder_releases.live().row) in page
 
 
 def test_a_rejected_photo_shows_its_reason_and_is_tried_again(boss: Client, indexed_shop: list[Any]) -> None:

@@ -17,8 +17,8 @@ from django.utils import timezone, translation
 
 from shopvision import jobs
 from shopvision.admin.classify import NAME
-from shopvision.admin.names import word
 from shopvision.admin.overview import OverviewAdmin
+from shopvision.admin.verbose_names import word
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage, Outbox, Overview
 from shopvision.classification import review
 from shopvision.classification.models import ClassifierRelease, Decision, Prediction
@@ -26,9 +26,9 @@ from shopvision.events.models import Event
 from shopvision.index.models import EncoderRelease
 from shopvision.jobs import Job, JobError
 from shopvision.privacy.models import ConsentRecord, PrivacyLog
-from shopvision.recommend import serving
-from shopvision.recommend.models import Experiment, RankerRelease
-from shopvision.recommend.simulate import simulate, simulate_experiment
+from shopvision.ranking import serving
+from shopvision.ranking.models import Experiment, RankerRelease
+from shopvision.ranking.simulation import simulate, simulate_experiment
 from shopvision.search.models import Demand
 from tests.classified import SOURCE, person, suggestions
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .golden import PATH
+from tests.api.golden import PATH
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """

@@ -5,9 +5,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from shopvision.api.errors import IMAGE_STATUS
+from tests.api.conftest import SEARCH, Backend
 from tests.images import corpus
-
-from .conftest import SEARCH, Backend
 
 
 @pytest.mark.parametrize("name", corpus.FILES)

@@ -13,11 +13,10 @@ from shopvision.api.errors import IMAGE_STATUS
 from shopvision.api.schema import openapi
 from shopvision.api.throttles import VisitorThrottle
 from shopvision.search.models import StoredSearch
+from tests.api.conftest import SEARCH
+from tests.api.test_schema import resolved
 from tests.factories import demo_ref
 from tests.images import corpus
-
-from .conftest import SEARCH
-from .test_schema import resolved
 
 API = "/vision/api/v1/"
 pytestmark = pytest.mark.django_db

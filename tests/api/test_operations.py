@@ -5,7 +5,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from shopvision import telemetry
+from shopvision import metrics
 from shopvision.search import status
 
 API = "/vision/api/v1/"
@@ -83,8 +83,8 @@ def test_somebody_put_out_of_office_sees_nothing_more(db: None, numbers: dict[st
 
 
 def test_metrics_are_prometheus_text(db: None, numbers: dict[str, Any]) -> None:
-    telemetry.reset()
-    telemetry.count("search_queue_full", 2)
+    metrics.reset()
+    metrics.count("search_queue_full", 2)
     response = visitor(is_superuser=True).get(API + "metrics/")
     lines = response.content.decode().splitlines()
     assert response["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"

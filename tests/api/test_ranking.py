@@ -9,13 +9,12 @@ from jsonschema import Draft4Validator
 from demo_shop.models import Product
 from shopvision.api.schema import openapi
 from shopvision.events.models import Event, ProductCount
+from tests.api.test_schema import resolved
 from tests.factories import demo_ref
-from tests.recommend.conftest import mugs as mugs
-from tests.recommend.conftest import nobody_was_here as nobody_was_here
+from tests.ranking.conftest import mugs as mugs
+from tests.ranking.conftest import nobody_was_here as nobody_was_here
 from tests.settings import SHOPVISION
 from tests.visitors import FIREFOX, agree
-
-from .test_schema import resolved
 
 pytestmark = pytest.mark.django_db
 API = "/vision/api/v1/"
@@ -84,7 +83,7 @@ def test_when_ranking_fails_the_shops_order_is_the_answer(browser: Client, monke
     def broken(*_: Any) -> Any:
         raise RuntimeError("down")
 
-    monkeypatch.setattr("shopvision.recommend.rerank.features", broken)
+    monkeypatch.setattr("shopvision.ranking.rerank.features", broken)
     answer = rerank(browser, products=own()).json()
     assert ([row["product"] for row in answer["results"]], answer["ranked"]) == (own(), False)
 

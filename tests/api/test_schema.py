@@ -7,9 +7,8 @@ from drf_spectacular.validation import validate_schema
 from jsonschema import Draft4Validator
 
 from shopvision.api.schema import openapi
-
-from . import golden
-from .conftest import SEARCH, Backend
+from tests.api import golden
+from tests.api.conftest import SEARCH, Backend
 
 PATHS = {
     "/api/v1/search/": {"post"},

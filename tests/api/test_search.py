@@ -11,9 +11,8 @@ from django.test import Client
 
 from shopvision.exceptions import ImageRejected, InvalidRequest, TemporaryFailure
 from shopvision.types import EVERYTHING, Filter, ProductRef, Region
+from tests.api.conftest import SEARCH, Backend
 from tests.images.corpus import encoded, picture
-
-from .conftest import SEARCH, Backend
 
 PHOTO = encoded(picture(), "JPEG")
 

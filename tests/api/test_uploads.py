@@ -7,9 +7,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, override_settings
 
 from shopvision.api.throttles import VisitorThrottle, search_slot
+from tests.api.conftest import SEARCH, Backend
 from tests.settings import SHOPVISION
-
-from .conftest import SEARCH, Backend
 
 SMALL = {**SHOPVISION, "MAX_UPLOAD_BYTES": 1000}
 

@@ -24,9 +24,9 @@ get_resolver().url_patterns
 loaded_by_setup = sorted(sys.modules)
 import psutil
 from PIL import Image
-from shopvision.vision.base import FEATURE_MAPS
-from shopvision.vision.backbones import graph_for
-from shopvision.vision.onnx_encoder import OnnxEncoder
+from shopvision.encoders.base import FEATURE_MAPS
+from shopvision.encoders.backbones import graph_for
+from shopvision.encoders.onnx import OnnxEncoder
 encoder = OnnxEncoder(graph_for("weights:efficientnet_lite0"), threads=2)
 described = encoder.describe([Image.new("RGB", (640, 480), (120, 60, 30))])
 assert described["c5"].shape == (1, 1280)

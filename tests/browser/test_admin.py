@@ -12,10 +12,9 @@ from django.contrib.auth import get_user_model
 from demo_shop.models import Product
 from shopvision.classification.models import ClassifierRelease, Decision, Prediction
 from shopvision.jobs import Job
+from tests.browser.conftest import start
+from tests.browser.test_storefront import accessible, css, until_url, violations, wait
 from tests.classified import UNLABELLED, classified_shop, suggestions
-
-from .conftest import start
-from .test_storefront import accessible, css, until_url, violations, wait
 
 pytestmark = [
     pytest.mark.browser,

@@ -12,9 +12,17 @@ import pytest
 from shopvision.events import writer
 from shopvision.events.models import Event
 from shopvision.privacy.models import PrivacyLog
-
-from .conftest import start
-from .test_storefront import WAIT_SECONDS, accessible, css, open_dialog, photo_of, upload, violations, wait
+from tests.browser.conftest import start
+from tests.browser.test_storefront import (
+    WAIT_SECONDS,
+    accessible,
+    css,
+    open_dialog,
+    photo_of,
+    upload,
+    violations,
+    wait,
+)
 
 pytestmark = [
     pytest.mark.browser,

@@ -10,13 +10,12 @@ import pytest
 from django.utils import timezone
 
 from shopvision import jobs
-from shopvision.recommend import experiment, serving
-from shopvision.recommend.models import ExperimentCount, RankerRelease
-from shopvision.recommend.simulate import simulate
-from tests.recommend.learning import catalogue
-
-from .test_admin import full_shot, sign_in
-from .test_storefront import accessible, css, violations, wait
+from shopvision.ranking import experiments, serving
+from shopvision.ranking.models import ExperimentCount, RankerRelease
+from shopvision.ranking.simulation import simulate
+from tests.browser.test_admin import full_shot, sign_in
+from tests.browser.test_storefront import accessible, css, violations, wait
+from tests.ranking.learning import catalogue
 
 pytestmark = [
     pytest.mark.browser,
@@ -32,7 +31,7 @@ def office(live_server: Any, transactional_db: None, data_dir: Path) -> Iterator
     catalogue(80)
     simulate(visitors=100, days=30)
     jobs.run(jobs.start("train_ranker", {"kind": "linear", "force": True}, wake=False))
-    row = experiment.start("autumn", holdout=0.2)
+    row = experiments.start("autumn", holdout=0.2)
     for arm, seen, clicks in (("own", 2400, 240), ("live", 9600, 1560)):
         for outcome, count in (("seen", seen), ("click", clicks)):
             ExperimentCount.objects.create(
@@ -66,4 +65,4 @@ def test_a_ranker_and_an_experiment_are_read_and_ended(chromium: Any, office: st
     css(chromium, "form[action*='/stop/'] button").click()
     wait(chromium, "document.querySelector('.shopvision-state-stopped') !== null")
     assert violations(chromium) == []
-    assert not experiment.Experiment.objects.filter(state="running").exists()
+    assert not experiments.Experiment.objects.filter(state="running").exists()

@@ -9,12 +9,11 @@ import pytest
 from django.core.cache import cache
 
 from shopvision.events.models import Event
-from shopvision.indexing.write import drain_outbox
-from shopvision.recommend import budget, counts
+from shopvision.indexing.pipeline import drain_outbox
+from shopvision.ranking import deadline, popularity
+from tests.browser.test_storefront import accessible, css, violations
 from tests.drawing import photo_file
 from tests.factories import DemoProductFactory
-
-from .test_storefront import accessible, css, violations
 
 pytestmark = [
     pytest.mark.browser,
@@ -26,7 +25,7 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def _nobody_was_here(settings: Any) -> None:
     settings.SHOPVISION = {**settings.SHOPVISION, "RANKING": {"budget_ms": 5000, "explore": 0}}
-    for forget in (cache.clear, counts.forget, budget.resume):
+    for forget in (cache.clear, popularity.forget, deadline.resume):
         forget()
 
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.browser.conftest import AXE, start
 from tests.drawing import jpeg
-
-from .conftest import AXE, start
 
 pytestmark = [
     pytest.mark.browser,

@@ -7,8 +7,8 @@ import pytest
 from django.apps import apps
 
 from demo_shop.models import Category, Product, ProductPhoto
-from shopvision import receivers
 from shopvision.catalogue import adapter as adapter_module
+from shopvision.catalogue import signals as product_signals
 from shopvision.catalogue.adapter import Catalogue, catalogue, catalogues, register
 from shopvision.exceptions import Misconfigured
 from tests.contracts.catalogue import CatalogueContract
@@ -139,7 +139,7 @@ def test_a_price_is_a_decimal_of_the_shops_own(data_dir: Any) -> None:
 
 def test_an_adapter_registered_before_we_are_ready_is_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
     heard: list[str] = []
-    monkeypatch.setattr(receivers, "connect", lambda adapter: heard.append(adapter.source))
+    monkeypatch.setattr(product_signals, "connect", lambda adapter: heard.append(adapter.source))
     monkeypatch.setattr(adapter_module, "on_register", [])
     apps.get_app_config("shopvision").ready()
     assert set(heard) == {"demo_shop.product", "testshop.article"}

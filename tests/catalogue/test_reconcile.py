@@ -14,7 +14,7 @@ from shopvision.catalogue import reconcile as module
 from shopvision.catalogue.adapter import catalogue
 from shopvision.catalogue.models import CatalogueEntry, Outbox
 from shopvision.catalogue.reconcile import drift, reconcile
-from shopvision.indexing.write import drain_outbox
+from shopvision.indexing.pipeline import drain_outbox
 from tests.factories import DemoProductFactory, demo_ref
 
 pytestmark = pytest.mark.django_db

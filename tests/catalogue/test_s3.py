@@ -16,8 +16,8 @@ import pytest
 
 from shopvision import listings
 from shopvision.catalogue.models import CatalogueImage
-from shopvision.indexing.follow import verify
-from shopvision.indexing.write import drain_outbox
+from shopvision.indexing.change_feed import verify
+from shopvision.indexing.pipeline import drain_outbox
 from tests.factories import ArticleFactory, article_ref
 from tests.testshop.models import Picture
 

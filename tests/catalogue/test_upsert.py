@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from shopvision import moments
+from shopvision import timestamps
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage
 from shopvision.catalogue.upsert import upsert
 from shopvision.classification.models import Prediction
 from shopvision.jobs import Job
 
 pytestmark = pytest.mark.django_db
-THEN = moments.as_kept(datetime(2026, 11, 1, 12, 30, 15, 250000, UTC))
+THEN = timestamps.as_kept(datetime(2026, 11, 1, 12, 30, 15, 250000, UTC))
 
 
 def entry(number: int) -> CatalogueEntry:

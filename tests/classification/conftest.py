@@ -13,10 +13,10 @@ from django.core.files.base import ContentFile
 from PIL import Image
 
 from demo_shop.models import Category, Product, ProductPhoto
-from shopvision.classification import release
-from shopvision.classification.training import train
-from shopvision.indexing.releases import LiveRelease
-from shopvision.indexing.write import drain_outbox
+from shopvision.classification import classifier_releases
+from shopvision.classification.classifier_training import train
+from shopvision.indexing.encoder_releases import LiveRelease
+from shopvision.indexing.pipeline import drain_outbox
 from tests.factories import CategoryFactory, DemoProductFactory
 
 SOURCE, TARGET = "demo_shop.product", "category"
@@ -65,9 +65,9 @@ def fill(
 
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
-    release.reset()
+    classifier_releases.reset()
     yield
-    release.reset()
+    classifier_releases.reset()
 
 
 @pytest.fixture

@@ -10,13 +10,16 @@ from django.core.files.base import ContentFile
 from PIL import Image
 
 from demo_shop.models import Product, ProductPhoto
-from shopvision import moments
+from shopvision import timestamps
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage
 from shopvision.classification import dataset
-from shopvision.classification.copies import SAME_PICTURE, SAME_SHAPE, Pair, PhotoRow
 from shopvision.classification.dataset import (
+    SAME_PICTURE,
+    SAME_SHAPE,
     Dataset,
     Item,
+    Pair,
+    PhotoRow,
     quality,
     read_dataset,
     snapshot,
@@ -24,17 +27,16 @@ from shopvision.classification.dataset import (
 )
 from shopvision.classification.models import DatasetSnapshot, Decision
 from shopvision.exceptions import InvalidRequest
-from shopvision.indexing import releases
-from shopvision.indexing.releases import LiveRelease
-from shopvision.indexing.write import drain_outbox
-
-from .conftest import COLOURS, SOURCE, TARGET, coloured, fill, make_product, shelf
+from shopvision.indexing import encoder_releases
+from shopvision.indexing.encoder_releases import LiveRelease
+from shopvision.indexing.pipeline import drain_outbox
+from tests.classification.conftest import COLOURS, SOURCE, TARGET, coloured, fill, make_product, shelf
 
 pytestmark = pytest.mark.django_db
 
 
 def read() -> Dataset:
-    return read_dataset(SOURCE, TARGET, releases.live().row.backbone_digest)
+    return read_dataset(SOURCE, TARGET, encoder_releases.live().row.backbone_digest)
 
 
 def decide(product: Product, verb: str, label: str, **values: Any) -> Decision:
@@ -66,7 +68,7 @@ def test_a_persons_latest_decision_is_the_label(labelled: list[Product]) -> None
     decide(one, "correct", blue)
     decide(other, "reject", red)
     decide(third, "reject", blue)
-    decide(fourth, "correct", blue, undone_at=moments.from_seconds(0))
+    decide(fourth, "correct", blue, undone_at=timestamps.from_seconds(0))
     dataset = read()
     assert label_of(dataset, one) == "blue"
     assert label_of(dataset, other) is None  # what it is instead, nobody has said
@@ -132,7 +134,7 @@ def test_one_label_is_too_few_and_the_message_says_what_to_do(live_release: Live
         read()
     assert caught.value.code == "too_few_labels"
     with pytest.raises(InvalidRequest, match="to recognise") as caught:
-        read_dataset(SOURCE, "taste", releases.live().row.backbone_digest)
+        read_dataset(SOURCE, "taste", encoder_releases.live().row.backbone_digest)
     assert caught.value.code == "unknown_target"
 
 

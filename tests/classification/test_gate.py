@@ -4,20 +4,19 @@ import numpy as np
 import pytest
 
 from demo_shop.models import Product
+from shopvision.classification.classifier_evaluation import pack_answers, unpack_answers
+from shopvision.classification.classifier_training import train
 from shopvision.classification.dataset import Dataset, read_dataset
 from shopvision.classification.gate import gate
-from shopvision.classification.held_out import pack_answers, unpack_answers
 from shopvision.classification.models import ClassifierRelease
-from shopvision.classification.training import train
-from shopvision.indexing import releases
-
-from .conftest import SOURCE, TARGET, fill, shelf
+from shopvision.indexing import encoder_releases
+from tests.classification.conftest import SOURCE, TARGET, fill, shelf
 
 pytestmark = pytest.mark.django_db
 
 
 def read() -> Dataset:
-    return read_dataset(SOURCE, TARGET, releases.live().row.backbone_digest)
+    return read_dataset(SOURCE, TARGET, encoder_releases.live().row.backbone_digest)
 
 
 def answers(dataset: Dataset, wrong: int, items: range | None = None) -> bytes:

@@ -10,9 +10,8 @@ from demo_shop.models import Product
 from shopvision import jobs
 from shopvision.classification import review
 from shopvision.classification.models import ClassifierRelease, Decision, Prediction
-from shopvision.indexing.write import drain_outbox
-
-from .conftest import SOURCE, TARGET, make_product, shelf
+from shopvision.indexing.pipeline import drain_outbox
+from tests.classification.conftest import SOURCE, TARGET, make_product, shelf
 
 pytestmark = pytest.mark.django_db
 

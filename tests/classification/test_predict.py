@@ -6,19 +6,18 @@ import numpy as np
 import pytest
 
 from demo_shop.models import Product
-from shopvision import moments, signals
+from shopvision import signals, timestamps
 from shopvision.catalogue.models import CatalogueEntry
+from shopvision.classification.classifier_releases import open_live
 from shopvision.classification.models import ClassifierRelease, Decision, Prediction
 from shopvision.classification.predict import predict_photo, predict_products, worth, write
-from shopvision.classification.release import open_live
+from shopvision.classifiers.base import Examples
+from shopvision.encoders.descriptor import unpack
 from shopvision.exceptions import ImageRejected, InvalidRequest
 from shopvision.index.models import Descriptor
-from shopvision.indexing.write import drain_outbox
-from shopvision.vision.classifier import Examples
-from shopvision.vision.descriptor import unpack
+from shopvision.indexing.pipeline import drain_outbox
+from tests.classification.conftest import COLOURS, SOURCE, TARGET, coloured, make_product, shelf
 from tests.fakes import FakeEncoder
-
-from .conftest import COLOURS, SOURCE, TARGET, coloured, make_product, shelf
 
 pytestmark = pytest.mark.django_db
 
@@ -91,7 +90,7 @@ def test_a_decision_counts_even_when_the_product_came_back_with_a_new_entry(
     key = str(labelled[0].pk)
     Decision.objects.create(source=SOURCE, object_id=key, target=TARGET, verb="reject", label="x")
     assert suggest(labelled[0]) == []
-    Decision.objects.update(undone_at=moments.from_seconds(0))
+    Decision.objects.update(undone_at=timestamps.from_seconds(0))
     assert len(suggest(labelled[0])) == 1
 
 

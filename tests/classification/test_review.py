@@ -11,10 +11,9 @@ from shopvision.classification import review
 from shopvision.classification.dataset import read_dataset
 from shopvision.classification.models import ClassifierRelease, Decision, Prediction
 from shopvision.exceptions import InvalidRequest
-from shopvision.indexing import releases
-from shopvision.indexing.write import drain_outbox
-
-from .conftest import SOURCE, TARGET, make_product, shelf
+from shopvision.indexing import encoder_releases
+from shopvision.indexing.pipeline import drain_outbox
+from tests.classification.conftest import SOURCE, TARGET, make_product, shelf
 
 pytestmark = pytest.mark.django_db
 
@@ -69,7 +68,7 @@ def test_correcting_writes_the_other_label_and_it_becomes_the_label_to_learn_fro
     decision = review.correct(row, reviewer, str(shelf("green").pk))
     assert (row.state, product_of(row).category) == ("corrected", shelf("green"))
     assert (decision.verb, decision.name, decision.suggested) == ("correct", "green", str(shelf("red").pk))
-    dataset = read_dataset(SOURCE, TARGET, releases.live().row.backbone_digest)
+    dataset = read_dataset(SOURCE, TARGET, encoder_releases.live().row.backbone_digest)
     (item,) = [one for one in dataset.items if one.key == row.entry.object_id]
     assert (dataset.labels[item.label].name, item.decided) == ("green", True)
 

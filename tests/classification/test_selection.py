@@ -13,9 +13,8 @@ from shopvision.classification import selection
 from shopvision.classification.models import ClassifierRelease, Prediction
 from shopvision.classification.selection import selected
 from shopvision.exceptions import InvalidRequest
+from tests.classification.conftest import SOURCE, TARGET, shelf
 from tests.factories import ArticleFactory
-
-from .conftest import SOURCE, TARGET, shelf
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from shopvision.vision.classifier import METADATA, Classifier, Examples, classifier_from_bytes
+from shopvision.classifiers.base import METADATA, Classifier, Examples, classifier_from_bytes
 
 
 class ClassifierContract:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shopvision.vision.base import Descriptors, Encoder, EncoderSpec
-from shopvision.vision.descriptor import BLOCKS, PALETTE, pack, unpack
-from shopvision.vision.projection import unit
+from shopvision.encoders.base import Descriptors, Encoder, EncoderSpec
+from shopvision.encoders.descriptor import BLOCKS, PALETTE, pack, unpack
+from shopvision.encoders.projection import unit
 from tests.drawing import draw
 
 PHOTOS = [

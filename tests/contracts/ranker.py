@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from shopvision.recommend.features import FEATURES
-from shopvision.recommend.ranker import Ranker, digest, ranker_from_bytes
-from shopvision.vision.checkpoints import METADATA, CorruptCheckpoint, IncompatibleCheckpoint, pack
+from shopvision.checkpoints import METADATA, CorruptCheckpoint, IncompatibleCheckpoint, pack
+from shopvision.ranking.features import FEATURES
+from shopvision.ranking.rankers.base import Ranker, digest, ranker_from_bytes
 
 
 class RankerContract:

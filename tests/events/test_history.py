@@ -9,10 +9,9 @@ from django.contrib.auth import get_user_model
 from django.db import OperationalError
 from django.utils import timezone
 
-from shopvision import behaviour
-from shopvision.events import history
-from shopvision.events.adopt import adopt
+from shopvision.events import history, tracking
 from shopvision.events.history import latest, sequences, shown_listings
+from shopvision.events.login_merge import adopt
 from shopvision.events.models import Event
 from shopvision.privacy import consent
 from shopvision.types import ProductRef, Subject
@@ -28,7 +27,7 @@ def ref(number: int) -> ProductRef:
 
 def look_at(request: Any, *numbers: int, kind: str = "view") -> None:
     for number in numbers:
-        behaviour.record(again(request), kind, ref(number))
+        tracking.record(again(request), kind, ref(number))
 
 
 def products(request: Any, **options: Any) -> list[int]:
@@ -42,7 +41,7 @@ def test_the_latest_products_come_first_and_at_once(
     mode(name)
     request = visitor(*purposes)
     look_at(request, 1, 2, 3)
-    behaviour.record(again(request), "rate", ref(2), value=5.0)
+    tracking.record(again(request), "rate", ref(2), value=5.0)
     assert products(request) == [2, 3, 2, 1]
     assert products(request, limit=1) == [2]
     assert products(request, kinds={"view"}) == [3, 2, 1]
@@ -103,12 +102,12 @@ def test_a_subject_outside_a_request_has_a_history_too(mode: Callable[[str], Non
 def test_listings_come_with_positions_propensities_and_outcomes(mode: Callable[[str], None]) -> None:
     mode("consent")
     request = visitor("improvement")
-    shown = behaviour.record_listing(
+    shown = tracking.record_listing(
         again(request), [ref(1), ref(2), ref(3)], start=24, propensities=[0.5, 0.25, 1.0]
     )
-    behaviour.record(again(request), "click", ref(2), listing=shown.id, position=25)
-    behaviour.record(again(request), "purchase", ref(2))
-    behaviour.record_listing(again(visitor("personalisation")), [ref(9)])  # not for training
+    tracking.record(again(request), "click", ref(2), listing=shown.id, position=25)
+    tracking.record(again(request), "purchase", ref(2))
+    tracking.record_listing(again(visitor("personalisation")), [ref(9)])  # not for training
     now = timezone.now()
     (found,) = shown_listings(now - DAY, now + DAY)
     assert found.id == shown.id

@@ -11,8 +11,8 @@ from django.template import Context, Template
 from django.test import Client
 from django.urls import reverse
 
-from shopvision import behaviour, telemetry
-from shopvision.events import interest, writer
+from shopvision import metrics
+from shopvision.events import session_history, tracking, writer
 from shopvision.events.models import Event, ProductCount
 from shopvision.events.record import NewEvent, Recorded, record_events
 from shopvision.privacy import consent
@@ -42,8 +42,8 @@ def every_path(client: Client, product: Any, request: Any) -> None:
     event = {"id": "one-of-the-browser", "kind": "view", "product": str(MUG)}
     client.post(API + "events/", {"events": [event]}, content_type="application/json")
     TAGS.render(Context({"request": request, "product": product, "products": [product]}))
-    behaviour.record(request, "basket_add", product)
-    behaviour.record_listing(request, [product])
+    tracking.record(request, "basket_add", product)
+    tracking.record_listing(request, [product])
     record_events([NewEvent("rate", MUG, value=4.0)], request=request)
     record_events([NewEvent("purchase", MUG)], subject=Subject("1"))
     article = ArticleFactory()
@@ -102,8 +102,8 @@ def test_in_modes_off_and_session_there_is_nothing_personal_in_the_database(
 def test_in_session_mode_interest_lives_in_the_session_and_is_bounded(mode: Callable[[str], None]) -> None:
     mode("session")
     request = visitor()
-    for number in range(interest.MOST_PRODUCTS + 5):
-        behaviour.record(again(request), "view", f"demo_shop.product:{number}")
+    for number in range(session_history.MOST_PRODUCTS + 5):
+        tracking.record(again(request), "view", f"demo_shop.product:{number}")
     kept = request.session[consent.SESSION]["i"]
     assert [row[0].rpartition(":")[2] for row in kept] == [str(n) for n in range(5, 25)]
     assert Event.objects.count() == 0
@@ -113,7 +113,7 @@ def test_in_session_mode_interest_lives_in_the_session_and_is_bounded(mode: Call
 def test_who_refused_in_session_mode_is_not_remembered(mode: Callable[[str], None]) -> None:
     mode("session")
     request = visitor("marketing")  # decided, and not for personalisation
-    assert behaviour.record(again(request), "view", MUG) == Recorded(0, 1)
+    assert tracking.record(again(request), "view", MUG) == Recorded(0, 1)
     assert consent.SESSION not in request.session
     assert ProductCount.objects.count() == 0
 
@@ -122,22 +122,22 @@ def test_agreeing_to_a_session_is_not_agreeing_to_rows(mode: Callable[[str], Non
     mode("session")
     request = visitor("personalisation")
     mode("consent")
-    assert behaviour.record(again(request), "view", MUG).taken == 0
+    assert tracking.record(again(request), "view", MUG).taken == 0
 
 
 @pytest.mark.usefixtures("consent_mode")
 def test_a_visitor_counts_once_a_day_for_a_products_views() -> None:
     request = visitor("improvement")
     for _ in range(3):
-        behaviour.record(again(request), "view", MUG)
+        tracking.record(again(request), "view", MUG)
     assert Event.objects.count() == 3
     assert [row.count for row in ProductCount.objects.all()] == [1]
 
 
 @pytest.mark.usefixtures("consent_mode")
 def test_marketing_alone_writes_no_event_and_personalisation_alone_no_sum() -> None:
-    assert behaviour.record(again(visitor("marketing")), "view", MUG).taken == 0
-    assert behaviour.record(again(visitor("personalisation")), "view", MUG).taken == 1
+    assert tracking.record(again(visitor("marketing")), "view", MUG).taken == 0
+    assert tracking.record(again(visitor("personalisation")), "view", MUG).taken == 1
     assert ProductCount.objects.count() == 0
     assert Event.objects.get().purposes == consent.BITS["personalisation"]
 
@@ -154,9 +154,9 @@ def test_marketing_alone_writes_no_event_and_personalisation_alone_no_sum() -> N
 )
 def test_what_no_visitor_did_is_dropped_and_counted(headers: dict[str, str], reason: str) -> None:
     request = again(visitor("improvement"), **headers)
-    telemetry.reset()
-    assert behaviour.record(request, "view", MUG) == Recorded(0, 1)
-    assert telemetry.snapshot()["counters"] == {f"events_{reason}": 1}
+    metrics.reset()
+    assert tracking.record(request, "view", MUG) == Recorded(0, 1)
+    assert metrics.snapshot()["counters"] == {f"events_{reason}": 1}
 
 
 def test_outside_a_request_the_last_decision_on_record_counts(mode: Callable[[str], None]) -> None:
@@ -173,7 +173,7 @@ def test_outside_a_request_the_last_decision_on_record_counts(mode: Callable[[st
 
 
 def consent_to(request: Any, *purposes: str) -> None:
-    from shopvision.privacy.choices import decide
+    from shopvision.privacy.consent_changes import decide
 
     decide(request, purposes, source="page")
 
@@ -192,10 +192,10 @@ def test_an_order_told_twice_is_one_purchase(django_capture_on_commit_callbacks:
 
 def test_a_wrong_call_is_logged_and_breaks_nothing() -> None:
     request = visitor()
-    assert behaviour.record(request, "nonsense", MUG) == Recorded(0, 1)
-    assert behaviour.record(request, "view", "no reference") == Recorded(0, 1)
-    assert behaviour.record(request, "view", object()) == Recorded(0, 1)
-    assert behaviour.record_listing(request, [object()]).positions == {}
+    assert tracking.record(request, "nonsense", MUG) == Recorded(0, 1)
+    assert tracking.record(request, "view", "no reference") == Recorded(0, 1)
+    assert tracking.record(request, "view", object()) == Recorded(0, 1)
+    assert tracking.record_listing(request, [object()]).positions == {}
 
 
 def test_a_broken_session_breaks_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,7 +205,7 @@ def test_a_broken_session_breaks_no_page(monkeypatch: pytest.MonkeyPatch) -> Non
         raise ConnectionError("no session store")
 
     monkeypatch.setattr(type(request.session), "get", down)
-    assert behaviour.record(request, "view", MUG) == Recorded(0, 1)
+    assert tracking.record(request, "view", MUG) == Recorded(0, 1)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_the_demo_pages_record_through_the_tags(client: Client, mode: Callable[[
 def test_a_list_in_session_mode_leaves_the_session_and_caches_alone(client: Client) -> None:
     DemoProductFactory.create_batch(2, image="")
     request = visitor()
-    behaviour.record_listing(request, ["demo_shop.product:1", "demo_shop.product:2"])
+    tracking.record_listing(request, ["demo_shop.product:1", "demo_shop.product:2"])
     assert not request.session.accessed
     assert not request.session.modified
     assert sum(row.count for row in ProductCount.objects.all()) == 2

@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, OperationalError
 
-from shopvision import behaviour, moments, signals, telemetry
-from shopvision.events import writer
+from shopvision import metrics, signals, timestamps
+from shopvision.events import tracking, writer
 from shopvision.events.models import Event, ProductCount
 from shopvision.events.writer import Pending
-from shopvision.privacy.erase import digest
+from shopvision.privacy.erasure import digest
 from shopvision.privacy.models import ErasedSubject
 from tests.visitors import again, visitor
 
 ROOT = Path(__file__).resolve().parents[2]
-NOON = moments.as_kept(datetime(2026, 11, 25, 12, tzinfo=UTC))
+NOON = timestamps.as_kept(datetime(2026, 11, 25, 12, tzinfo=UTC))
 
 
 def pending(key: str, subject: str = "1.a", kind: str = "view", at: datetime = NOON, **more: Any) -> Pending:
@@ -87,10 +87,10 @@ def test_a_page_waits_for_no_database(thread_engine: list[str]) -> None:
 
 
 def test_more_than_the_buffer_holds_is_dropped_and_counted(thread_engine: list[str]) -> None:
-    telemetry.reset()
+    metrics.reset()
     many = [pending(f"key-{n:05}") for n in range(writer.MOST_BUFFERED + 7)]
     assert writer.put(many) == writer.MOST_BUFFERED
-    assert telemetry.snapshot()["counters"]["events_dropped"] == 7
+    assert metrics.snapshot()["counters"]["events_dropped"] == 7
 
 
 def test_a_repeat_of_a_recent_key_goes_no_further(thread_engine: list[str]) -> None:
@@ -153,7 +153,7 @@ def test_the_thread_writes_by_itself_and_survives_a_failure(
 
     monkeypatch.setattr(writer, "write", late)
     request = visitor("improvement")
-    behaviour.record(again(request), "view", "demo_shop.product:1")
+    tracking.record(again(request), "view", "demo_shop.product:1")
     deadline = time.monotonic() + 60
     while (failures or len(writer.buffer)) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -12,8 +12,7 @@ from PIL import Image
 from shopvision.exceptions import ImageRejected
 from shopvision.images.decode import DecodeLimits, announced_size, decode
 from shopvision.images.header import exif_orientation
-
-from . import corpus
+from tests.images import corpus
 
 ROOT = Path(__file__).resolve().parents[2]
 MEGABYTE = 2**20

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from shopvision.exceptions import ImageRejected
 from shopvision.images.decode import DecodeLimits, decode
-
-from . import corpus
+from tests.images import corpus
 
 LIMITS = DecodeLimits(max_pixels=4_000_000)
 FUZZ = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -6,10 +6,10 @@ from django.db import transaction
 
 from shopvision.index.models import Embedding, EncoderRelease
 from shopvision.indexing import embeddings
+from shopvision.indexing.change_feed import follow, verify
 from shopvision.indexing.embeddings import build_release, embed_products, lock, sweep
-from shopvision.indexing.follow import follow, verify
-from shopvision.indexing.releases import LiveRelease, open_release
-from shopvision.indexing.write import drain_outbox
+from shopvision.indexing.encoder_releases import LiveRelease, open_release
+from shopvision.indexing.pipeline import drain_outbox
 from tests.factories import DemoProductFactory
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from demo_shop.models import Product
 from shopvision.classification.models import ClassifierRelease, Prediction
-from shopvision.indexing.write import drain_outbox
+from shopvision.indexing.pipeline import drain_outbox
 from tests.classification.conftest import SOURCE, TARGET, labelled, make_product, trained
 
 __all__ = ["labelled", "trained"]

@@ -21,9 +21,9 @@ from demo_shop.models import Product
 from shopvision.catalogue.adapter import NAMING, Catalogue, catalogue
 from shopvision.jobs import Job
 from shopvision.management.commands.shopvision_index import _tuned
-from shopvision.management.guess import adapter_source, guess, look
+from shopvision.management.inspect_models import adapter_source, guess, look
 from shopvision.management.progress import Progress, line
-from shopvision.recommend.models import RankerRelease
+from shopvision.ranking.models import RankerRelease
 from tests.factories import ArticleFactory, DemoProductFactory
 from tests.testshop.models import Article
 
@@ -65,7 +65,7 @@ def test_index_counts_tuning_in_its_estimate_and_shows_that_it_tunes(
     live_release: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [ArticleFactory(views=4) for _ in range(5)]
-    monkeypatch.setattr("shopvision.search.bulk.TUNE_FROM_PHOTOS", 20)
+    monkeypatch.setattr("shopvision.search.jobs.TUNE_FROM_PHOTOS", 20)
     shown: list[str] = []
     monkeypatch.setattr(Progress, "show", lambda self, done, total, note="": shown.append(note))
     err = io.StringIO()

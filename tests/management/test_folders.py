@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.catalogue_folder import read_products
 from demo_shop import art, seed
 from demo_shop.importer import import_items, read_folder
 from demo_shop.management.commands import demo
 from demo_shop.models import Product
-from shopvision.management.sandbox import read_products
 from tests.drawing import jpeg
 from tests.factories import DemoProductFactory
 

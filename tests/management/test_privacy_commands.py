@@ -10,10 +10,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from shopvision import behaviour
+from shopvision.events import tracking
 from shopvision.events.models import Event, ProductCount
-from shopvision.privacy.choices import decide
 from shopvision.privacy.consent import subject_of
+from shopvision.privacy.consent_changes import decide
 from shopvision.privacy.models import PrivacyLog
 from tests.visitors import again, visitor
 
@@ -31,7 +31,7 @@ def key(settings: Any) -> str:
     """Of a visitor of whom one event is kept."""
     settings.SHOPVISION = {**settings.SHOPVISION, "PRIVACY_MODE": "consent"}
     request = visitor("improvement")
-    behaviour.record(again(request), "view", "demo_shop.product:1")
+    tracking.record(again(request), "view", "demo_shop.product:1")
     return subject_of(again(request)).visitor
 
 
@@ -81,7 +81,7 @@ def test_what_a_deleted_user_left_behind_can_still_be_erased(django_user_model: 
     request = visitor()
     request.user = ann
     decide(request, ["improvement"], source="page")
-    behaviour.record(request, "view", "demo_shop.product:1")
+    tracking.record(request, "view", "demo_shop.product:1")
     key = str(ann.pk)
     django_user_model.objects.filter(pk=ann.pk)._raw_delete("default")  # behind our back: no signal
     assert run("shopvision_erase", "--user", key, "--dry-run")["counts"]["events"] == 1
@@ -95,7 +95,7 @@ def test_a_users_key_is_taken_in_any_spelling(key: str, django_user_model: Any) 
     request = visitor()
     request.user = ann
     decide(request, ["improvement"], source="page")
-    behaviour.record(request, "view", "demo_shop.product:1")
+    tracking.record(request, "view", "demo_shop.product:1")
     assert run("shopvision_erase", "--user", f"0{ann.pk}")["counts"]["events"] == 1
 
 
@@ -108,7 +108,7 @@ def test_export_counts_then_writes(key: str, tmp_path: Path) -> None:
 
 
 def test_views_are_exported_with_noise_and_say_so(indexed_shop: list[Any]) -> None:
-    ref = str(behaviour.ref_of(indexed_shop[0]))
+    ref = str(tracking.ref_of(indexed_shop[0]))
     day = timezone.now().date() - timedelta(days=1)
     ProductCount.objects.create(day=day, product=ref, kind="view", count=1000)
     ProductCount.objects.create(day=day - timedelta(days=1), product=ref, kind="click", count=1)

@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from shopvision.events.models import Event
 from shopvision.privacy.models import PrivacyLog
-from shopvision.recommend import release
-from shopvision.recommend.models import Experiment, RankerRelease
-from shopvision.recommend.ranker import PriorRanker
-from tests.recommend.learning import catalogue, did
+from shopvision.ranking import ranker_releases
+from shopvision.ranking.models import Experiment, RankerRelease
+from shopvision.ranking.rankers.base import PriorRanker
+from tests.ranking.learning import catalogue, did
 
 pytestmark = pytest.mark.django_db
 
@@ -70,7 +70,9 @@ def test_a_shop_with_visitors_gets_no_made_up_ones_and_too_few_train_nothing() -
 
 
 def test_a_ranker_is_promoted_by_its_number() -> None:
-    name, digest = release.artefacts.store(release.RANKERS, PriorRanker({"recent": 1.0}).to_bytes())
+    name, digest = ranker_releases.artefacts.store(
+        ranker_releases.RANKERS, PriorRanker({"recent": 1.0}).to_bytes()
+    )
     row = RankerRelease.objects.create(
         kind="linear", artefact=name, digest=digest, snapshot="x", learned_until=timezone.now()
     )

@@ -20,9 +20,9 @@ from shopvision.catalogue import outbox, reconcile
 from shopvision.catalogue.models import Outbox
 from shopvision.exceptions import InvalidRequest
 from shopvision.index.models import Embedding
-from shopvision.indexing import embeddings, releases
-from shopvision.indexing.follow import verify
-from shopvision.indexing.write import drain_outbox, index_products
+from shopvision.indexing import embeddings, encoder_releases
+from shopvision.indexing.change_feed import verify
+from shopvision.indexing.pipeline import drain_outbox, index_products
 from shopvision.types import ProductRef
 from tests.factories import DemoProductFactory, demo_ref
 
@@ -175,7 +175,7 @@ def test_indexers_at_once_give_every_change_a_number_of_its_own(live_release: An
     settings.SHOPVISION = {**settings.SHOPVISION, "BATCH_SIZE": 4}
     products = [DemoProductFactory() for _ in range(24)]
     at_once(drain_outbox, 3)
-    row = releases.live().row
+    row = encoder_releases.live().row
     numbers = list(Embedding.objects.filter(release=row).values_list("sequence", flat=True))
     assert len(numbers) == len(set(numbers)) == len(products)
     row.refresh_from_db()

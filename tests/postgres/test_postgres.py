@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.again import passed_again
-
-from . import server
+from tests.postgres import server
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 SUITES = (
@@ -21,9 +20,9 @@ SUITES = (
     "tests/management/test_privacy_commands.py",
     "tests/classification",
     "tests/management/test_classify_commands.py",
-    "tests/recommend/test_sequence.py",
-    "tests/recommend/test_grips.py",
-    "tests/recommend/test_placements.py",
+    "tests/ranking/test_ranked_sequence.py",
+    "tests/ranking/test_api.py",
+    "tests/ranking/test_placements.py",
 )
 LONGEST_SECONDS = 1500  # 260 on an idle machine; another worker's tests share its two cores
 FEWEST = 360  # tests that must have run: an empty run proves nothing

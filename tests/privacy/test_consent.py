@@ -15,8 +15,8 @@ from shopvision import signals
 from shopvision.events.models import Event
 from shopvision.events.record import NewEvent, record_events
 from shopvision.privacy import consent
-from shopvision.privacy.choices import decide, forget
 from shopvision.privacy.consent import NOTHING, Choice, choice_of, may_record, put_cookies, subject_of
+from shopvision.privacy.consent_changes import decide, forget
 from shopvision.privacy.models import ConsentRecord, PrivacyLog
 from shopvision.types import ProductRef, Subject
 from tests.visitors import again, carry, visitor
@@ -177,7 +177,7 @@ def test_a_withdrawal_stands_even_where_the_erasure_fails(monkeypatch: pytest.Mo
     def fails(*args: Any, **kwargs: Any) -> None:
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr("shopvision.privacy.choices.erase", fails)
+    monkeypatch.setattr("shopvision.privacy.consent_changes.erase", fails)
     with pytest.raises(OperationalError):
         decide(again(request), (), source="page")
     assert consent.recorded_choice(subject).purposes == frozenset()

@@ -8,10 +8,10 @@ import pytest
 
 from shopvision import listings
 from shopvision.index.models import EncoderRelease
-from shopvision.indexing import releases
-from shopvision.indexing.write import drain_outbox
-from shopvision.search.tuning import measure_generic
+from shopvision.indexing import encoder_releases
+from shopvision.indexing.pipeline import drain_outbox
 from shopvision.tasks import duties
+from shopvision.tuning.tuner import measure_generic
 from tests.drawing import photo_file
 from tests.factories import DemoProductFactory, demo_ref
 
@@ -53,5 +53,5 @@ def test_a_shop_too_small_to_tune_knows_what_is_usual_in_it(live_release: Any) -
 
 def test_a_background_measured_elsewhere_is_noticed(indexed_shop: list[Any]) -> None:
     EncoderRelease.objects.filter(state="live").update(background={"quantiles": [1.0] * 120})
-    releases._seen.checked = float("-inf")
-    assert releases.live().row.background["quantiles"][0] == 1.0
+    encoder_releases._seen.checked = float("-inf")
+    assert encoder_releases.live().row.background["quantiles"][0] == 1.0

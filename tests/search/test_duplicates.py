@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from demo_shop.art import Thing, draw_view
 from shopvision.catalogue.models import CatalogueImage
-from shopvision.indexing.write import drain_outbox
+from shopvision.indexing.pipeline import drain_outbox
 from shopvision.search.duplicates import find_duplicates
 from tests.drawing import photo_file
 from tests.factories import DemoProductFactory, demo_ref

@@ -13,16 +13,15 @@ from demo_shop.models import Category, Product
 from shopvision import conf, listings, signals
 from shopvision.exceptions import ImageRejected, TemporaryFailure
 from shopvision.index.models import EncoderRelease
-from shopvision.indexing import releases
-from shopvision.indexing.write import drain_outbox
+from shopvision.indexing import encoder_releases
+from shopvision.indexing.pipeline import drain_outbox
 from shopvision.search import status
 from shopvision.search.models import Demand
 from shopvision.types import Filter, Match, Region
 from tests.drawing import jpeg, photo_file
 from tests.factories import ArticleFactory, DemoProductFactory, demo_ref
+from tests.search.asking import own_bytes, titles
 from tests.visitors import visitor
-
-from .asking import own_bytes, titles
 
 pytestmark = pytest.mark.django_db
 
@@ -159,7 +158,7 @@ def test_an_index_that_is_being_filled_says_so_instead_of_finding_nothing(
     indexed_shop: list[Any], settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     photo = own_bytes(indexed_shop[0])
-    monkeypatch.setattr(releases, "_keep_up", lambda *_: None)
+    monkeypatch.setattr(encoder_releases, "_keep_up", lambda *_: None)
     shutil.rmtree(conf.DATA_DIR / "index")
     for ask in (
         lambda: listings.search_by_photo(photo),
@@ -245,7 +244,7 @@ def test_bad_bytes_and_an_empty_shop_say_what_is_wrong(live_release: Any) -> Non
         listings.search_by_photo(b"no photo")
     assert listings.search_by_photo(jpeg(1)).hits == ()
     EncoderRelease.objects.update(state="retired")
-    releases.reset()
+    encoder_releases.reset()
     with pytest.raises(TemporaryFailure) as error:
         listings.search_by_photo(jpeg(1))
     assert error.value.code == "warming"

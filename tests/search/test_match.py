@@ -3,11 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shopvision.search.match import LEVELS, background, decide, lead, nearest_stranger, percentiles
-from shopvision.search.tuning import measure
+from shopvision.encoders.descriptor import FAMILIES
+from shopvision.encoders.projection import TrainingSet, generic
+from shopvision.search.match import decide, lead, nearest_stranger, percentiles
+from shopvision.tuning.background import LEVELS, background
+from shopvision.tuning.tuner import measure
 from shopvision.types import Match
-from shopvision.vision.descriptor import FAMILIES
-from shopvision.vision.projection import TrainingSet, generic
 
 
 def test_the_background_is_of_different_products_only() -> None:

@@ -11,12 +11,11 @@ from django.test import Client
 from demo_shop.models import Product
 from shopvision import listings
 from shopvision.exceptions import InvalidRequest
-from shopvision.indexing.write import drain_outbox
+from shopvision.indexing.pipeline import drain_outbox
 from shopvision.types import ProductRef
 from tests.factories import ArticleFactory, PictureFactory, article_ref, demo_ref
+from tests.search.asking import titles
 from tests.testshop.models import Article, Bargain, Boot
-
-from .asking import titles
 
 pytestmark = pytest.mark.django_db
 

@@ -22,11 +22,11 @@ from django.db.models import Count  # noqa: E402
 from demo_shop.models import Category, Product  # noqa: E402
 from shopvision import jobs  # noqa: E402
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage, Outbox  # noqa: E402
-from shopvision.classification.training import train  # noqa: E402
+from shopvision.classification.classifier_training import train  # noqa: E402
 from shopvision.index.models import Descriptor, Embedding  # noqa: E402
-from shopvision.indexing import releases  # noqa: E402
-from shopvision.indexing.follow import verify  # noqa: E402
-from shopvision.indexing.write import ensure_live  # noqa: E402
+from shopvision.indexing import encoder_releases  # noqa: E402
+from shopvision.indexing.change_feed import verify  # noqa: E402
+from shopvision.indexing.pipeline import ensure_live  # noqa: E402
 from shopvision.tasks import engine  # noqa: E402
 from tests.drawing import photo_file  # noqa: E402
 from tests.factories import DemoProductFactory  # noqa: E402
@@ -131,7 +131,7 @@ def wait(condition: Callable[[], bool]) -> bool:
 
 def state() -> dict[str, Any]:
     """What is where."""
-    live = releases.live().row  # a tuned release may have taken over meanwhile
+    live = encoder_releases.live().row  # a tuned release may have taken over meanwhile
     twice = Embedding.objects.values("release", "image_id").annotate(n=Count("id")).filter(n__gt=1)
     return {
         "products": Product.objects.count(),
@@ -149,7 +149,7 @@ def state() -> dict[str, Any]:
 
 def compare() -> dict[str, Any]:
     """The index against the database, photo by photo."""
-    return {**verify(releases.live()).as_dict(), **state()}
+    return {**verify(encoder_releases.live()).as_dict(), **state()}
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from django.utils import timezone
 from demo_shop.models import Product
 from shopvision import jobs
 from shopvision.catalogue.models import CatalogueEntry, Outbox
-from shopvision.indexing.releases import LiveRelease
-from shopvision.indexing.write import drain_outbox
+from shopvision.indexing.encoder_releases import LiveRelease
+from shopvision.indexing.pipeline import drain_outbox
 from shopvision.search import status
 from shopvision.search.models import Demand, StoredSearch
 from shopvision.tasks import duties

@@ -13,7 +13,7 @@ from django.db import OperationalError, transaction
 from shopvision import jobs
 from shopvision.catalogue import outbox
 from shopvision.catalogue.models import CatalogueEntry
-from shopvision.indexing.releases import LiveRelease
+from shopvision.indexing.encoder_releases import LiveRelease
 from shopvision.tasks import duties, engine
 from shopvision.tasks.engine import Background, HostLock
 from tests.factories import DemoProductFactory

@@ -1,8 +1,7 @@
 """How shopvision sees the second shop."""
 
 from shopvision import Catalogue, register
-
-from .models import Article
+from tests.testshop.models import Article
 
 
 @register(Article)

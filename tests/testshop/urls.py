@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
 
-from .models import Article
+from tests.testshop.models import Article
 
 app_name = "testshop"
 

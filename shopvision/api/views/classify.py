@@ -9,12 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ...catalogue.adapter import catalogues
-from ...classification import predict, release
+from ...classification import classifier_releases, predict
 from ...exceptions import InvalidRequest
 from ..permissions import CLASSIFY
 from ..schema import described, errors
+from ..serializers_jobs import CLASSIFY_BODY, ClassifyRequest, JobDetailAnswer, PhotoAnswer
 from ..throttles import SearchThrottle, search_slot
-from ..work import CLASSIFY_BODY, ClassifyRequest, JobDetailAnswer, PhotoAnswer
 from .base import WorkView, checked
 from .jobs import accepted, started
 
@@ -55,7 +55,7 @@ def _asked(given: dict[str, Any]) -> list[tuple[str, str]]:
     wanted = list(_targets(given.get("source"), given.get("target")))
     if not wanted:
         raise InvalidRequest("no such catalogue or target to recognise", code="unknown_target")
-    live = [(source, target) for source, target in wanted if release.live(source, target)]
+    live = [(source, target) for source, target in wanted if classifier_releases.live(source, target)]
     if not live:
         raise InvalidRequest("no classifier is live; train one first", code="no_classifier")
     return live

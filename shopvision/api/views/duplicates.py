@@ -14,7 +14,7 @@ from ...exceptions import InvalidRequest
 from ...jobs import Job
 from ..permissions import CHANGE_JOB, VIEW_ENTRY, VIEW_JOB
 from ..schema import described, errors
-from ..work import DuplicatesAnswer, Paged
+from ..serializers_jobs import DuplicatesAnswer, Paged
 from .base import WorkView, checked
 
 

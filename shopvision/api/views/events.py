@@ -11,10 +11,10 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ... import telemetry
-from ...behaviour import existing, impression_key
+from ... import metrics
 from ...events.models import Kind
 from ...events.record import NewEvent, record_events
+from ...events.tracking import existing, impression_key
 from ..schema import described, errors
 from ..serializers_events import EventsAnswer, EventsRequest
 from ..throttles import EventThrottle
@@ -52,7 +52,7 @@ def _of_existing(events: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Events about no product, or one that the shop has: others would swell its sums with what nobody sells."""
     there = existing(one["product"] for one in events if "product" in one)
     kept = [one for one in events if "product" not in one or str(one["product"]) in there]
-    telemetry.count("events_of_unknown_products", len(events) - len(kept))
+    metrics.count("events_of_unknown_products", len(events) - len(kept))
     return kept
 
 

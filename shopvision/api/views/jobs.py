@@ -13,16 +13,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ... import jobs
-from ...classification import release
+from ...classification import classifier_releases
 from ...classification.apply import why_not_undoable
 from ...classification.predict import threshold_of
 from ...exceptions import InvalidRequest
 from ...index.models import EncoderRelease
 from ...jobs import Job
-from ..pages import page
+from ..cursors import page
 from ..permissions import APPLY, CHANGE_JOB, CHANGE_RELEASE, CLASSIFY, TRAIN, VIEW_JOB, require
 from ..schema import described, errors
-from ..work import (
+from ..serializers_jobs import (
     Chosen,
     JobDetailAnswer,
     JobRequest,
@@ -191,7 +191,7 @@ def started(request: Request, kind: str, params: dict[str, Any]) -> Job:
 
 def _ready(params: dict[str, Any]) -> None:
     """A classifier is live, and it can keep the error that may be made."""
-    live = release.live(params["source"], params["target"])
+    live = classifier_releases.live(params["source"], params["target"])
     if live is None:
         raise InvalidRequest(
             f"no classifier is live for {params['target']} of {params['source']}; train one first",

@@ -8,8 +8,8 @@ from drf_spectacular.utils import OpenApiResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ... import telemetry
-from ...classification import status as classification
+from ... import metrics
+from ...classification import classifier_releases as classification
 from ...exceptions import TemporaryFailure
 from ...search import status
 from ..health import gauges
@@ -70,7 +70,7 @@ class MetricsView(WorkView):
     )
     def get(self, request: Request) -> HttpResponse:
         """This process's counters and timers, and the shop's counts."""
-        return HttpResponse(telemetry.prometheus() + gauges(), content_type=PROMETHEUS)
+        return HttpResponse(metrics.prometheus() + gauges(), content_type=PROMETHEUS)
 
 
 class SchemaView(PublicView):

@@ -14,10 +14,10 @@ from rest_framework.response import Response
 from ...classification import review
 from ...classification.models import Decision, Prediction
 from ...exceptions import InvalidRequest
-from ..pages import page
+from ..cursors import page
 from ..permissions import REVIEW, VIEW_PREDICTION
 from ..schema import described, errors
-from ..work import CorrectRequest, DecidedAnswer, PredictionsAnswer, PredictionsRequest
+from ..serializers_jobs import CorrectRequest, DecidedAnswer, PredictionsAnswer, PredictionsRequest
 from .base import WorkView, checked
 
 MOST_ID = 10**18 - 1

@@ -19,14 +19,15 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ... import behaviour, conf
+from ... import conf
+from ...events import tracking
 from ...events.history import latest
 from ...events.models import Kind
 from ...exceptions import InvalidRequest
-from ...privacy.choices import decide, forget
 from ...privacy.consent import PURPOSES, Choice, choice_of, put_cookies, subject_of
-from ...privacy.erase import Receipt
-from ...privacy.export import export
+from ...privacy.consent_changes import decide, forget
+from ...privacy.data_export import export
+from ...privacy.erasure import Receipt
 from ..schema import described, errors
 from ..serializers_events import ConsentAnswer, ConsentRequest, ExportAnswer, ReceiptAnswer
 from ..uploads import SmallJSONParser
@@ -139,7 +140,7 @@ def _next(request: HttpRequest) -> str:
 
 def _page(request: HttpRequest, receipt: Receipt | None = None) -> HttpResponse:
     seen = latest(request, limit=SHOWN)
-    titles = behaviour.titles(one.product for one in seen)
+    titles = tracking.titles(one.product for one in seen)
     context = {
         "mode": conf.PRIVACY_MODE,
         "choice": choice_of(request),

@@ -10,18 +10,14 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ... import behaviour, listings
+from ... import listings
+from ...events import tracking
 from ...exceptions import ImageRejected, InvalidRequest
 from ...search.present import result
 from ...types import Hit
 from ..schema import described, errors
 from ..serializers import no_such
-from ..serializers_ranking import (
-    RecommendationsAnswer,
-    RecommendationsRequest,
-    RerankAnswer,
-    RerankRequest,
-)
+from ..serializers_ranking import RecommendationsAnswer, RecommendationsRequest, RerankAnswer, RerankRequest
 from ..uploads import SmallJSONParser
 from .base import PublicView, checked
 
@@ -68,7 +64,7 @@ class RerankView(PersonalView):
         found = listings.personalised_listing(given["products"], request=plain, limit=given.get("limit"))
         shown = found.hits[: given["shown"]]
         if shown:
-            behaviour.record_listing(plain, shown, listing=found.id, propensities=_odds(found, len(shown)))
+            tracking.record_listing(plain, shown, listing=found.id, propensities=_odds(found, len(shown)))
         before = {product: place for place, product in enumerate(given["products"])}
         results = [
             {
@@ -109,7 +105,7 @@ class RecommendationsView(PersonalView):
         found = listings.recommended(
             given["placement"], request=plain, product=given.get("product"), limit=given["limit"]
         )
-        behaviour.record_listing(
+        tracking.record_listing(
             plain, found.hits, listing=found.id, propensities=_odds(found, len(found.hits))
         )
         return Response(

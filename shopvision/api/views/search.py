@@ -6,19 +6,14 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ... import behaviour, conf, listings
+from ... import conf, listings
+from ...events import tracking
 from ...exceptions import InvalidRequest
 from ...types import Listing, ProductRef
 from ..answers import answer, server_timing
-from ..links import read_cursor, search_id
+from ..cursors import read_cursor, search_id
 from ..schema import SEARCH_BODY, described, errors
-from ..serializers import (
-    DEFAULT_RESULTS,
-    ListingAnswer,
-    PageRequest,
-    SearchRequest,
-    SimilarRequest,
-)
+from ..serializers import DEFAULT_RESULTS, ListingAnswer, PageRequest, SearchRequest, SimilarRequest
 from ..throttles import SearchThrottle, search_slot
 from .base import PublicView, checked
 
@@ -61,7 +56,7 @@ class SearchView(PublicView):
                 limit=limit,
                 context=request._request,
             )
-        behaviour.record(request, "photo_search", listing=found.id, text=given["text"])
+        tracking.record(request, "photo_search", listing=found.id, text=given["text"])
         return respond(found, limit)
 
 

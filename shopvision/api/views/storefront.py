@@ -14,12 +14,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
-from ... import behaviour, listings
+from ... import listings
+from ...events import tracking
 from ...exceptions import InvalidRequest
 from ...types import Listing
 from ..answers import answer
+from ..cursors import cursor, public_id, read_cursor, search_id
 from ..errors import answer_error
-from ..links import cursor, public_id, read_cursor, search_id
 from ..serializers import SearchRequest, SimilarRequest
 from ..throttles import BrowseThrottle, SearchThrottle, search_slot
 from .base import PublicView, checked
@@ -90,7 +91,7 @@ class PhotoPage(PublicView):
                 limit=LIMIT,
                 context=request._request,
             )
-        behaviour.record(request, "photo_search", listing=found.id, text=given["text"])
+        tracking.record(request, "photo_search", listing=found.id, text=given["text"])
         return _page(request, found, request.data, 0, LIMIT)
 
     def _further(self, request: Request, public: str, place: str) -> Response:
@@ -114,7 +115,7 @@ def _page(request: Request, found: Listing, given: Any, offset: int, limit: int)
     context = {
         "listing": listing,
         "searched": True,
-        "shown": behaviour.record_listing(request, found.hits, start=offset, listing=found.id),
+        "shown": tracking.record_listing(request, found.hits, start=offset, listing=found.id),
         "given": given,
         "choices": _choices(listing["facets"], given),
         "next": _link(found.id, offset + limit, limit) if listing["next"] else "",

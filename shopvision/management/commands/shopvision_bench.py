@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from .. import classifying, freshness
+from bench import classify_throughput, freshness
 
 
 class Command(BaseCommand):
@@ -39,13 +39,13 @@ class Command(BaseCommand):
         return freshness.measure(options["saves"])
 
     def _classify(self, options: dict[str, Any]) -> dict[str, Any]:
-        if options["products"] < classifying.LABELLED:
+        if options["products"] < classify_throughput.LABELLED:
             raise CommandError(
-                f"--products takes {classifying.LABELLED} or more: so many the classifier learns from"
+                f"--products takes {classify_throughput.LABELLED} or more: so many the classifier learns from"
             )
         if options["photos"] < 0:
             raise CommandError("--photos takes a whole number, 0 or more")
-        return classifying.measure(options["products"], options["photos"])
+        return classify_throughput.measure(options["products"], options["photos"])
 
 
 def _freshness_words(answer: dict[str, Any]) -> str:

@@ -15,13 +15,13 @@ from django.utils import timezone
 
 from ... import jobs
 from ...catalogue.adapter import Catalogue, catalogues
+from ...catalogue.field_paths import follow_path
 from ...catalogue.models import Outbox
-from ...catalogue.paths import follow_path
 from ...exceptions import ShopvisionError
-from ...indexing import releases
-from ...indexing.sample import sample_photos
-from ...recommend import release as rankers
-from ..ready import why_not_ready
+from ...indexing import encoder_releases
+from ...indexing.photos import sample_photos
+from ...ranking import ranker_releases as rankers
+from ..job_command import why_not_ready
 
 ADDRESSES = 5  # products of each catalogue whose page is asked for
 
@@ -125,12 +125,12 @@ def _database() -> tuple[bool, str]:
 
 
 def _encoder() -> tuple[bool, str]:
-    live = releases.live()
+    live = encoder_releases.live()
     return True, f"{live.row} ({live.row.precision}) is live"
 
 
 def _index() -> tuple[bool, str]:
-    health = releases.live().index.health()
+    health = encoder_releases.live().index.health()
     return health.ok, health.detail or f"{health.count} photos, {health.bytes} bytes"
 
 

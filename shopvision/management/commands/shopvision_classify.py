@@ -9,13 +9,12 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from ... import jobs
-from ...classification.bulk import pairs
-from ...classification.measures import ERRORS
-from ...classification.release import live
+from ...classification.classifier_evaluation import ERRORS
+from ...classification.classifier_releases import live
+from ...classification.jobs import pairs
 from ...exceptions import ShopvisionError
 from ...jobs import Job
-from ..foreground import run_here
-from ..ready import ReadyCommand
+from ..job_command import ReadyCommand, run_here
 
 STOPPED = (Job.State.CANCELLED, Job.State.FAILED)
 SHOWN_ERRORS = 20

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 
 from ...exceptions import ShopvisionError
 from ...search.duplicates import MIN_SIMILARITY, find_duplicates
-from ..ready import ReadyCommand
+from ..job_command import ReadyCommand
 
 
 class Command(ReadyCommand):

@@ -10,9 +10,9 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
-from ...privacy.erase import erase, what_is_kept
+from ...privacy.erasure import erase, what_is_kept
 from ...types import Subject
-from ..ready import ReadyCommand
+from ..job_command import ReadyCommand
 
 
 class Command(ReadyCommand):

@@ -9,8 +9,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from bench import classification, ranking, retrieval
+
 from ...exceptions import ShopvisionError
-from .. import classification, ranking, retrieval
 
 
 class Command(BaseCommand):

@@ -12,11 +12,11 @@ from django.core.management.base import CommandError
 from django.core.serializers.json import DjangoJSONEncoder
 
 from ...catalogue.models import CatalogueEntry
-from ...events.aggregate import views
-from ...privacy import noise
-from ...privacy.erase import what_is_kept
-from ...privacy.export import export
-from ..ready import ReadyCommand
+from ...events.noisy_aggregates import views
+from ...privacy import differential_privacy
+from ...privacy.data_export import export
+from ...privacy.erasure import what_is_kept
+from ..job_command import ReadyCommand
 from .shopvision_erase import add_subject, exists, subject_in
 
 
@@ -61,7 +61,11 @@ class Command(ReadyCommand):
         rows = list(_rows(options["views"]))
         if options["dry_run"]:
             return {"dry_run": True, "counts": {"views": len(rows)}}
-        return {"epsilon": noise.EPSILON, "scale": noise.laplace_scale(), "views": rows}
+        return {
+            "epsilon": differential_privacy.EPSILON,
+            "scale": differential_privacy.laplace_scale(),
+            "views": rows,
+        }
 
 
 def _rows(days: int) -> Iterator[dict[str, Any]]:

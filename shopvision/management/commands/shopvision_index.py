@@ -11,12 +11,11 @@ from django.core.management.base import CommandError
 from ... import jobs
 from ...catalogue.adapter import catalogues
 from ...index.models import EncoderRelease
-from ...indexing import releases
-from ...indexing.follow import verify
+from ...indexing import encoder_releases
+from ...indexing.change_feed import verify
 from ...jobs import Job
-from ...search.bulk import tune_due, tuning_after
-from ..foreground import run_here
-from ..ready import ReadyCommand
+from ...search.jobs import tune_due, tuning_after
+from ..job_command import ReadyCommand, run_here
 
 STOPPED = (Job.State.CANCELLED, Job.State.FAILED)
 
@@ -45,7 +44,10 @@ class Command(ReadyCommand):
         if job.state == Job.State.DONE and tune_due():
             self._tune(quiet=options["json"])
         answer = {"job": str(job.pk), "state": job.state, "done": job.done, "failed": job.failed}
-        answer |= {**job.result, "drift": verify(releases.live()).as_dict() if job.state == "done" else None}
+        answer |= {
+            **job.result,
+            "drift": verify(encoder_releases.live()).as_dict() if job.state == "done" else None,
+        }
         self.stdout.write(json.dumps(answer) if options["json"] else _summary(job, answer))
         if job.state != Job.State.DONE:
             raise CommandError(f"{job.state}: {job.message or 'run the command again to go on'}")

@@ -11,7 +11,7 @@ from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 
 from ...exceptions import InvalidRequest
-from ..guess import adapter_source, guess
+from ..inspect_models import adapter_source, guess
 
 
 class Command(BaseCommand):

@@ -8,15 +8,15 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from ... import moments
-from ...classification import release
+from ... import timestamps
+from ...classification import classifier_releases
 from ...classification.models import ClassifierRelease
 from ...exceptions import ShopvisionError
 from ...index.models import EncoderRelease
-from ...recommend import release as rankers
-from ...recommend.models import RankerRelease
-from ...search import switch
-from ..ready import ReadyCommand
+from ...ranking import ranker_releases as rankers
+from ...ranking.models import RankerRelease
+from ...tuning import promotion
+from ..job_command import ReadyCommand
 
 
 class Command(ReadyCommand):
@@ -74,13 +74,13 @@ class Command(ReadyCommand):
 
     def _act(self, options: dict[str, Any]) -> None:
         if options["rollback"]:
-            switch.rollback()
+            promotion.rollback()
         elif options["activate"] is not None:
-            switch.promote(_found(EncoderRelease, options["activate"], "release"))
+            promotion.promote(_found(EncoderRelease, options["activate"], "release"))
         elif options["promote"] is not None:
-            release.promote(_found(ClassifierRelease, options["promote"], "classifier"))
+            classifier_releases.promote(_found(ClassifierRelease, options["promote"], "classifier"))
         elif options["rollback_classifier"]:
-            release.rollback(*options["rollback_classifier"])
+            classifier_releases.rollback(*options["rollback_classifier"])
         elif options["promote_ranker"] is not None:
             rankers.promote(_found(RankerRelease, options["promote_ranker"], "ranker"))
         elif options["rollback_ranker"]:
@@ -98,8 +98,8 @@ def _life(one: Any) -> dict[str, Any]:
     """The last columns of every kind of release."""
     return {
         "metrics": one.metrics,
-        "created_at": moments.as_text(one.created_at),
-        "activated_at": moments.as_text(one.activated_at),
+        "created_at": timestamps.as_text(one.created_at),
+        "activated_at": timestamps.as_text(one.activated_at),
         "previous": one.previous_id,
     }
 

@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from ...privacy import registry, retention
-from ..ready import ReadyCommand
+from ..job_command import ReadyCommand
 
 
 class Command(ReadyCommand):

@@ -8,10 +8,10 @@ from typing import Any
 
 from ... import conf
 from ...catalogue.reconcile import drift
-from ...indexing.write import drain_outbox
-from ...search.bulk import queue_differences
+from ...indexing.pipeline import drain_outbox
+from ...search.jobs import queue_differences
 from ...tasks import engine
-from ..ready import ReadyCommand
+from ..job_command import ReadyCommand
 
 
 class Command(ReadyCommand):

@@ -8,11 +8,11 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from ...events import simulated
+from ...events import simulated_events
 from ...events.models import Event
-from ...recommend.models import Experiment
-from ...recommend.simulate import simulate, simulate_experiment
-from ..ready import ReadyCommand
+from ...ranking.models import Experiment
+from ...ranking.simulation import simulate, simulate_experiment
+from ..job_command import ReadyCommand
 
 
 class Command(ReadyCommand):
@@ -30,7 +30,7 @@ class Command(ReadyCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["forget"]:
             Experiment.objects.filter(simulated=True).delete()
-            answer = {"forgotten": simulated.forget()}
+            answer = {"forgotten": simulated_events.forget()}
         else:
             answer = {"written": self._written(options)}
             simulate_experiment(seed=options["seed"])
@@ -40,7 +40,7 @@ class Command(ReadyCommand):
     def _written(self, options: dict[str, Any]) -> int:
         if min(options["visitors"], options["days"]) < 1:
             raise CommandError("it takes at least one visitor and one day")
-        there = simulated.there()
+        there = simulated_events.there()
         if there:
             raise CommandError(f"{there} simulated events are there already; --forget takes them away")
         if Event.objects.exists():

@@ -9,15 +9,14 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from ... import jobs
+from ...classification.classifier_training import KINDS
 from ...classification.models import ClassifierRelease
-from ...classification.training import KINDS
 from ...exceptions import ShopvisionError
-from ...indexing import releases
+from ...indexing import encoder_releases
 from ...jobs import Job
-from ...recommend.models import RankerRelease
-from ...recommend.training import TRAINED
-from ..foreground import run_here
-from ..ready import ReadyCommand
+from ...ranking.models import RankerRelease
+from ...ranking.training.ranker_training import TRAINED
+from ..job_command import ReadyCommand, run_here
 
 
 class Command(ReadyCommand):
@@ -51,7 +50,7 @@ class Command(ReadyCommand):
         if options["ranker"]:
             self._ranker({**chosen, "force": True} if options["force"] else chosen, as_json=options["json"])
             return
-        releases.allow_torch()
+        encoder_releases.allow_torch()
         try:
             job = jobs.start("train", chosen, wake=False)
         except ShopvisionError as error:
@@ -71,7 +70,7 @@ class Command(ReadyCommand):
         """Train the ranker here, with torch where it is installed."""
         if {"source", "target"} & set(chosen):
             raise CommandError("--source and --target are of classifiers; the ranker orders all catalogues")
-        releases.allow_torch()
+        encoder_releases.allow_torch()
         try:
             job = jobs.start("train_ranker", chosen, wake=False)
         except ShopvisionError as error:

@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from ...exceptions import ShopvisionError
-from ...search.tuning import tune
-from ..ready import ReadyCommand
+from ...tuning.tuner import tune
+from ..job_command import ReadyCommand
 
 
 class Command(ReadyCommand):

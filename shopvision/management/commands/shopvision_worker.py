@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from ...tasks.engine import run_worker
-from ..ready import ReadyCommand
+from ..job_command import ReadyCommand
 
 
 class Command(ReadyCommand):

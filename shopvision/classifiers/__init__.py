@@ -1,0 +1,1 @@
+"""Descriptors, photos and text -> label probabilities."""

@@ -1,0 +1,73 @@
+"""Commands that need our tables say so where they are missing, in place of a traceback."""
+
+from __future__ import annotations
+
+import signal
+import time
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connections, router
+from django.db.migrations.executor import MigrationExecutor
+
+from .. import jobs
+from ..catalogue.models import CatalogueEntry
+from ..exceptions import InvalidRequest
+from ..jobs import Job
+from .progress import Progress
+
+WATCH_SECONDS = 0.5
+
+
+def run_here(job: Job, label: str) -> None:
+    """Run it, or watch the worker that was faster; afterwards ``job`` is as stored."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        try:
+            jobs.cancel(job)
+        except InvalidRequest:
+            raise KeyboardInterrupt from None
+
+    bar = Progress(label)
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        while not jobs.run(job, watch=lambda now: bar.show(now.done, now.total, now.message)):
+            job.refresh_from_db()
+            if job.state not in jobs.ACTIVE:
+                break
+            bar.show(job.done, job.total, "by another worker")
+            time.sleep(WATCH_SECONDS)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        bar.close()
+        job.refresh_from_db()
+
+
+class ReadyCommand(BaseCommand):
+    """A command that runs only once the database is up to our migrations."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Check, then run.
+
+        Raises:
+            CommandError: what to do first.
+        """
+        if why := why_not_ready():
+            raise CommandError(why)
+        return super().execute(*args, **options)
+
+
+def why_not_ready() -> str:
+    """What the database lacks and what to do; "" when it is up to our migrations."""
+    alias = router.db_for_write(CatalogueEntry)
+    try:
+        executor = MigrationExecutor(connections[alias])
+        lacking = executor.migration_plan(executor.loader.graph.leaf_nodes("shopvision"))
+    except DatabaseError as error:
+        return f"the database {alias!r} does not answer: {error}"
+    if not lacking:
+        return ""
+    return (
+        f"{len(lacking)} migrations are not applied to the database {alias!r}: run python manage.py migrate"
+    )

@@ -1,0 +1,1 @@
+"""Rankers: features -> scores."""

@@ -1,0 +1,1 @@
+"""Train rankers on recorded listings and evaluate them on later ones."""

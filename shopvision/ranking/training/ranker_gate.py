@@ -1,0 +1,76 @@
+"""May a trained ranker go live: it is compared with what ranks now, and with orders that need no training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...evaluation.classification_metrics import interval
+from .ranker_evaluation import Outcome, mean
+
+TOLERANCE = 0.005  # NDCG that a candidate may lose to noise against the live ranker: it knows newer acts
+LEAST_LISTINGS, LEAST_SUBJECTS = 50, 20  # judged by; fewer say nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate decided, and why, in words.
+
+    Args:
+        compared: by the other's name, the gain in NDCG@10 with its interval.
+    """
+
+    promote: bool
+    reason: str
+    compared: dict[str, Any]
+
+
+def gate(
+    ours: Outcome, others: Mapping[str, Outcome], subjects: np.ndarray, weights: np.ndarray, *, live: str
+) -> Verdict:
+    """Promote if it is no worse than what ranks now, and better than popularity, chance and the order given.
+
+    All are judged on the same listings, later than anything the candidate was trained on. The difference is
+    bootstrapped over subjects.
+
+    Args:
+        others: by name; ``live`` is what ranks now.
+        subjects: whose each listing was. weights: how much its answer counts, against position bias.
+        live: its key: ``live``, or ``prior`` (the untrained blend) while nothing was trained.
+    """
+    count, people = len(ours.ndcg), len(np.unique(subjects))
+    if count < LEAST_LISTINGS or people < LEAST_SUBJECTS:
+        few = f"only {count} listings of {people} visitors to judge by; it takes {LEAST_LISTINGS} of {LEAST_SUBJECTS}"
+        return Verdict(False, few, {})
+    compared = {name: _gain(ours.ndcg - other.ndcg, subjects, weights) for name, other in others.items()}
+    found = compared[live]
+    means = [mean(one.ndcg, weights) for one in (ours, others[live])]
+    words = (
+        f"NDCG@10 {means[0]:.3f} against {means[1]:.3f} of {NAMES[live]} on the same {count} later listings: "
+        f"{found['gain']:+.3f}, 95 % interval {found['low']:+.3f} to {found['high']:+.3f}"
+    )
+    if found["high"] < 0 or found["gain"] < (0 if live == "prior" else -TOLERANCE):
+        return Verdict(False, f"worse: {words}", compared)
+    for name in NAMES:
+        if name in compared and name != live and compared[name]["gain"] <= 0:
+            return Verdict(
+                False, f"no better than {NAMES[name]} ({compared[name]['gain']:+.3f}); {words}", compared
+            )
+    return Verdict(True, f"{'better' if found['low'] > 0 else 'no worse'}: {words}", compared)
+
+
+NAMES = {
+    "live": "the live ranker",
+    "prior": "the untrained blend",
+    "popularity": "popularity",
+    "shuffle": "chance",
+    "no_op": "the order given",
+}
+
+
+def _gain(gain: np.ndarray, subjects: np.ndarray, weights: np.ndarray) -> dict[str, float]:
+    low, high = interval(lambda rows: mean(gain[rows], weights[rows]), subjects)
+    return {"gain": round(mean(gain, weights), 4), "low": round(low, 4), "high": round(high, 4)}

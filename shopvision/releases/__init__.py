@@ -1,0 +1,1 @@
+"""One lifecycle for everything trained: storage, candidate, gate, live, retired."""
