@@ -26,23 +26,31 @@ GETTEXTS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "word"}
 DJANGOS_OWN = {"Select this object for an action - {}"}
 RAISED = {"InvalidRequest", "TemporaryFailure", "Misconfigured", "ImageRejected", "IndexUnavailable"}
 TELLING = (
-    *("jobs.py", "images/decode.py", "images/crop.py", "images/header.py", "indexing/releases.py"),
-    *("search/bulk.py", "search/clicks.py", "search/switch.py", "search/tuning.py"),
-    *(
-        "classification/bulk.py",
-        "classification/evidence.py",
-        "classification/gate.py",
-        "classification/glances.py",
-    ),
-    *("classification/release.py", "classification/review.py", "classification/training.py"),
-    *("classification/trials.py", "recommend/bulk.py", "recommend/experiment.py", "recommend/gate.py"),
-    *(
-        "recommend/offline.py",
-        "recommend/release.py",
-        "recommend/training.py",
-        "index/flat.py",
-        "index/files.py",
-    ),
+    "jobs.py",
+    "images/decode.py",
+    "images/crop.py",
+    "images/header.py",
+    "indexing/encoder_releases.py",
+    "search/jobs.py",
+    "tuning/click_feedback.py",
+    "tuning/promotion.py",
+    "tuning/tuner.py",
+    "classification/jobs.py",
+    "classification/explanations.py",
+    "classification/gate.py",
+    "classification/augmented_photos.py",
+    "classification/classifier_releases.py",
+    "classification/review.py",
+    "classification/classifier_training.py",
+    "classification/model_comparison.py",
+    "ranking/jobs.py",
+    "ranking/experiments.py",
+    "ranking/training/ranker_gate.py",
+    "ranking/training/off_policy.py",
+    "ranking/ranker_releases.py",
+    "ranking/training/ranker_training.py",
+    "index/flat/backend.py",
+    "index/flat/snapshot_files.py",
 )
 """Modules whose sentences a page of the admin may show."""
 
@@ -74,7 +82,7 @@ def tagged(app: str) -> set[str]:
 
 def spoken() -> set[str]:
     """Every string that a visitor may read: of the pages, the reasons and the strips."""
-    names = ("recommend/why.py", "placements.py", "listings.py")
+    names = ("ranking/reasons.py", "recommendations.py", "listings.py")
     texts = [(ROOT / "shopvision" / name).read_text() for name in names]
     return tagged("shopvision") | {words for text in texts for words in re.findall(r'\b_\("([^"]+)"\)', text)}
 

@@ -22,10 +22,10 @@ METADATA = "classifier"  # key of the JSON record in the safetensors header
 KINDS = {
     "prototypes": f"{__package__}.heads:Prototypes",
     "linear": f"{__package__}.heads:LinearHead",
-    "text": f"{__package__}.text_head:TextHead",
+    "text": f"{__package__}.text:TextHead",
     "fused": f"{__package__}.fusion:FusedHead",
-    "finetuned": f"{__package__}.finetuned:FineTuned",
-    "cnn": f"{__package__}.finetuned:FineTuned",
+    "finetuned": f"{__package__}.fine_tuned:FineTuned",
+    "cnn": f"{__package__}.fine_tuned:FineTuned",
 }
 """Where each kind lives; loaded when one is read. None needs torch: trained networks are served as ONNX graphs."""
 

@@ -12,8 +12,10 @@ from ..images.preprocess import PreprocessSpec
 from . import efficientnet_weights
 from .base import EncoderSpec
 
-TORCH_HALF = f"{__package__}.export"  # loaded by its name, so that torch stays out of the web process
-LITE_GRAPH = f"{__package__}.lite_graph"  # onnx: 17 MB that a process whose release has its graph never needs
+TORCH_HALF = f"{__package__}.onnx_export"  # loaded by its name, so that torch stays out of the web process
+LITE_GRAPH = (
+    f"{__package__}.efficientnet_graph"  # onnx: 17 MB that a process whose release has its graph never needs
+)
 RESNET_STAGES = ("layer1", "layer2", "layer3", "layer4")
 UNKNOWN = "not stated; see the model's own page"
 

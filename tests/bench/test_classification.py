@@ -80,7 +80,7 @@ def test_every_run_reports_the_small_network_beside(
 def test_without_torch_it_is_said_why_a_model_is_missing(
     folder: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(baselines, "find_spec", lambda name: None)
+    monkeypatch.setattr("shopvision.classifiers.baselines.find_spec", lambda name: None)
     with override_settings(SHOPVISION={**settings.SHOPVISION, "ENCODER": "tests.fakes.FakeEncoder"}):
         found = run(folder, "--folds", "2")
     assert "cnn" not in found["models"]

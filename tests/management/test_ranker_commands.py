@@ -70,7 +70,7 @@ def test_a_shop_with_visitors_gets_no_made_up_ones_and_too_few_train_nothing() -
 
 
 def test_a_ranker_is_promoted_by_its_number() -> None:
-    name, digest = ranker_releases.artefacts.store(
+    name, digest = ranker_releases.storage.store(
         ranker_releases.RANKERS, PriorRanker({"recent": 1.0}).to_bytes()
     )
     row = RankerRelease.objects.create(

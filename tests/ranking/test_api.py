@@ -275,18 +275,18 @@ def test_rows_that_only_an_order_or_a_column_repeats_are_the_shops_own(mugs: lis
 def test_a_broken_ranker_gives_the_shops_order_and_a_counter_moves(
     mugs: list[Any], settings: Any, name: str
 ) -> None:
-    use(settings, ranker=f"tests.ranking.test_grips.{name}")
+    use(settings, ranker=f"tests.ranking.test_api.{name}")
     assert ids(rank_queryset(Product.objects.all(), looked_at(*mugs[:2]))) == own()
     assert metrics.snapshot()["counters"]["rank_own_order"] == 1
 
 
 def test_a_shops_own_ranker_is_asked(mugs: list[Any], settings: Any) -> None:
-    use(settings, ranker="tests.ranking.test_grips.Backwards", diversity=0)
+    use(settings, ranker="tests.ranking.test_api.Backwards", diversity=0)
     assert ids(rank_queryset(Product.objects.all(), looked_at(*mugs[:2]))) == own()[::-1]
 
 
 def test_a_slow_ranker_is_not_waited_for_and_then_not_asked(mugs: list[Any], settings: Any) -> None:
-    use(settings, ranker="tests.ranking.test_grips.Slow", budget_ms=100)
+    use(settings, ranker="tests.ranking.test_api.Slow", budget_ms=100)
     request = looked_at(*mugs[:2])
     for number in range(6):
         start = time.perf_counter()
@@ -459,12 +459,12 @@ def test_the_shops_pages_stand_whatever_breaks(mugs: list[Any], monkeypatch: Any
         raise RuntimeError("everything of ours is broken")
 
     for path in (
-        "grips._stamp",
+        "api._stamp",
         "rerank.features",
         "rerank.shelf_of",
-        "sequence.state.recall",
-        "taste.latest",
-        "grips.rank",
+        "ranked_sequence.order_cache.recall",
+        "visitor_profile.latest",
+        "api.rank",
     ):
         monkeypatch.setattr(f"shopvision.ranking.{path}", broken)
         response = client.get("/")

@@ -93,7 +93,7 @@ def begin(holdout: float = 0.5, **more: Any) -> Experiment:
 
 
 def candidate() -> RankerRelease:
-    name, digest = ranker_releases.artefacts.store(
+    name, digest = ranker_releases.storage.store(
         ranker_releases.RANKERS, PriorRanker({"fresh": 1.0}).to_bytes()
     )
     return RankerRelease.objects.create(

@@ -50,7 +50,7 @@ def train(**params: Any) -> jobs.Job:
 
 def trained(**values: Any) -> RankerRelease:
     """A release as a training leaves it."""
-    name, digest = ranker_releases.artefacts.store(
+    name, digest = ranker_releases.storage.store(
         ranker_releases.RANKERS, PriorRanker({"recent": 1.0}).to_bytes()
     )
     given = {"kind": "linear", "artefact": name, "digest": digest, "snapshot": "x", **values}

@@ -1,0 +1,3 @@
+"""The real network, for saliency."""
+
+from tests.encoders.conftest import fp32, graph  # noqa: F401 - fixtures
