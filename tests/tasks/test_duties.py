@@ -146,7 +146,7 @@ def test_photo_searches_are_learned_from_as_often_as_rankers_are_trained(
     started: list[str] = []
     enough, generic = [False], [True]
     monkeypatch.setattr(duties, "enough_since", lambda row: enough[0])
-    monkeypatch.setattr(duties.releases, "is_generic", lambda row: generic[0])
+    monkeypatch.setattr(duties.encoder_releases, "is_generic", lambda row: generic[0])
     monkeypatch.setattr(duties.jobs, "start", started.append)
     duties.tune_from_clicks_if_due()
     enough[0] = True
