@@ -143,10 +143,14 @@ def _model(model: Contender, test: Examples, targets: np.ndarray) -> dict[str, A
 def make_encoder(data: Folder) -> Encoder:
     """The encoder a shop of these photos would have: int8, calibrated on the training photos."""
     few = data.train[:: max(1, len(data.train) // CALIBRATION_PHOTOS)][:CALIBRATION_PHOTOS]
-    if conf.PRECISION == "fp32" or ":" not in conf.ENCODER or len(few) < MIN_CALIBRATION_PHOTOS:
-        return encoder_releases.make_encoder(conf.ENCODER)
-    graph = quantise(graph_for(conf.ENCODER), _read(few))
-    return encoder_releases.make_encoder(conf.ENCODER, graph)
+    if (
+        conf.PRECISION == "fp32"
+        or ":" not in conf.backend(conf.ENCODER).path
+        or len(few) < MIN_CALIBRATION_PHOTOS
+    ):
+        return encoder_releases.make_encoder(conf.backend(conf.ENCODER).path)
+    graph = quantise(graph_for(conf.backend(conf.ENCODER).path), _read(few))
+    return encoder_releases.make_encoder(conf.backend(conf.ENCODER).path, graph)
 
 
 def describe(encoder: Encoder, paths: Sequence[Path]) -> Descriptors:

@@ -130,7 +130,8 @@ def network_trials(
         [dataset.labels[one.label].id for one in chosen],
         [str(one.group) for one in chosen],
     )
-    backbone = {"backbone": conf.ENCODER} if conf.ENCODER.startswith(("weights:", "timm:")) else {}
+    encoder = conf.backend(conf.ENCODER).path
+    backbone = {"backbone": encoder} if encoder.startswith(("weights:", "timm:")) else {}
     recipe = networks.Recipe(seed=seed, device=conf.DEVICE, finetune=finetune, **backbone)
     folder = Path(conf.DATA_DIR) / "training" / (name if finetune else f"{name}-{baselines.KIND}")
     run = networks.Training(photos, recipe, folder)
