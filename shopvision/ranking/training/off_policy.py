@@ -202,14 +202,13 @@ def _guesses(
     place = np.arange(len(x)) - np.repeat(lessons.starts[:-1], sizes)
     depth = np.log1p(place)[:, None]
     shown, other = np.hstack([x, depth]), np.hstack([x[orders], depth])
-    answers = np.column_stack([1 - clicked, clicked])
     _, number = np.unique(groups, return_inverse=True)
     half = number % 2 == 0
     guessed, instead = np.full((2, len(x)), clicked.mean())
     for mine in (half, ~half):
-        if not clicked[~mine].any():
+        if len(np.unique(clicked[~mine])) < 2:
             continue  # the mean says as much
-        slopes, intercept = fit_logistic(shown[~mine], answers[~mine], ridge=RIDGE)
+        slopes, intercept = fit_logistic(shown[~mine], clicked[~mine].astype(int), 2, ridge=RIDGE)
         for rows, out in ((shown, guessed), (other, instead)):
             out[mine] = softmax(rows[mine] @ slopes + intercept)[:, 1]
     return guessed, instead
