@@ -16,7 +16,6 @@ from django.utils import timezone
 from .adapter import Catalogue, ProductFacts
 from .categories import looked_up_once
 from .models import CatalogueEntry, CatalogueImage, Outbox
-from .upsert import upsert
 
 CENT = Decimal("0.01")
 PROJECTED = [
@@ -81,7 +80,9 @@ def project_many(catalogue: Catalogue, products: Sequence[Any]) -> dict[str, Cat
         for key in changed
     ]
     with transaction.atomic():
-        upsert(CatalogueEntry, entries, ["source", "object_id"], PROJECTED)
+        CatalogueEntry.objects.bulk_create(
+            entries, update_conflicts=True, unique_fields=["source", "object_id"], update_fields=PROJECTED
+        )
         stored = {entry.object_id: entry for entry in rows.filter(object_id__in=changed)}
         _mirror_many({stored[key].pk: wanted[key][1] for key in changed})
     return known | stored
@@ -97,7 +98,9 @@ def _mirror_many(names: Mapping[int, Sequence[str]]) -> None:
     there = CatalogueImage.objects.filter(entry_id__in=names).values_list("pk", "entry_id", "name")
     gone = [pk for pk, entry, name in there if name not in names[entry]]
     CatalogueImage.objects.filter(pk__in=gone).delete()
-    upsert(CatalogueImage, rows, ["entry", "name"], ["position"])
+    CatalogueImage.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["entry", "name"], update_fields=["position"]
+    )
 
 
 def image_names(catalogue: Catalogue, product: Any) -> list[str]:

@@ -13,7 +13,6 @@ from django.utils import timezone
 from .. import conf, metrics, signals, types
 from ..catalogue.adapter import Catalogue, catalogue
 from ..catalogue.models import CatalogueEntry
-from ..catalogue.upsert import upsert
 from ..classifiers.augmented_views import describe_averaged
 from ..classifiers.base import Examples
 from ..images.decode import decode
@@ -261,8 +260,10 @@ def write(rows: Sequence[Prediction], source: str, job: Any = None) -> list[Pred
         for row in (*fresh, *again):
             row.job_id, row.changed_at = job, now
             row.state = _state(row, there.get(row.entry_id))
-        upsert(Prediction, fresh, ["entry", "target"], [])
-        upsert(Prediction, again, ["entry", "target"], WRITTEN)
+        Prediction.objects.bulk_create(fresh, ignore_conflicts=True)
+        Prediction.objects.bulk_create(
+            again, update_conflicts=True, unique_fields=["entry", "target"], update_fields=WRITTEN
+        )
     written = [*fresh, *again]
     _tell(written, keys, source)
     return written
