@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluation.bootstrap import mean_interval
 from ..evaluation.calibration import calibration_error, reliability
 from ..evaluation.classification_metrics import (
     accuracy,
     confusion,
     coverage_curve,
-    interval,
     macro,
     per_label,
     threshold_for_error,
@@ -96,7 +96,7 @@ def measure(
     """
     count = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1)
-    low, high = interval(lambda rows: accuracy(predicted[rows], targets[rows]), groups)
+    low, high = mean_interval(predicted == targets, groups)
     matrix = confusion(predicted, targets, count)
     labels = per_label(matrix)
     thresholds = thresholds_of(probabilities, targets)

@@ -12,6 +12,7 @@ from PIL import Image
 from ..encoders.base import Descriptors, MapEncoder
 from ..encoders.descriptor import area, describe_maps, grid_weights
 from ..encoders.projection import EPSILON, unit
+from ..evaluation.bootstrap import mean_interval
 from ..images.preprocess import PreprocessSpec, normalise, squares
 from .base import Classifier, Examples, softmax
 from .fine_tuned import FineTuned
@@ -22,7 +23,6 @@ POOLED = {"c5": 5 / 7, "c3": 3 / 7}
 """Blocks that are means over the middle of the last map, and the share of its side they take."""
 MASKED_SHARE = 0.2  # of the photo's area that the faithfulness measure masks
 DRAWS = 4  # random regions for each hot one
-RESAMPLES = 2000
 OVERLAY_SIDE = 320  # pixels
 CIVIDIS = ("#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#fee838")
 """Equal steps look equal to people with any colour vision (Nuñez et al., PLOS ONE 2018)."""
@@ -249,8 +249,7 @@ def faithfulness(
     ]
     other = np.mean(moved, axis=0)
     gain = hot - other
-    means = gain[random.integers(0, len(gain), (RESAMPLES, len(gain)))].mean(1)
-    low, high = (float(value) for value in np.quantile(means, (0.025, 0.975)))
+    low, high = mean_interval(gain, np.arange(len(gain)), seed=seed)
     return Faithfulness(float(hot.mean()), float(other.mean()), float(gain.mean()), (low, high), len(photos))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...evaluation.classification_metrics import interval
+from ...evaluation.bootstrap import mean_interval
 from .ranker_evaluation import Outcome, mean
 
 TOLERANCE = 0.005  # NDCG that a candidate may lose to noise against the live ranker: it knows newer acts
@@ -72,5 +72,5 @@ NAMES = {
 
 
 def _gain(gain: np.ndarray, subjects: np.ndarray, weights: np.ndarray) -> dict[str, float]:
-    low, high = interval(lambda rows: mean(gain[rows], weights[rows]), subjects)
+    low, high = mean_interval(gain, subjects, weights=weights)
     return {"gain": round(mean(gain, weights), 4), "low": round(low, 4), "high": round(high, 4)}
