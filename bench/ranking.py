@@ -25,10 +25,10 @@ from shopvision.evaluation.ranking_metrics import (
 )
 from shopvision.exceptions import InvalidRequest
 from shopvision.ranking.item_model.builder import Builder
-from shopvision.ranking.item_model.covisitation import SECONDS_A_DAY
 from shopvision.ranking.rankers.base import PriorRanker
 from shopvision.ranking.training.examples import Answered, Lessons, Past, joined, learn_from
 from shopvision.ranking.training.model_selection import Choice, choose
+from shopvision.timestamps import SECONDS_A_DAY
 
 Say = Callable[[str], None]
 WAYS = {"new_only": True, "with_repeats": False}
