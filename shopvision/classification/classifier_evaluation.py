@@ -54,7 +54,7 @@ def unpack_answers(data: bytes) -> Mapping[str, Answer]:
     return {key: Answer(labels[label], probability) for key, label, probability in rows}
 
 
-ERRORS = (0.01, 0.02, 0.05, 0.1)  # a merchandiser may accept
+ERRORS = (0.01, 0.02, 0.05, 0.1)  # acceptable shares of wrong labels a merchandiser chooses from
 ABSTENTION = "0.05"  # of them, the one coverage is told at
 LEAST_KNOWN = 0.5  # below it, a thing is taken for none of the labels, however probable one of them is
 MEASURED = 4  # decimals
