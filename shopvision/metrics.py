@@ -132,7 +132,7 @@ def exposition(others: Iterable[Collector] = ()) -> bytes:
     """
     answered = CollectorRegistry()
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        MultiProcessCollector(answered)
+        MultiProcessCollector(answered)  # type: ignore[no-untyped-call]
     else:
         answered.register(registry)
     for one in others:
