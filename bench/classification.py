@@ -127,7 +127,7 @@ def with_pixels(data: Folder, *parts: Examples) -> list[Examples]:
 
 def _left_out(*, compare: bool, finetune: bool) -> dict[str, str]:
     """Models that are not compared, and why."""
-    why = "it was not asked for" if not (compare or finetune) else baselines.why_not()
+    why = "it was not asked for" if not (compare or finetune) else str(baselines.why_not() or "")
     return {baselines.KIND: why} if why else {}
 
 

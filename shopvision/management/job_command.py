@@ -46,10 +46,10 @@ def run_here(job: Job, label: str) -> None:
         job.refresh_from_db()
 
 
-def _show(bar: Any, now: Job, note: str) -> None:
+def _show(bar: Any, now: Job, note: object) -> None:
     """Draw how far a job is; one that counts nothing shows the time and the note."""
     bar.total = now.total or None
-    bar.set_postfix_str(note, refresh=False)
+    bar.set_postfix_str(str(note), refresh=False)
     bar.update(now.done - bar.n)
 
 

@@ -24,6 +24,7 @@ from shopvision.jobs import Job
 from shopvision.management.commands.shopvision_index import _tuned
 from shopvision.management.inspect_models import adapter_source, guess, look
 from shopvision.management.job_command import _show
+from shopvision.messages import Message
 from shopvision.ranking.models import RankerRelease
 from tests.factories import ArticleFactory, DemoProductFactory
 from tests.testshop.models import Article
@@ -88,11 +89,15 @@ def test_index_counts_tuning_in_its_estimate_and_shows_that_it_tunes(
     [
         ("done", "failed", "tuning done: the tuned release was not better; the live one stays"),
         ("done", "live", "tuning done: live"),
-        ("failed", "", "tuning failed: the disk is full"),
+        ("failed", "", "tuning failed: OSError: the disk is full"),
     ],
 )
 def test_a_tuning_that_found_no_more_is_not_called_failed(state: str, outcome: str, words: str) -> None:
-    job = Job(state=state, result={"release_state": outcome}, message="the disk is full")
+    job = Job(
+        state=state,
+        result={"release_state": outcome},
+        message=Message("unexpected_error", {"type": "OSError", "text": "the disk is full"}),
+    )
     assert _tuned(job) == words
 
 

@@ -79,7 +79,7 @@ class PhotoPage(PublicView):
         """What looks like the photo."""
         filled = _filled(request.data)
         if "image" not in filled:
-            raise InvalidRequest("choose a photo first", code="empty")
+            raise InvalidRequest("photo_missing", code="empty")
         found = photo_search(request, checked(SearchRequest, filled), LIMIT)
         return _page(request, found, request.data, 0, LIMIT)
 
