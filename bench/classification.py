@@ -29,11 +29,11 @@ from shopvision.encoders.backbones import graph_for
 from shopvision.encoders.base import Descriptors, Encoder
 from shopvision.encoders.descriptor import pack, unpack
 from shopvision.encoders.quantise import CALIBRATION_PHOTOS, MIN_CALIBRATION_PHOTOS, quantise
+from shopvision.evaluation.bootstrap import mean_interval
 from shopvision.evaluation.calibration import brier, calibration_error
 from shopvision.evaluation.classification_metrics import (
     accuracy,
     fit_power_law,
-    interval,
     macro_f1,
     threshold_for_error,
     top_k,
@@ -213,7 +213,7 @@ def _measures(
 
 
 def _interval(right: np.ndarray, groups: np.ndarray) -> list[float]:
-    low, high = interval(lambda rows: float(right[rows].mean()), groups)
+    low, high = mean_interval(right, groups)
     return [round(low, 4), round(high, 4)]
 
 

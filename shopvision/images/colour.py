@@ -282,12 +282,6 @@ def _palette() -> tuple[list[str], np.ndarray]:
     return list(NAMES), rgb_to_lab(np.array(list(NAMES.values())))
 
 
-def colour_name(rgb: tuple[int, int, int]) -> str:
-    """The nearest of ``NAMES`` in Lab."""
-    names, lab = _palette()
-    return names[int(_distances(rgb_to_lab(np.array([rgb])), lab).argmin())]
-
-
 @lru_cache(maxsize=1)
 def _nearest_name() -> np.ndarray:
     """Number of the nearest name of every quantised colour, int64 (32768,)."""
