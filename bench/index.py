@@ -93,7 +93,7 @@ def exact(vectors: np.ndarray, queries: np.ndarray, passing: np.ndarray | None =
 def ours(vectors: np.ndarray, queries: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     """The flat index through its public door."""
     with tempfile.TemporaryDirectory() as folder:
-        index = FlatIndex(Path(folder), digest=DIGEST, dim=DIM)
+        index = FlatIndex(directory=folder, digest=DIGEST, dim=DIM)
         start = time.perf_counter()
         index.load(table(vectors), sequence=1, digest=DIGEST)
         built = time.perf_counter() - start

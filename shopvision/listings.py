@@ -87,7 +87,7 @@ def search_by_photo(
     clock.lap("decode")
     boxes = propose(subject)
     clock.lap("regions")
-    live = encoder_releases.answering()
+    live = encoder_releases.live()
     blocks = live.query_encoder.describe(views(subject, boxes))
     clock.lap("encode")
     vector = live.projection.look(blocks)
@@ -99,7 +99,7 @@ def search_by_photo(
     clock.lap("index")
     query = Query(blocks, tuple(colours), where)
     # what the photo shows, and whether the shop has it, is no matter of what the shopper narrows the answer to
-    whole = answer if narrowed == EVERYTHING else nearest(live, vector, context=context, limit=VOTERS)
+    whole = (answer if narrowed == EVERYTHING else nearest(live, vector, context=context, limit=VOTERS)).found
     listing, found, reasons = _listing(live, answer, query, limit, clock)
     match, category = _sold(whole, live), category_vote(whole)
     boxes = [region] if region else boxes or [FULL_FRAME]
@@ -260,7 +260,7 @@ def forget(search_id: str) -> None:
 
 def _listing(
     live: LiveRelease,
-    answer: tuple[Found, ...],
+    answer: Nearest,
     query: Query,
     limit: int,
     clock: _Clock,
@@ -268,7 +268,7 @@ def _listing(
     later: bool = False,
 ) -> tuple[Listing, tuple[Found, ...], Mapping[ProductRef, Reasons]]:
     """A first page with everything that is said about the whole answer, the whole answer, and its reasons."""
-    hits, found, why = present(live, answer, query, limit, later=later)
+    hits, found, why = present(live, answer.found, query, limit, later=later)
     clock.lap("facts")
     listing = Listing(
         id=uuid.uuid4().hex,
@@ -277,7 +277,7 @@ def _listing(
         query={"category": None, "stored": False},
         facets=facets(found),
         encoder=str(live.row),
-        index={"as_of": timestamps.as_text(live.index.as_of()), "size": live.index.count()},
+        index={"as_of": timestamps.as_text(answer.as_of), "size": answer.size},
     )
     clock.lap("facets")
     return listing, found, why

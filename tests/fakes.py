@@ -8,8 +8,6 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
-from datetime import datetime
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -106,10 +104,10 @@ class FlakyStorage(InMemoryStorage):
 
 
 class MemoryIndex(VectorIndex):
-    """The smallest index that keeps the contract of writing; it cannot search."""
+    """The smallest index: rows in a dict, searched one by one."""
 
-    def __init__(self, location: Path, *, digest: str, dim: int) -> None:
-        super().__init__(location, digest=digest, dim=dim)
+    def __init__(self, *, digest: str, dim: int) -> None:
+        super().__init__(digest=digest, dim=dim)
         self.rows: dict[int, IndexRow] = {}
         self.last = 0
         self.rebuilt = 0
@@ -126,9 +124,13 @@ class MemoryIndex(VectorIndex):
         self.last, self.rebuilt = sequence, self.rebuilt + 1
 
     def query(self, vector: Any, k: int, *, where: Any = None, digest: str) -> Neighbours:
-        raise NotImplementedError
+        near = sorted(self.rows.values(), key=lambda row: (-float(row.vector @ vector), row.product))
+        best = list({row.product: row for row in reversed(near)}.values())[::-1][:k]
+        ids, products = ([getattr(row, name) for row in best] for name in ("id", "product"))
+        likeness = np.array([row.vector @ vector for row in best], np.float32)
+        return Neighbours(np.array(ids), np.array(products), likeness, len(self.rows), self.last, None)
 
-    def vectors(self, ids: Any) -> dict[int, np.ndarray]:
+    def vectors(self, ids: Any, *, timeout_s: float | None = None) -> dict[int, np.ndarray]:
         return {key: self.rows[key].vector for key in ids if key in self.rows}
 
     def count(self) -> int:
@@ -137,11 +139,11 @@ class MemoryIndex(VectorIndex):
     def sequence(self) -> int:
         return self.last
 
-    def as_of(self) -> datetime | None:
-        return None
-
     def snapshot(self) -> None:
         """Nothing to fold."""
+
+    def drop(self) -> None:
+        self.rows, self.last = {}, 0
 
     def health(self) -> IndexHealth:
         return IndexHealth(True, "", self.count(), self.last, None, 0)

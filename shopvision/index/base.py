@@ -1,4 +1,4 @@
-"""VectorIndex contract: upsert, delete, query(k, mask/filter), count, snapshot, health."""
+"""The index contract: vectors of one encoder release, searched exactly within filters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 
@@ -48,12 +47,21 @@ class Neighbours:
     """The nearest products, best first, each by its nearest photo; ties by lower product id.
 
     Three arrays of one length n <= k: ``ids`` int64 (the photo), ``products`` int64, ``similarities``
-    float32 (cosine, exact to the index's storage precision). No product twice.
+    float32 (cosine, exact to the index's storage precision). No product twice. Beside them the state of the
+    index that was asked, so that one search is one call.
+
+    Args:
+        count: photos that can be found.
+        sequence: last change of the database that is in the index; 0 for an index that holds nothing yet.
+        as_of: when that change was applied; None for an empty index.
     """
 
     ids: np.ndarray
     products: np.ndarray
     similarities: np.ndarray
+    count: int
+    sequence: int
+    as_of: datetime | None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -83,21 +91,28 @@ class IndexHealth:
 class VectorIndex(ABC):
     """Searchable vectors of one encoder release. One of the four pluggable parts.
 
-    Derived data: everything in it can be rebuilt from the database. Several processes open the same
-    location; one at a time writes (the others wait for a lock), all read. A change is visible to the
-    writer's own next query at once, and to other processes of the host within a second.
+    Derived data: everything in it can be rebuilt from the database. Several processes open the index of one
+    release; one at a time writes (the others wait for a lock), all read. A change is visible to the writer's own
+    next query at once, and to other processes of the host within a second. ``tests/contracts/index.py`` has the
+    suite that every backend passes.
+
+    Attributes:
+        shared_between_hosts: what one host applies, all hosts find; then only workers apply changes. Otherwise
+            every host follows the feed of changes into an index of its own.
 
     Args:
-        location: folder or name that belongs to this release alone; made if missing.
-        digest: of the encoder release; every ``upsert`` and ``query`` must carry the same.
+        digest: of the encoder release; every ``apply`` and ``query`` must carry the same. Where the data of a
+            release lies (a folder, a table, a collection) is the backend's own business.
         dim: D.
+        options: of ``SHOPVISION["INDEX"]["OPTIONS"]``; a backend names those it takes.
 
     Raises:
-        WrongEncoder: what lies at ``location`` was built with another digest or dimension.
+        WrongEncoder: what is stored for this release was built with another digest or dimension.
     """
 
-    def __init__(self, location: Path, *, digest: str, dim: int) -> None:
-        self.location = location
+    shared_between_hosts: bool = False
+
+    def __init__(self, *, digest: str, dim: int) -> None:
         self.digest = digest
         self.dim = dim
 
@@ -133,8 +148,12 @@ class VectorIndex(ABC):
         """
 
     @abstractmethod
-    def vectors(self, ids: Sequence[int]) -> dict[int, np.ndarray]:
-        """Stored vectors (float32 (D,)) by photo id; unknown ids are left out."""
+    def vectors(self, ids: Sequence[int], *, timeout_s: float | None = None) -> dict[int, np.ndarray]:
+        """Stored vectors (float32 (D,)) by photo id, in one call; unknown ids are left out.
+
+        Args:
+            timeout_s: how long the caller can wait; a remote backend gives none after it. None sets no limit.
+        """
 
     @abstractmethod
     def count(self) -> int:
@@ -145,16 +164,20 @@ class VectorIndex(ABC):
         """The last change applied; 0 for an empty index."""
 
     @abstractmethod
-    def as_of(self) -> datetime | None:
-        """When the last change was applied; None for an empty index."""
-
-    @abstractmethod
     def snapshot(self) -> None:
         """Fold the log of changes into a new immutable snapshot; readers go on undisturbed."""
 
     @abstractmethod
     def rebuild(self, rows: Iterable[IndexRow], *, sequence: int, digest: str) -> None:
         """Replace everything with these rows, atomically."""
+
+    @abstractmethod
+    def drop(self) -> None:
+        """Delete what is stored for this release; the index is empty afterwards."""
+
+    def check(self) -> list[str]:
+        """What a developer should know before the shop goes live, in English; nothing by default."""
+        return []
 
     @abstractmethod
     def health(self) -> IndexHealth:

@@ -50,6 +50,7 @@ class LiveRelease:
     encoder: Encoder
     projection: Projection
     index: VectorIndex
+    place: str = ""
 
     @cached_property
     def query_encoder(self) -> Encoder:
@@ -152,7 +153,11 @@ def _open_once() -> None:
 
 def _keep_up(release: LiveRelease, newest: int) -> None:
     """If this host's index is behind, bring it up without holding up the request (but in tests, at once)."""
-    if release.index.sequence() == newest or _seen.following:
+    if _seen.following or release.index.sequence() == newest:
+        return
+    if (
+        release.index.shared_between_hosts and conf.ENGINE != "immediate"
+    ):  # a worker applies the change for all
         return
     if conf.ENGINE == "immediate":
         follow(release)
@@ -179,14 +184,14 @@ def open_release(row: EncoderRelease) -> LiveRelease:
     """
     with _lock:
         known = _open.get(row.digest)
-        if known is not None and known.index.location.parent == _index_folder():
+        if known is not None and known.place == _place():
             known.row.sequence, known.row.state = row.sequence, row.state
             known.row.background = row.background  # measured anew while the shop grows
             _open[row.digest] = _open.pop(row.digest)  # the latest used is the last to be let go
             return known
         if row.projection_id is None:
             raise Misconfigured("release_without_projection", release=row)
-        opened = LiveRelease(row, _encoder_of(row), _projection_of(row), _index_of(row))
+        opened = LiveRelease(row, _encoder_of(row), _projection_of(row), _index_of(row), _place())
         _open[row.digest] = opened
         for digest in list(_open)[:-KEPT_OPEN]:
             _open.pop(digest)
@@ -209,14 +214,15 @@ def _forked() -> None:
 os.register_at_fork(after_in_child=_forked)
 
 
-def _index_folder() -> Path:
-    return Path(conf.DATA_DIR) / "index"
+def _place() -> str:
+    """What decides where indexes lie: a release opened under other settings is opened anew."""
+    return repr((conf.DATA_DIR, conf.INDEX))
 
 
 def _index_of(row: EncoderRelease) -> VectorIndex:
     chosen = conf.backend(conf.INDEX)
     kind: Callable[..., VectorIndex] = import_string(chosen.path)
-    return kind(_index_folder() / row.digest[:16], digest=row.digest, dim=row.dim, **chosen.options)
+    return kind(digest=row.digest, dim=row.dim, **chosen.options)
 
 
 def _projection_of(row: EncoderRelease) -> Projection:

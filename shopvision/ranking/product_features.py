@@ -191,5 +191,5 @@ def _looks(entries: Sequence[int], live: LiveRelease | None) -> dict[int, np.nda
     listed = RawSQL(",".join(map(str, entries)), ())  # noqa: S611 - our own whole numbers; see catalogue.keys
     images = CatalogueImage.objects.filter(state=CatalogueImage.State.INDEXED, entry_id__in=listed)
     leads = dict(images.order_by().values_list("entry_id").annotate(Min("pk")))
-    vectors = live.index.vectors(list(leads.values()))
+    vectors = live.index.vectors(list(leads.values()), timeout_s=conf.RANKING["budget_ms"] / 1000)
     return {entry: vectors[image] for entry, image in leads.items() if image in vectors}

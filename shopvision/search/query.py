@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +20,9 @@ from .. import conf
 from ..catalogue.adapter import Catalogue, catalogues
 from ..catalogue.models import CatalogueEntry, CatalogueImage
 from ..catalogue.visibility import by_source, visible_refs
-from ..exceptions import ShopvisionError
+from ..exceptions import ShopvisionError, TemporaryFailure
+from ..index.base import Neighbours
+from ..indexing import encoder_releases
 from ..indexing.encoder_releases import LiveRelease
 from ..types import EVERYTHING, Filter, ProductRef
 
@@ -45,6 +48,15 @@ class Found:
     values: tuple[tuple[str, tuple[str, ...]], ...] = ()  # (filter's name, its values)
 
 
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """Products found, best first, and the index they were found in: its number of photos, and as of when."""
+
+    found: tuple[Found, ...]
+    size: int
+    as_of: datetime | None
+
+
 def nearest(
     live: LiveRelease,
     vector: np.ndarray,
@@ -53,7 +65,7 @@ def nearest(
     context: Any = None,
     exact_digest: str = "",
     limit: int | None = None,
-) -> tuple[Found, ...]:
+) -> Nearest:
     """The nearest products that pass the filter and that the shop lets this visitor see, variants folded.
 
     The index filters exactly; then the shop's own ``visible`` decides, in one query per catalogue. The depth
@@ -62,19 +74,34 @@ def nearest(
     Args:
         exact_digest: sha256 of the query photo's bytes; the product that has this very file comes first.
         limit: products wanted; SEARCH_MAX_RESULTS if not given.
+
+    Raises:
+        TemporaryFailure: the index holds nothing yet (``warming``); nothing can be said of any photo.
     """
     wanted = limit or conf.SEARCH_MAX_RESULTS
     k = int(wanted * OVER_FETCH) + 10
     for _ in range(DEEPEST):
-        hits = live.index.query(vector, k, where=where, digest=live.row.digest)
+        hits = _query(live, vector, k, where)
         found = _visible(_entries(hits), context)
         if len(found) >= wanted or len(hits) < k:
             break
         k *= 2
-    return tuple(_fold_variants(_own_file_first(found, exact_digest))[:wanted])
+    best = tuple(_fold_variants(_own_file_first(found, exact_digest))[:wanted])
+    return Nearest(best, hits.count, hits.as_of)
 
 
-def _entries(hits: Any) -> list[Found]:
+def _query(live: LiveRelease, vector: np.ndarray, k: int, where: Filter) -> Neighbours:
+    """One call of the index; an empty one is filled from the database first, if there is anything."""
+    hits = live.index.query(vector, k, where=where, digest=live.row.digest)
+    if not hits.count:
+        encoder_releases.answering()  # an index that was lost follows the database, or says that it is being filled
+        hits = live.index.query(vector, k, where=where, digest=live.row.digest)
+    if not hits.count:
+        raise TemporaryFailure("nothing_indexed_yet", code="warming", retry_after_seconds=10)
+    return hits
+
+
+def _entries(hits: Neighbours) -> list[Found]:
     if not len(hits):
         return []
     alias = router.db_for_read(CatalogueEntry)

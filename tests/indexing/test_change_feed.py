@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 def another_host(live: LiveRelease) -> LiveRelease:
     """The same release with an index of its own, as a second host has."""
-    index = MemoryIndex(live.index.location, digest=live.row.digest, dim=live.row.dim)
+    index = MemoryIndex(digest=live.row.digest, dim=live.row.dim)
     return type(live)(row=live.row, encoder=live.encoder, projection=live.projection, index=index)
 
 

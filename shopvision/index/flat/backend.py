@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 import threading
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import timestamps
+from ... import conf, timestamps
 from ...exceptions import IndexUnavailable, WrongEncoder
 from ...types import EVERYTHING, Filter
 from ..base import IndexHealth, IndexRow, Neighbours, VectorIndex
@@ -53,10 +54,15 @@ class FlatIndex(VectorIndex):
 
     Readers look at the manifest's and the log's time stamps at every query (microseconds), so they see a
     change as soon as it is written. ``apply`` returns when the change is on disk.
+
+    Args:
+        digest, dim: as of ``VectorIndex``.
+        directory: local folder of all releases, each in one of its own; ``DATA_DIR / "index"`` if not given.
     """
 
-    def __init__(self, location: Path, *, digest: str, dim: int) -> None:
-        super().__init__(Path(location), digest=digest, dim=dim)
+    def __init__(self, *, digest: str, dim: int, directory: str | Path | None = None) -> None:
+        super().__init__(digest=digest, dim=dim)
+        self.location = Path(directory or Path(conf.DATA_DIR) / "index") / digest[:16]
         self._mutex = threading.RLock()
         self._view = self._load()
 
@@ -88,9 +94,16 @@ class FlatIndex(VectorIndex):
         products = np.concatenate([view.base.products[rows], view.fresh.products[late]])
         similarities = np.concatenate([similarities, late_similarities])
         best = scan.fold(products, similarities, k)
-        return Neighbours(ids[best], products[best], similarities[best].astype(np.float32))
+        return Neighbours(
+            ids[best],
+            products[best],
+            similarities[best].astype(np.float32),
+            view.count,
+            view.sequence,
+            _moment(view),
+        )
 
-    def vectors(self, ids: Sequence[int]) -> dict[int, np.ndarray]:
+    def vectors(self, ids: Sequence[int], *, timeout_s: float | None = None) -> dict[int, np.ndarray]:
         """See ``VectorIndex.vectors``."""
         view, found = self._current(), {}
         for table, alive in ((view.base, view.alive), (view.fresh, None)):
@@ -108,11 +121,6 @@ class FlatIndex(VectorIndex):
         """See ``VectorIndex.sequence``."""
         return self._current().sequence
 
-    def as_of(self) -> datetime | None:
-        """See ``VectorIndex.as_of``."""
-        moment = self._current().as_of
-        return timestamps.from_seconds(moment) if moment else None
-
     def snapshot(self) -> None:
         """See ``VectorIndex.snapshot``."""
         with self._mutex, snapshot_files.writer_lock(self.location):
@@ -128,12 +136,18 @@ class FlatIndex(VectorIndex):
         with self._mutex, snapshot_files.writer_lock(self.location):
             self._publish(table, sequence, time.time())
 
+    def drop(self) -> None:
+        """See ``VectorIndex.drop``."""
+        with self._mutex:
+            shutil.rmtree(self.location, ignore_errors=True)
+            self._view = self._load()
+
     def health(self) -> IndexHealth:
         """See ``VectorIndex.health``."""
         try:
             view = self._current()
             return IndexHealth(
-                True, "", view.count, view.sequence, self.as_of(), snapshot_files.size(self.location)
+                True, "", view.count, view.sequence, _moment(view), snapshot_files.size(self.location)
             )
         except (IndexUnavailable, WrongEncoder, OSError) as error:
             return IndexHealth(False, str(error), 0, 0, None, 0)
@@ -254,6 +268,11 @@ def _manifest(view: _View) -> snapshot_files.Manifest:
     if view.manifest is None:
         raise IndexUnavailable("index_manifest_missing")
     return view.manifest
+
+
+def _moment(view: _View) -> datetime | None:
+    """When the last change was applied."""
+    return timestamps.from_seconds(view.as_of) if view.as_of else None
 
 
 def _gone(view: _View) -> int:

@@ -23,11 +23,20 @@ from shopvision.types import Filter
 from tests.contracts.index import DIGEST, DIM, E, IndexContract, row
 
 
+def opened(directory: Path) -> FlatIndex:
+    return FlatIndex(directory=directory, digest=DIGEST, dim=DIM)
+
+
+def place(directory: Path) -> Path:
+    """Where the index of ``DIGEST`` lies."""
+    return directory / DIGEST[:16]
+
+
 class TestFlat(IndexContract):
     """The embedded default."""
 
     def make(self, location: Path, *, digest: str = DIGEST, dim: int = DIM) -> FlatIndex:
-        return FlatIndex(location, digest=digest, dim=dim)
+        return FlatIndex(directory=location, digest=digest, dim=dim)
 
 
 def clustered(n: int, dim: int, seed: int = 0) -> np.ndarray:
@@ -67,7 +76,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[FlatIndex, np.ndarr
     rows = [
         IndexRow(i, i // 3, v, (f"c{i % 7}",), float(i % 50), i % 2 == 0, "s") for i, v in enumerate(vectors)
     ]
-    index = FlatIndex(tmp_path_factory.mktemp("flat"), digest=DIGEST, dim=64)
+    index = FlatIndex(directory=tmp_path_factory.mktemp("flat"), digest=DIGEST, dim=64)
     index.rebuild(rows, sequence=1, digest=DIGEST)
     return index, vectors
 
@@ -146,12 +155,12 @@ def test_a_writer_killed_at_any_step_loses_nothing_acknowledged(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row 1 and 2 were acknowledged before; row 3 is there wholly or not at all, and the next write works."""
-    index = FlatIndex(tmp_path, digest=DIGEST, dim=DIM)
+    index = opened(tmp_path)
     for sequence in (1, 2):
         index.apply([row(sequence, sequence, E[sequence])], [], sequence=sequence, digest=DIGEST)
         index.snapshot()
     index.snapshot()
-    reader = FlatIndex(tmp_path, digest=DIGEST, dim=DIM)
+    reader = opened(tmp_path)
     child = os.fork()
     if child == 0:
         die_at(name, monkeypatch)
@@ -159,7 +168,7 @@ def test_a_writer_killed_at_any_step_loses_nothing_acknowledged(
         index.snapshot()
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    for one in (reader, FlatIndex(tmp_path, digest=DIGEST, dim=DIM)):
+    for one in (reader, opened(tmp_path)):
         seen = set(one.query(E[0], 9, digest=DIGEST).products.tolist())
         assert {1, 2} <= seen <= {1, 2, 3}
         assert (3 in seen) == (one.sequence() == 3)
@@ -170,14 +179,14 @@ def test_a_writer_killed_at_any_step_loses_nothing_acknowledged(
 
 def test_readers_in_other_processes_never_see_torn_or_missing_rows(tmp_path: Path) -> None:
     """Photos 1..n arrive one by one; a reader that sees sequence n must find all n, and soon n = 150."""
-    FlatIndex(tmp_path, digest=DIGEST, dim=DIM).apply([row(1, 1, E[0])], [], sequence=1, digest=DIGEST)
+    opened(tmp_path).apply([row(1, 1, E[0])], [], sequence=1, digest=DIGEST)
     readers = []
     for _ in range(3):
         child = os.fork()
         if child == 0:
             os._exit(_watch(tmp_path))
         readers.append(child)
-    writer = FlatIndex(tmp_path, digest=DIGEST, dim=DIM)
+    writer = opened(tmp_path)
     for n in range(2, 151):
         writer.apply([row(n, n, [1, n, 0, 0])], [], sequence=n, digest=DIGEST)
         if n % 10 == 0:
@@ -187,7 +196,7 @@ def test_readers_in_other_processes_never_see_torn_or_missing_rows(tmp_path: Pat
 
 def _watch(location: Path) -> int:
     """0 once 150 photos were seen and none was ever missing; 1 for a torn view; 2 for none in time."""
-    index, deadline = FlatIndex(location, digest=DIGEST, dim=DIM), time.monotonic() + 60
+    index, deadline = opened(location), time.monotonic() + 60
     while time.monotonic() < deadline:
         before = index.sequence()
         seen = len(index.query(E[0], 200, digest=DIGEST))
@@ -199,7 +208,7 @@ def _watch(location: Path) -> int:
 
 
 def test_threads_share_one_index(tmp_path: Path) -> None:
-    index = FlatIndex(tmp_path, digest=DIGEST, dim=DIM)
+    index = opened(tmp_path)
     wrong: list[str] = []
 
     def read() -> None:
@@ -219,20 +228,20 @@ def test_threads_share_one_index(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["vectors", "codes", "ids", "products", "prices"])
 def test_a_changed_byte_is_reported_and_nothing_wrong_is_answered(name: str, tmp_path: Path) -> None:
-    index = FlatIndex(tmp_path, digest=DIGEST, dim=DIM)
+    index = opened(tmp_path)
     index.rebuild([row(i, i, [1, i, 0, 0]) for i in range(1, 9)], sequence=1, digest=DIGEST)
-    path = next(tmp_path.glob(f"snapshot-*/{name}"))
+    path = next(place(tmp_path).glob(f"snapshot-*/{name}"))
     data = bytearray(path.read_bytes())
     data[3] ^= 0xFF
     path.write_bytes(bytes(data))
     with pytest.raises(IndexUnavailable, match="corrupt"):
-        FlatIndex(tmp_path, digest=DIGEST, dim=DIM)
+        opened(tmp_path)
 
 
 def test_a_damaged_manifest_makes_health_say_so(tmp_path: Path) -> None:
-    index = FlatIndex(tmp_path, digest=DIGEST, dim=DIM)
+    index = opened(tmp_path)
     index.apply([row(1, 1, E[0])], [], sequence=1, digest=DIGEST)
-    (tmp_path / "MANIFEST").write_text("{")
+    (place(tmp_path) / "MANIFEST").write_text("{")
     health = index.health()
     assert not health.ok
     assert "manifest" in health.detail
@@ -242,34 +251,34 @@ def test_a_second_writer_waits_for_the_lock_and_then_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
-        snapshot_files.writer_lock(tmp_path),
+        snapshot_files.writer_lock(place(tmp_path)),
         pytest.raises(IndexUnavailable, match="written"),
-        snapshot_files.writer_lock(tmp_path, seconds=0.05),
+        snapshot_files.writer_lock(place(tmp_path), seconds=0.05),
     ):
         pass
 
 
 def test_an_index_of_an_older_version_is_empty_and_can_be_filled(tmp_path: Path) -> None:
-    index = FlatIndex(tmp_path, digest=DIGEST, dim=DIM)
+    index = opened(tmp_path)
     index.apply([row(1, 10, E[0])], [], sequence=5, digest=DIGEST)
-    fields = json.loads((tmp_path / "MANIFEST").read_text())
+    fields = json.loads((place(tmp_path) / "MANIFEST").read_text())
     del fields["value_sets"], fields["checksum"], fields["format"]
     old = {**fields, "format": 1, "checksum": zlib.crc32(json.dumps(fields, sort_keys=True).encode())}
-    (tmp_path / "MANIFEST").write_text(json.dumps(old))
-    later = FlatIndex(tmp_path, digest=DIGEST, dim=DIM)
+    (place(tmp_path) / "MANIFEST").write_text(json.dumps(old))
+    later = opened(tmp_path)
     assert (later.count(), later.sequence()) == (0, 0)
     later.rebuild([row(1, 10, E[0])], sequence=5, digest=DIGEST)
-    assert FlatIndex(tmp_path, digest=DIGEST, dim=DIM).count() == 1
+    assert opened(tmp_path).count() == 1
 
 
 def test_values_outlive_log_and_snapshot(tmp_path: Path) -> None:
-    index = FlatIndex(tmp_path, digest=DIGEST, dim=DIM)
+    index = opened(tmp_path)
     blue = Filter(values=(("colour", frozenset({"blue"})),))
     index.apply([row(1, 10, E[0], values=("colour=blue",))], [], sequence=1, digest=DIGEST)
     index.snapshot()
     changes = [row(2, 20, E[0], values=("colour=blue",)), row(3, 30, E[0], values=("colour=red",))]
     index.apply(changes, [], sequence=2, digest=DIGEST)
-    for reader in (index, FlatIndex(tmp_path, digest=DIGEST, dim=DIM)):
+    for reader in (index, opened(tmp_path)):
         assert reader.query(E[0], 5, where=blue, digest=DIGEST).products.tolist() == [10, 20]
     index.apply([row(1, 10, E[0], values=("colour=red",))], [], sequence=3, digest=DIGEST)
     index.snapshot()
@@ -277,11 +286,11 @@ def test_values_outlive_log_and_snapshot(tmp_path: Path) -> None:
 
 
 def test_the_log_is_folded_before_it_grows_long(tmp_path: Path) -> None:
-    index = FlatIndex(tmp_path, digest=DIGEST, dim=DIM)
+    index = opened(tmp_path)
     for n in range(6):
         rows = [row(i, i, [1, i + 1, 0, 0]) for i in range(n * 500, (n + 1) * 500)]
         index.apply(rows, [], sequence=n + 1, digest=DIGEST)
-    manifest = snapshot_files.read_manifest(tmp_path)
+    manifest = snapshot_files.read_manifest(place(tmp_path))
     assert manifest is not None
     assert manifest.rows >= 2_000
     assert index.count() == 3_000
