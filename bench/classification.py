@@ -108,15 +108,10 @@ def evaluate(
     train = LabelledSet(Examples(descriptors), data.labels, data.train_targets, data.train_groups, glances)
     shown = Examples(look_closely(encoder, data.validation))
     models = {kind: train_head(train, kind, folds=folds, seed=seed, say=say) for kind in HEADS}
-    left_out = _left_out(compare=compare, finetune=finetune)
-    if not left_out:
-        networks = OptionalPeers("torch", "timm")
-        with networks.attempt("torch"):
-            models.update(train_networks(data, finetune=finetune, seed=seed, say=say))
-        if networks.usable("torch"):
-            shown, stored = with_pixels(data, shown, stored)
-        else:
-            left_out = {baselines.KIND: f"torch {networks.fault('torch')}"}
+    networks, left_out = _networks(data, compare=compare, finetune=finetune, seed=seed, say=say)
+    if networks:
+        models.update(networks)
+        shown, stored = with_pixels(data, shown, stored)
     best = best_of(models)
     released = models[best]
     say("leaving labels out; learning curve")
@@ -138,6 +133,18 @@ def evaluate(
         "left_out": left_out,
         "learning_curve": _learning_curve(train, models[best if best in HEADS else "linear"], folds, seed),
     }
+
+
+def _networks(
+    data: Folder, *, compare: bool, finetune: bool, seed: int, say: Say
+) -> tuple[dict[str, Contender], dict[str, str]]:
+    """Networks trained on the photos, and why there are none."""
+    if left_out := _left_out(compare=compare, finetune=finetune):
+        return {}, left_out
+    torch = OptionalPeers("torch")
+    with torch.attempt("torch"):
+        return train_networks(data, finetune=finetune, seed=seed, say=say), {}
+    return {}, {baselines.KIND: f"torch {torch.fault('torch')}"}
 
 
 def with_pixels(data: Folder, *parts: Examples) -> list[Examples]:
