@@ -25,12 +25,14 @@ def _held_out(found: Found) -> str:
     lines = [
         head,
         f"  {found['photos']} photos of {found['products']} products, drawn of {found['eligible_photos']} "
-        f"(at most {found['sample']}, seed {found['seed']})",
+        f"(at most {found['sample']}, seed {found['seed']}), release {found['release']}",
         *(
             f"  recall@{depth} {found[f'recall@{depth}']:.3f} {_interval(found[f'recall@{depth}_interval'])}"
             for depth in (1, 5)
         ),
     ]
+    if found["tuning"]:
+        lines.append(_tuned(found["tuning"]))
     rows = found["by_category"].items()
     return "\n".join(
         lines
@@ -41,10 +43,19 @@ def _held_out(found: Found) -> str:
     )
 
 
+def _tuned(tuning: Found) -> str:
+    recall, judged = tuning["recall@1"], tuning["judged_on"] or {}
+    held = f": {recall:.3f} ({judged.get('queries', 0)} queries)" if isinstance(recall, float) else ""
+    return (
+        "  The release was tuned on these photos, so this is an upper bound; recall@1 on photos held out of the "
+        f"tuning{held or ' is unknown'}"
+    )
+
+
 def _clicks(found: Found) -> str:
     head = f"Photo searches of the last {found['days']} days, of visitors who agreed to improvement"
     if any(found["missing"].values()):
-        return f"{head}\n  {NO_EVENTS.get(found['privacy_mode']) or _lacking(found['missing'])}"
+        return f"{head}\n  {_no_events(found['privacy_mode'], found['missing'])}"
     lines = [
         head,
         f"  {found['searches']} searches of {found['visitors']} visitors{_simulated(found['simulated'])}",
@@ -124,13 +135,18 @@ def _experiment(found: Found) -> str:
 def _off_policy(found: Found, mode: str) -> str:
     head = "  off-policy estimate on listings since it learned:"
     if "missing" in found:
-        return f"{head} {NO_EVENTS.get(mode) or _lacking(found['missing'])}"
+        return f"{head} {_no_events(mode, found['missing'])}"
     if found.get("refused"):
         return f"{head} none: {found['refused']}"
     return (
         f"{head} {found['value']:.4f} clicks per product shown {_interval([found['low'], found['high']])}; "
         f"{found['logged']:.4f} were clicked; {found['listings']} listings of {found['visitors']} visitors"
     )
+
+
+def _no_events(mode: str, missing: Mapping[str, int]) -> str:
+    """What is missing; where it is visitors and no events are kept of any, that."""
+    return (missing.get("visitors") and NO_EVENTS.get(mode)) or _lacking(missing)
 
 
 def _lacking(missing: Mapping[str, int], there: int = 0) -> str:

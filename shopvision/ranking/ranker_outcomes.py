@@ -51,7 +51,7 @@ def evaluate_rankers() -> dict[str, Any]:
 
 def _release(row: RankerRelease | None) -> dict[str, Any]:
     if row is None:
-        return {"missing": {"trained rankers": 1}}
+        return {"missing": {"trained ranker": 1}}
     test = row.metrics.get("test") or {}
     visitors = int(test.get("subjects", 0))
     if is_too_small(visitors):
@@ -70,7 +70,7 @@ def _release(row: RankerRelease | None) -> dict[str, Any]:
 def _experiment(row: Experiment | None) -> dict[str, Any]:
     """Visitors and outcomes of each arm; an arm of a few visitors, and an outcome of a few, are withheld."""
     if row is None:
-        return {"missing": {"experiments": 1}}
+        return {"missing": {"experiment": 1}}
     found = results(row)
     seen = found[0].seen
     arms = [arm for arm in ARMS if not is_too_small(seen[arm])]
@@ -102,7 +102,7 @@ def _plain(difference: Difference) -> dict[str, Any]:
 def _off_policy(row: RankerRelease | None) -> dict[str, Any]:
     """Estimate from listings shown since the ranker learned, with known odds, to visitors who agreed to it."""
     if row is None:
-        return {"missing": {"trained rankers": 1}}
+        return {"missing": {"trained ranker": 1}}
     behaviour = read()
     since = row.learned_until.timestamp()
     visitors = _visitors_since(behaviour, since)

@@ -20,6 +20,8 @@ from shopvision.indexing import encoder_releases
 from shopvision.indexing.pipeline import drain_outbox
 from shopvision.privacy.consent import BITS
 from shopvision.ranking.simulation import simulate_experiment
+from shopvision.tuning.tuner import tune
+from tests.factories import ArticleFactory
 
 pytestmark = pytest.mark.django_db
 PARTS = ["held_out_photos", "search_clicks", "reviews", "rankers"]
@@ -42,7 +44,7 @@ def test_an_empty_shop_says_what_is_missing_in_each_part(live_release: Any, mode
     assert "missing: 30 searches, 5 visitors" in found
     assert "No classifier is live" in found
     assert "Ranker: the untrained blend" in found
-    assert "missing: 1 trained rankers" in found
+    assert "missing: 1 trained ranker" in found
     assert list(figures()) == PARTS
 
 
@@ -97,6 +99,21 @@ def decisions() -> None:
             probability=0.75,
             release=live,
         )
+
+
+def test_a_release_that_was_tuned_on_these_photos_says_so(live_release: Any) -> None:
+    """The recall of its own gate, on photos held out of the fit, stands beside."""
+    for _ in range(40):
+        ArticleFactory(views=2)
+    drain_outbox()
+    assert figures("held_out_photos")["held_out_photos"]["tuning"] is None
+    assert "upper bound" not in words("held_out_photos")
+    row = tune(force=True)
+    encoder_releases.reset()
+    found = figures("held_out_photos")["held_out_photos"]
+    assert found["release"] == str(row)
+    assert found["tuning"] == {"recall@1": row.metrics["recall@1"], "judged_on": row.metrics["judged_on"]}
+    assert "The release was tuned on these photos, so this is an upper bound" in words("held_out_photos")
 
 
 @pytest.mark.slow

@@ -38,8 +38,8 @@ def counted(experiment: Experiment, arm: str, seen: int, clicks: int) -> None:
 def test_before_anything_is_trained_each_part_says_what_is_missing() -> None:
     found = evaluate_rankers()
     assert found["live"] is None
-    assert found["release"] == found["off_policy"] == {"missing": {"trained rankers": 1}}
-    assert found["experiment"] == {"missing": {"experiments": 1}}
+    assert found["release"] == found["off_policy"] == {"missing": {"trained ranker": 1}}
+    assert found["experiment"] == {"missing": {"experiment": 1}}
 
 
 def test_the_releases_measures_are_those_of_its_gate() -> None:

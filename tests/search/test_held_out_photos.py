@@ -98,4 +98,6 @@ def test_too_few_photos_say_how_many_are_missing(live_release: Any) -> None:
         "sample": 500,
         "seed": 0,
         "missing": 14,
+        "release": str(live_release.row),
+        "tuning": None,
     }
