@@ -59,8 +59,12 @@ def _clicks(found: Found) -> str:
     lines = [
         head,
         f"  {found['searches']} searches of {found['visitors']} visitors{_simulated(found['simulated'])}",
-        f"  {found['click_share']:.1%} led to a click {_interval(found['click_share_interval'])}",
     ]
+    if found["click_share"] is None:
+        return "\n".join(
+            [*lines, "  Fewer than five visitors clicked; how many searches that were is withheld."]
+        )
+    lines.append(f"  {found['click_share']:.1%} led to a click {_interval(found['click_share_interval'])}")
     rank = found["rank"]
     if rank is None:
         return "\n".join([*lines, "  Too few visitors clicked a product whose rank is known."])

@@ -6,8 +6,6 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from .. import conf, timestamps
 from ..exceptions import ShopvisionError
 from ..privacy.small_groups import LEAST_SUBJECTS, is_too_small, withheld_below
@@ -105,9 +103,11 @@ def _off_policy(row: RankerRelease | None) -> dict[str, Any]:
         return {"missing": {"trained ranker": 1}}
     behaviour = read()
     since = row.learned_until.timestamp()
-    visitors = _visitors_since(behaviour, since)
+    visitors, clicked = _visitors_since(behaviour, since)
     if is_too_small(visitors):
         return {"missing": {"visitors": LEAST_SUBJECTS}}
+    if is_too_small(clicked):
+        return {"missing": {"visitors who clicked": LEAST_SUBJECTS}}
     try:
         ranker = open_ranker(row)
     except ShopvisionError as error:
@@ -118,6 +118,8 @@ def _off_policy(row: RankerRelease | None) -> dict[str, Any]:
     }
 
 
-def _visitors_since(behaviour: Behaviour, since: float) -> int:
-    """Different visitors of the listings that an off-policy estimate can use."""
-    return len(np.unique([one.subject for one, _ in behaviour.logged if one.at > since]))
+def _visitors_since(behaviour: Behaviour, since: float) -> tuple[int, int]:
+    """Visitors of the listings that an off-policy estimate can use, and how many of them chose something there."""
+    listings = [one for one, _ in behaviour.logged if one.at > since]
+    chose = {one.subject for one in listings if one.chosen.any()}
+    return len({one.subject for one in listings}), len(chose)

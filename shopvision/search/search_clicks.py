@@ -16,7 +16,7 @@ from ..evaluation.classification_metrics import interval
 from ..events.history import OUTCOMES, SIMULATED
 from ..events.models import Event, Kind
 from ..privacy.consent import BITS
-from ..privacy.small_groups import LEAST_SUBJECTS, is_too_small
+from ..privacy.small_groups import LEAST_SUBJECTS, is_too_small, withheld_below
 
 DAYS = 90  # looked back; events are kept no longer unless the shop says so
 LEAST_SEARCHES = 30  # of fewer, one click is more than three points
@@ -45,8 +45,8 @@ def evaluate_search_clicks(days: int = DAYS, *, now: datetime | None = None) -> 
         ``days``, ``privacy_mode``, ``missing`` (``searches`` and ``visitors`` lacking; then there are no
         figures), ``searches``, ``visitors``, ``simulated`` (searches that nobody made), ``click_share`` with
         ``click_share_interval`` (95 %, visitors drawn with replacement), and ``rank`` of the products clicked:
-        ``clicks``, ``median``, ``first_share``, ``first_5_share``, ``mean_reciprocal``; None where too few
-        visitors clicked a product whose rank is known.
+        ``clicks``, ``median``, ``first_share``, ``first_5_share``, ``mean_reciprocal``. Share and rank are None
+        where too few visitors clicked.
     """
     until = now or timezone.now()
     rows = _allowed(until - timedelta(days=days), until)
@@ -64,15 +64,11 @@ def evaluate_search_clicks(days: int = DAYS, *, now: datetime | None = None) -> 
         return answer
     _choices(rows, searches)
     found = list(searches.values())
-    clicked = np.array([one.clicked for one in found], float)
-    subjects = np.array([one.subject for one in found])
-    low, high = interval(lambda some: float(clicked[some].mean()), subjects)
     return answer | {
         "searches": len(found),
         "visitors": visitors,
         "simulated": asked.filter(key__startswith=SIMULATED).count(),
-        "click_share": round(float(clicked.mean()), 4),
-        "click_share_interval": [round(low, 4), round(high, 4)],
+        **_share(found),
         "rank": _ranks(found),
     }
 
@@ -97,6 +93,19 @@ def _choices(rows: QuerySet[Any], searches: dict[str, _Search]) -> None:
         searches[listing].clicked = True
         if position is not None:
             searches[listing].ranks.append(position + 1)
+
+
+def _share(searches: Sequence[_Search]) -> dict[str, Any]:
+    """Share of searches with a click; None where one to four visitors alone clicked."""
+    if withheld_below(len({one.subject for one in searches if one.clicked})) is None:
+        return {"click_share": None, "click_share_interval": None}
+    clicked = np.array([one.clicked for one in searches], float)
+    subjects = np.array([one.subject for one in searches])
+    low, high = interval(lambda some: float(clicked[some].mean()), subjects)
+    return {
+        "click_share": round(float(clicked.mean()), 4),
+        "click_share_interval": [round(low, 4), round(high, 4)],
+    }
 
 
 def _ranks(searches: Sequence[_Search]) -> dict[str, Any] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ from shopvision.ranking.models import Experiment, ExperimentCount, RankerRelease
 from shopvision.ranking.ranker_outcomes import evaluate_rankers
 from shopvision.ranking.simulation import simulate, simulate_experiment
 from shopvision.ranking.training.ranker_training import training
-from tests.ranking.learning import catalogue
+from shopvision.types import ProductRef
+from tests.ranking.learning import SOURCE, catalogue, did
 
 pytestmark = pytest.mark.django_db
 
@@ -58,6 +61,32 @@ def test_the_releases_measures_are_those_of_its_gate() -> None:
 def test_a_release_judged_by_four_visitors_is_not_told() -> None:
     live_ranker(**{"ndcg@10": 0.4, "test": {"subjects": 4, "listings": 60, "kind": "shown"}})
     assert evaluate_rankers()["release"] == {"missing": {"visitors": 5}}
+
+
+def shown(visitor: int, *, clicked: bool) -> None:
+    """A listing of two products with known odds, after the ranker learned."""
+    products = catalogue_refs()
+    listing = uuid.uuid4().hex
+    for position, product in enumerate(products):
+        did(f"1.{visitor}", product, "impression", listing=listing, position=position, propensity=0.5)
+    if clicked:
+        did(f"1.{visitor}", products[0], "click", listing=listing, position=0)
+
+
+def catalogue_refs() -> list[ProductRef]:
+    return [ProductRef(SOURCE, key) for key in ("1", "2")]
+
+
+@pytest.mark.parametrize(
+    ("visitors", "clickers", "missing"), [(4, 4, "visitors"), (8, 4, "visitors who clicked")]
+)
+def test_no_off_policy_estimate_speaks_of_a_few(visitors: int, clickers: int, missing: str) -> None:
+    catalogue(2)
+    row = live_ranker()
+    RankerRelease.objects.filter(pk=row.pk).update(learned_until=timezone.now() - timedelta(days=1))
+    for visitor in range(visitors):
+        shown(visitor, clicked=visitor < clickers)
+    assert evaluate_rankers()["off_policy"] == {"missing": {missing: 5}}
 
 
 def test_arms_and_outcomes_of_a_few_visitors_are_withheld() -> None:

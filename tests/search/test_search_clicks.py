@@ -79,11 +79,17 @@ def test_nothing_is_said_of_four_visitors(count: int) -> None:
     }
 
 
-def test_ranks_that_four_visitors_clicked_are_not_told() -> None:
+def test_how_often_and_where_four_visitors_clicked_is_not_told() -> None:
     searches(40, 8, clicked_at=dict.fromkeys(range(4), 2))
     found = evaluate_search_clicks()
-    assert found["click_share"] == 4 / 40
+    assert (found["searches"], found["click_share"], found["click_share_interval"]) == (40, None, None)
     assert found["rank"] is None
+
+
+def test_no_click_at_all_is_told() -> None:
+    searches(40, 8)
+    found = evaluate_search_clicks()
+    assert (found["click_share"], found["rank"]) == (0.0, None)
 
 
 def test_a_visitors_search_and_click_are_read_as_the_api_records_them(consent_mode: None) -> None:
