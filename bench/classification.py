@@ -158,7 +158,7 @@ def _left_out(*, compare: bool, finetune: bool) -> dict[str, str]:
     if not (compare or finetune):
         return {baselines.KIND: "it was not asked for"}
     if why := baselines.why_not():
-        return {baselines.KIND: why}
+        return {baselines.KIND: str(why)}
     faults = [f"{name} {fault}" for name, fault in OptionalPeers("torch", "timm").faults().items()]
     return {baselines.KIND: "; ".join(faults)} if faults else {}
 

@@ -13,7 +13,10 @@ class ShopvisionConfig(AppConfig):
 
     def ready(self) -> None:
         """Import every app's ``shopvision_catalogue`` module; its models are all there by now."""
-        from . import checks  # noqa: F401 - checks register themselves
+        from . import (
+            checks,  # noqa: F401 - checks register themselves
+            messages,
+        )
         from .catalogue import adapter
         from .catalogue import signals as product_signals
         from .events import signals as visitor_signals
@@ -26,6 +29,7 @@ class ShopvisionConfig(AppConfig):
             ) in adapter.catalogues().values():  # a shop that imported its adapter before we were ready
                 connect(early)
             adapter.on_register.append(connect)
+        messages.autodiscover()
         adapter.autodiscover()
         visitor_signals.connect_people()
         experiments.connect()

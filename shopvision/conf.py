@@ -346,7 +346,7 @@ SETTINGS: dict[str, Setting] = {
 def _given() -> dict[str, Any]:
     given = getattr(django_settings, "SHOPVISION", {})
     if not isinstance(given, dict):
-        raise Misconfigured(f"SHOPVISION must be a dict, not {type(given).__name__}")
+        raise Misconfigured("settings_must_be_dict", name=type(given).__name__)
     return given
 
 
@@ -381,7 +381,6 @@ def __getattr__(name: str) -> Any:
     if name not in given:
         return setting.value()
     if not setting.valid(given[name]):
-        raise Misconfigured(
-            "; ".join(words for _, words in _problems({name: given[name]}, SETTINGS, "SHOPVISION"))
-        )
+        problems = "; ".join(text for _, text in _problems({name: given[name]}, SETTINGS, "SHOPVISION"))
+        raise Misconfigured("settings_wrong", problems=problems)
     return setting.filled(given[name])

@@ -1,13 +1,33 @@
-"""ShopvisionError and its few children."""
+"""ShopvisionError and its few children; each carries a message as a code with parameters."""
+
+from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from django.core.exceptions import ImproperlyConfigured
 
+from .messages import Message
+
 
 class ShopvisionError(Exception):
-    """Anything shopvision raises on purpose; catch this to catch all of it."""
+    """Anything shopvision raises on purpose; catch this to catch all of it.
+
+    Args:
+        message: code of a registered message; ``str()`` of the error gives its words in the active language.
+        params: its parameters.
+    """
+
+    def __init__(self, message: str, **params: Any) -> None:
+        self.message = Message(message, params)
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        return str(self.message)
+
+    def __reduce__(self) -> tuple[partial[Self], tuple[Any, ...]]:
+        """Survive pickling, so a worker process can hand it back."""
+        return partial(type(self), **self.message.params), (self.message.code,)
 
 
 class ImageRejected(ShopvisionError):
@@ -15,9 +35,8 @@ class ImageRejected(ShopvisionError):
 
     Args:
         code: one of ``CODES``; stable, part of the public API.
-        message: what is wrong, the value, the limit and what to do, for a person; ``%(name)s`` where a value goes,
-            so that it can be said in the reader's language.
-        values: by name.
+        message: code of the message that says what is wrong, the value, the limit and what to do.
+        params: its parameters.
     """
 
     CODES = frozenset(
@@ -32,32 +51,37 @@ class ImageRejected(ShopvisionError):
         }
     )
 
-    def __init__(self, code: str, message: str, **values: Any) -> None:
+    def __init__(self, code: str, message: str, **params: Any) -> None:
         if code not in self.CODES:
             raise ValueError(f"unknown rejection code {code!r}; one of {sorted(self.CODES)}")
         self.code = code
-        self.template, self.values = message, values
-        self.message = message % values if values else message
-        super().__init__(self.message)
+        super().__init__(message, **params)
 
-    def __reduce__(self) -> tuple[partial["ImageRejected"], tuple[str, str]]:
+    def __reduce__(self) -> tuple[partial[Self], tuple[Any, ...]]:
         """Survive pickling, so a worker process can hand it back."""
-        return partial(type(self), **self.values), (self.code, self.template)
+        return partial(type(self), **self.message.params), (self.code, self.message.code)
 
 
 class TemporaryFailure(ShopvisionError):
     """Try again later (503); nothing is lost.
 
     Args:
-        message: what failed.
+        message: code of the message that says what failed.
         code: stable, part of the public API: ``warming``, ``queue_full`` or ``unavailable``.
         retry_after_seconds: when trying again is worth it.
     """
 
-    def __init__(self, message: str, *, code: str = "unavailable", retry_after_seconds: int = 2) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, code: str = "unavailable", retry_after_seconds: int = 2, **params: Any
+    ) -> None:
+        super().__init__(message, **params)
         self.code = code
         self.retry_after_seconds = retry_after_seconds
+
+    def __reduce__(self) -> tuple[partial[Self], tuple[Any, ...]]:
+        """Survive pickling, so a worker process can hand it back."""
+        kept = {"code": self.code, "retry_after_seconds": self.retry_after_seconds, **self.message.params}
+        return partial(type(self), **kept), (self.message.code,)
 
 
 class EncoderUnavailable(TemporaryFailure):
@@ -77,8 +101,17 @@ class Misconfigured(ShopvisionError, ImproperlyConfigured):
 
 
 class InvalidRequest(ShopvisionError):
-    """The question itself is wrong (400); the message says what to change."""
+    """The question itself is wrong (400); the message says what to change.
 
-    def __init__(self, message: str, *, code: str = "invalid") -> None:
-        super().__init__(message)
+    Args:
+        message: code of the message.
+        code: stable, part of the public API; decides the status.
+    """
+
+    def __init__(self, message: str, *, code: str = "invalid", **params: Any) -> None:
+        super().__init__(message, **params)
         self.code = code
+
+    def __reduce__(self) -> tuple[partial[Self], tuple[Any, ...]]:
+        """Survive pickling, so a worker process can hand it back."""
+        return partial(type(self), code=self.code, **self.message.params), (self.message.code,)

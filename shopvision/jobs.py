@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 
 from . import conf, metrics
 from .exceptions import InvalidRequest, ShopvisionError, TemporaryFailure
+from .messages import Message, MessageEncoder, MessageField, error_message
 from .privacy.registry import holds_no_person
 
 WORKER_SEEN_SECONDS = 30.0  # a worker that wrote nothing for longer is taken for dead
@@ -48,9 +49,11 @@ class Job(models.Model):
     done = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
     cursor = models.JSONField(default=dict, blank=True, help_text="where to resume")
-    estimate = models.JSONField(default=dict, blank=True, help_text="{images, seconds, basis}")
-    result = models.JSONField(default=dict, blank=True)
-    message = models.TextField(blank=True)
+    estimate = models.JSONField(
+        default=dict, blank=True, encoder=MessageEncoder, help_text="{images, seconds, basis}"
+    )
+    result = models.JSONField(default=dict, blank=True, encoder=MessageEncoder)
+    message = MessageField()
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
@@ -74,7 +77,7 @@ class JobError(models.Model):
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="errors")
     item = models.CharField(max_length=360, help_text="product reference, or whatever the job works on")
-    message = models.TextField()
+    message = MessageField()
     created_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -207,9 +210,7 @@ def _wake() -> None:
 
 def _kind(name: str) -> Kind:
     if name not in KINDS:
-        raise InvalidRequest(
-            f"there is no job called {name!r}; one of {', '.join(KINDS)}", code="unknown_job"
-        )
+        raise InvalidRequest("unknown_job_kind", code="unknown_job", name=name, names=", ".join(KINDS))
     return KINDS[name]
 
 
@@ -223,7 +224,9 @@ def cancel(job: Job) -> Job:
     queued = rows.filter(state=S.QUEUED).update(state=S.CANCELLED, finished_at=timezone.now())
     if not queued and not rows.filter(state=S.RUNNING).update(state=S.CANCELLING):
         state = Job.objects.get(pk=job.pk).state
-        raise InvalidRequest(f"{job} is {state} and cannot be cancelled", code="conflict")
+        raise InvalidRequest(
+            "job_cannot_be_cancelled", code="conflict", kind=job.kind, id=job.pk, state=state
+        )
     job.refresh_from_db()
     return job
 
@@ -235,9 +238,9 @@ def resume(job: Job, *, wake: bool = True) -> Job:
         InvalidRequest: it was neither cancelled nor failed.
     """
     stopped = Job.objects.filter(pk=job.pk, state__in=(S.CANCELLED, S.FAILED))
-    if not stopped.update(state=S.QUEUED, finished_at=None, message="", attempts=0, lease=""):
+    if not stopped.update(state=S.QUEUED, finished_at=None, message=None, attempts=0, lease=""):
         state = Job.objects.get(pk=job.pk).state
-        raise InvalidRequest(f"{job} is {state} and cannot be resumed", code="conflict")
+        raise InvalidRequest("job_cannot_be_resumed", code="conflict", kind=job.kind, id=job.pk, state=state)
     if wake:
         transaction.on_commit(_wake)
     job.refresh_from_db()
@@ -280,15 +283,15 @@ def run(
     log = metrics.log
     with _kept(job, token):
         try:
-            state, message = _walk(job, token, stop, watch), ""
-        except ShopvisionError as error:  # said in words for whoever reads the job; a traceback adds nothing
+            state, message = _walk(job, token, stop, watch), None
+        except ShopvisionError as error:  # says what is wrong; a traceback adds nothing
             log.warning("job %s failed: %s", job, error)
-            state, message = S.FAILED, str(error)
+            state, message = S.FAILED, error.message
         except Exception as error:
             log.exception("job %s failed", job)
-            state, message = S.FAILED, f"{type(error).__name__}: {error}"
+            state, message = S.FAILED, error_message(error)
     finished = timezone.now() if state != S.QUEUED else None
-    values = {"state": state, "lease": "", "leased_until": None, "finished_at": finished}
+    values: dict[str, Any] = {"state": state, "lease": "", "leased_until": None, "finished_at": finished}
     if message or state == S.DONE:
         values["message"] = message
     Job.objects.filter(pk=job.pk, lease=token).update(**values)
@@ -304,7 +307,7 @@ def _take(job: Job) -> str | None:
     abandoned = free.exclude(state=S.QUEUED)
     abandoned.filter(state=S.CANCELLING).update(state=S.CANCELLED, finished_at=now, lease="")
     too_often = abandoned.filter(attempts__gte=conf.MAX_ATTEMPTS - 1)
-    why = f"{conf.MAX_ATTEMPTS} workers died on it without a step forward"
+    why = Message("workers_died_on_job", {"attempts": conf.MAX_ATTEMPTS})
     too_often.update(state=S.FAILED, finished_at=now, lease="", message=why)
     abandoned.update(attempts=F("attempts") + 1, state=S.QUEUED, lease="", leased_until=None)
     queued = Job.objects.filter(pk=job.pk, state=S.QUEUED, lease="")
@@ -358,7 +361,7 @@ def _walk(job: Job, token: str, stop: Callable[[], bool], watch: Callable[[Job],
         _keep_errors(job, step.errors)
         mine = Job.objects.filter(pk=job.pk, lease=token)
         if not mine.update(leased_until=_until(), message=step.message, result=job.result, **values):
-            raise TemporaryFailure("another worker took the job over: the lease ran out")
+            raise TemporaryFailure("job_lease_lost")
         job.refresh_from_db()
         watch(job)
         if job.state == S.CANCELLING:
@@ -370,7 +373,7 @@ def _walk(job: Job, token: str, stop: Callable[[], bool], watch: Callable[[Job],
     return S.DONE
 
 
-def _keep_errors(job: Job, errors: Mapping[str, str]) -> None:
+def _keep_errors(job: Job, errors: Mapping[str, Message]) -> None:
     JobError.objects.bulk_create(
         [JobError(job=job, item=item[:360], message=message) for item, message in errors.items()],
         update_conflicts=True,

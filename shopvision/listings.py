@@ -140,8 +140,7 @@ def similar_products(
     entry = CatalogueEntry.objects.filter(source=ref.source, object_id=ref.object_id).first()
     vectors = _vectors_of(live, entry) if entry else np.empty((0, 0))
     if entry is None or not len(vectors) or not visible_refs([ref], context):
-        why = "the shop has no such product, or no photo of it is indexed yet"
-        raise InvalidRequest(f"product {ref} is not in the index: {why}", code="not_found")
+        raise InvalidRequest("product_not_in_index", code="not_found", ref=ref)
     variants = CatalogueEntry.objects.filter(group=entry.group).values_list("pk", flat=True)
     where = narrow_by_text(text, where)
     where = replace(where, exclude=where.exclude | {entry.pk, *variants})
@@ -187,7 +186,7 @@ def recommended(
     if placement not in ("similar", "alternatives"):
         return recommendations.choose(placement, request=request, product=product, limit=limit)
     if product is None:
-        raise InvalidRequest(f"placement {placement!r} needs a product", code="product_needed")
+        raise InvalidRequest("placement_needs_product", code="product_needed", placement=placement)
     instead = placement == "alternatives"
     title = _("Available alternatives") if instead else _("Looks similar")
     try:
@@ -327,7 +326,7 @@ def _uuid(text: str) -> uuid.UUID:
     try:
         return uuid.UUID(text)
     except (ValueError, ValidationError):
-        raise InvalidRequest("no such search", code="not_found") from None
+        raise InvalidRequest("search_not_found", code="not_found") from None
 
 
 class _Clock:

@@ -67,7 +67,7 @@ def choose(placement: str, *, request: Any, product: ProductRef | None, limit: i
     until = start + RECALL_SHARE * conf.RANKING["budget_ms"] / 1000
     if placement not in CHOOSERS:
         known = ", ".join(CHOOSERS)
-        raise InvalidRequest(f"there is no placement {placement!r}; here: {known}", code="unknown_placement")
+        raise InvalidRequest("unknown_placement", code="unknown_placement", placement=placement, known=known)
     taste = taste_of(request)
     chosen = CHOOSERS[placement](taste, product, until)
     if chosen.anchor is not None and not visible_refs([chosen.anchor], request):
@@ -120,7 +120,7 @@ def _recent(taste: Taste, product: ProductRef | None, until: float) -> Chosen:
 
 def _together(taste: Taste, product: ProductRef | None, until: float) -> Chosen:
     if product is None:
-        raise InvalidRequest("this placement needs a product", code="product_needed")
+        raise InvalidRequest("this_placement_needs_product", code="product_needed")
     found = retrieval.going_with([product], kept().live.knowledge, ("together",))
     said = Reason("together", str(product))
     return Chosen(found, _("Often together"), ranked=False, anchor=product, reason=said)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from .messages import Message
+
 Outcome = TypeVar("Outcome")
 
 
@@ -203,12 +205,12 @@ class Step:
     failed: int = 0
     total: int | None = None
     cursor: Mapping[str, Any] = field(default_factory=dict)
-    message: str = ""
+    message: Message | None = None
     result: Mapping[str, Any] = field(default_factory=dict)
-    errors: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, Message] = field(default_factory=dict)
 
     @staticmethod
-    def told(work: Generator[str, None, Outcome]) -> Generator[Step, None, Outcome]:
+    def told(work: Generator[Message, None, Outcome]) -> Generator[Step, None, Outcome]:
         """What long work says it does next, as steps; hands on what the work ends with."""
         while True:
             try:

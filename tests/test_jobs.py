@@ -13,6 +13,7 @@ from django.utils import timezone
 from shopvision import conf, jobs
 from shopvision.exceptions import InvalidRequest
 from shopvision.jobs import Job, Kind
+from shopvision.messages import Message
 from shopvision.types import Step
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +28,11 @@ def count_up(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[S
         if params.get("break_at") == item:
             raise OSError("the disk is full")
         yield Step(
-            done=1, total=ITEMS, cursor={"next": item + 1}, message=f"item {item}", result={"last": item}
+            done=1,
+            total=ITEMS,
+            cursor={"next": item + 1},
+            message=Message("reading", {"item": item}),
+            result={"last": item},
         )
 
 
@@ -56,7 +61,7 @@ def test_a_job_says_what_it_will_cost_before_it_starts() -> None:
 def test_a_job_runs_to_its_end_and_shows_every_step() -> None:
     job, seen = start(), []
     assert jobs.run(job, watch=lambda now: seen.append((now.done, now.total, now.message)))
-    assert seen == [(1, 5, "item 0"), (2, 5, "item 1"), (3, 5, "item 2"), (4, 5, "item 3"), (5, 5, "item 4")]
+    assert seen == [(done, 5, Message("reading", {"item": done - 1})) for done in range(1, 6)]
     assert (job.state, job.done, job.result["last"], job.lease) == ("done", 5, 4, "")
     assert job.started_at and job.finished_at and job.finished_at >= job.started_at
 
@@ -105,7 +110,7 @@ def test_a_job_that_is_done_can_be_neither_cancelled_nor_resumed() -> None:
 def test_a_job_that_fails_says_why_and_resumes_at_the_same_item() -> None:
     job = start(break_at=3)
     jobs.run(job)
-    assert (job.state, job.done, job.message) == ("failed", 3, "OSError: the disk is full")
+    assert (job.state, job.done, str(job.message)) == ("failed", 3, "OSError: the disk is full")
     Job.objects.update(params={})
     job.refresh_from_db()
     jobs.resume(job, wake=False)
@@ -154,7 +159,7 @@ def test_a_job_that_kills_every_worker_is_given_up() -> None:
     abandon(job)
     assert jobs.run_waiting() == 0
     job.refresh_from_db()
-    assert (job.state, job.message) == ("failed", "3 workers died on it without a step forward")
+    assert (job.state, str(job.message)) == ("failed", "3 workers died on it without a step forward")
 
 
 def test_a_cancelling_job_whose_worker_died_is_cancelled() -> None:

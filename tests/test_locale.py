@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import gettext
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from django.utils import translation
 from django.utils.translation.template import templatize
 
 from shopvision import jobs
-from shopvision.admin.sentences import SENTENCES, VALUE, said
 from shopvision.images.colour import NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,35 +22,6 @@ TAG = re.compile(r"""{%\s*translate\s+(?:"([^"]+)"|'([^']+)')(?:\s+context\s+["'
 CALL = re.compile(r"""\b(?:gettext|ngettext|_)\(u?((?:'(?:[^'\\]|\\.)*')|(?:"(?:[^"\\]|\\.)*"))""")
 GETTEXTS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "word"}
 DJANGOS_OWN = {"Select this object for an action - {}"}
-RAISED = {"InvalidRequest", "TemporaryFailure", "Misconfigured", "ImageRejected", "IndexUnavailable"}
-TELLING = (
-    "jobs.py",
-    "images/decode.py",
-    "images/crop.py",
-    "images/header.py",
-    "indexing/encoder_releases.py",
-    "search/jobs.py",
-    "tuning/click_feedback.py",
-    "tuning/promotion.py",
-    "tuning/tuner.py",
-    "classification/jobs.py",
-    "classification/explanations.py",
-    "classification/gate.py",
-    "classification/augmented_photos.py",
-    "classification/classifier_releases.py",
-    "classification/review.py",
-    "classification/classifier_training.py",
-    "classification/model_comparison.py",
-    "ranking/jobs.py",
-    "ranking/experiments.py",
-    "ranking/training/ranker_gate.py",
-    "ranking/training/off_policy.py",
-    "ranking/ranker_releases.py",
-    "ranking/training/ranker_training.py",
-    "index/flat/backend.py",
-    "index/flat/snapshot_files.py",
-)
-"""Modules whose sentences a page of the admin may show."""
 
 
 def compiled(app: str) -> dict[str, str]:
@@ -128,7 +97,7 @@ def test_every_string_of_the_admins_code_is_translated() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in GETTEXTS
         if isinstance(node.args[0], ast.Constant)
     }
-    assert len(used) > 250
+    assert len(used) > 150
     assert used - compiled("shopvision").keys() == DJANGOS_OWN
 
 
@@ -141,60 +110,6 @@ def test_every_state_and_every_kind_of_job_is_translated() -> None:
     used |= {one.words for one in jobs.KINDS.values()} | {name.replace("_", " ") for name in jobs.KINDS}
     assert len(used) > 50
     assert used - compiled("shopvision").keys() == set()
-
-
-def test_a_sentence_and_its_translation_have_the_same_values() -> None:
-    known = compiled("shopvision")
-    for one in SENTENCES:
-        assert sorted(VALUE.findall(one)) == sorted(VALUE.findall(known[one])), one
-
-
-@pytest.mark.parametrize("path", TELLING, ids=str)
-def test_every_sentence_that_is_stored_or_raised_is_known_to_the_admin(path: str) -> None:
-    tree = ast.parse((ROOT / "shopvision" / path).read_text())
-    told = {text for node in ast.walk(tree) for text in sentences(node)}
-    assert told
-    with translation.override("zh-hans"):
-        assert [one for one in sorted(told) if said(one).isascii()] == []
-
-
-def sentences(node: ast.AST) -> Iterator[str]:
-    """What a step, an estimate, a refusal or an error says, with values put in."""
-    said_by: list[ast.AST | None] = []
-    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-        said_by = [*node.exc.args][-1:] if ast.unparse(node.exc.func) in RAISED else []
-    elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("Step", "Verdict"):
-        said_by = [one.value for one in node.keywords if one.arg == "message"] + [*node.args]
-    elif isinstance(node, ast.Yield):
-        said_by = [node.value]
-    elif isinstance(node, ast.Dict):
-        pairs = zip(node.keys, node.values, strict=True)
-        said_by = [value for key, value in pairs if key and ast.unparse(key) in ("'basis'", "'refused'")]
-    elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in ("basis", "few", "why"):
-        branches = isinstance(node.value, ast.IfExp)
-        said_by = [node.value.body, node.value.orelse] if branches else [node.value]  # type: ignore[attr-defined]
-    for one in said_by:
-        if isinstance(one, ast.Constant) and isinstance(one.value, str):
-            yield one.value
-        elif isinstance(one, ast.JoinedStr) and re.search("[a-z]{2}", _fixed(one)):
-            yield "".join(_filled(part) for part in one.values)
-
-
-def _fixed(text: ast.JoinedStr) -> str:
-    """What an f-string says by itself."""
-    return "".join(str(part.value) for part in text.values if isinstance(part, ast.Constant))
-
-
-def _filled(part: ast.expr) -> str:
-    """A piece of an f-string; a value by what it is called there."""
-    if isinstance(part, ast.Constant):
-        return str(part.value)
-    name = ast.unparse(part.value) if isinstance(part, ast.FormattedValue) else ""
-    if name.endswith("state") or name == "how":
-        return "live"
-    if name == "job":
-        return "tune 27d92eb4-0ebc-4872-acd5-988f8612cbe6"
-    return "category@7" if re.search(r"\brow\)?$|^release$|^other$", name) else "7"
 
 
 def test_every_reason_of_an_order_and_every_title_of_a_strip_is_translated() -> None:

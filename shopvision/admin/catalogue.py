@@ -19,8 +19,8 @@ from .. import metrics
 from ..catalogue import outbox
 from ..catalogue.adapter import catalogues
 from ..catalogue.models import CatalogueEntry, CatalogueImage, Outbox
+from ..messages import translated
 from .read_only import Inline, ReadOnlyAdmin
-from .sentences import said
 from .verbose_names import WordsFilter, column, word
 
 
@@ -28,7 +28,7 @@ class Rejection:
     """Why a photo cannot be used, in words, for the pages that show photos."""
 
     code = column("reject_code", _("reject code"))
-    reason = column("reject_reason", _("reject reason"), said)
+    reason = column("reject_reason", _("reject reason"), translated)
 
 
 class ImageInline(Rejection, Inline):

@@ -20,13 +20,13 @@ from ..classification import classifier_releases as releases
 from ..classification import classifier_training
 from ..classification.models import ClassifierRelease
 from ..exceptions import InvalidRequest, ShopvisionError
+from ..messages import translated
 from ..types import ProductRef
 from . import plots
 from .jobs import duration, started
 from .plots import Axis, Line
 from .product_display import shown
 from .release_pages import ReleaseAdmin
-from .sentences import said
 from .verbose_names import WordsFilter, column, word
 
 MOST_CELLS = 15  # classes whose confusion matrix is a table a person can read
@@ -59,7 +59,7 @@ def figures(row: ClassifierRelease, site: AdminSite) -> dict[str, Any]:
         "learning": _learning(measured.get("learning_curve") or []),
         "next_100": measured.get("next_100"),
         "models": _models(measured.get("models") or {}, row.kind),
-        "left_out": {word(kind): said(why) for kind, why in (measured.get("left_out") or {}).items()},
+        "left_out": {word(kind): translated(why) for kind, why in (measured.get("left_out") or {}).items()},
         "modalities": [
             {"name": word(name), "accuracy": one.get("accuracy")}
             for name, one in (measured.get("modalities") or {}).items()
@@ -268,7 +268,7 @@ class ClassifierReleaseAdmin(ReleaseAdmin):
             "title": str(row),
             "release": row,
             "kind": word(row.kind),
-            "reason": said(row.reason),
+            "reason": translated(row.reason),
             "buttons": self.buttons(row) if self.may_train(request) else [],
             **figures(row, self.admin_site),
         }
@@ -289,7 +289,7 @@ class ClassifierReleaseAdmin(ReleaseAdmin):
             if request.method == "POST":
                 return started(request, start(request, params))
         except ShopvisionError as error:
-            messages.error(request, said(error))
+            messages.error(request, translated(error))
         for offer in offers:
             offer |= self._estimate(offer["source"], offer["target"])
         context = {
@@ -304,7 +304,7 @@ class ClassifierReleaseAdmin(ReleaseAdmin):
         try:
             found = jobs.estimate("train", {"source": source, "target": target})
         except ShopvisionError as error:
-            return {"problem": said(error)}
+            return {"problem": translated(error)}
         return {"estimate": found, "duration": duration(float(found.get("seconds") or 0))}
 
     def press(self, request: HttpRequest, row: ClassifierRelease, verb: str) -> tuple[str, ClassifierRelease]:
@@ -323,10 +323,10 @@ def start(request: HttpRequest, params: dict[str, Any]) -> jobs.Job:
     """
     adapter = catalogues().get(params["source"])
     if adapter is None or params["target"] not in adapter.targets():
-        raise InvalidRequest(_("Choose what to train."))
+        raise InvalidRequest("training_target_missing")
     kind = request.POST.get("kind", "auto")
     if kind not in KINDS:
-        raise InvalidRequest(_("There is no model called %(kind)s.") % {"kind": kind})
+        raise InvalidRequest("unknown_classifier_kind", kind=kind, names=", ".join(KINDS))
     return jobs.start("train", {**params, "kind": kind}, request.user)
 
 

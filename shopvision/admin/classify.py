@@ -24,8 +24,8 @@ from ..classification import classifier_releases
 from ..classification.models import ClassifierRelease
 from ..classification.selection import MAX_SHOWN, shows
 from ..exceptions import InvalidRequest, ShopvisionError
+from ..messages import translated
 from .jobs import duration, selection_in_words, started
-from .sentences import said
 from .verbose_names import word
 
 NAME = "shopvision_classify"  # the action's; cannot meet one of the shop's own
@@ -89,7 +89,7 @@ def shopvision_classify(
             return started(request, start(request, selection))
         return _confirmation(modeladmin, request, queryset, selection)
     except ShopvisionError as error:
-        messages.error(request, said(error))
+        messages.error(request, translated(error))
         return None
 
 
@@ -133,16 +133,16 @@ def _keys(queryset: QuerySet[Any], most: int, too_many: str) -> list[str]:
     name = "object_id" if issubclass(queryset.model, CatalogueEntry) else "pk"
     keys = [str(key) for key in queryset.order_by().values_list(name, flat=True)[: most + 1]]
     if not keys:
-        raise InvalidRequest(_("Choose at least one product."))
+        raise InvalidRequest("no_product_chosen")
     if len(keys) > most:
-        raise InvalidRequest(too_many % {"most": most})
+        raise InvalidRequest("too_many_products_chosen", most=most)
     return keys
 
 
 def _source(request: HttpRequest, queryset: QuerySet[CatalogueEntry]) -> str:
     sources = list(queryset.order_by().values_list("source", flat=True).distinct()[:2])
     if len(sources) != 1:
-        raise InvalidRequest(_("Choose products of one catalogue: filter the list by source first."))
+        raise InvalidRequest("products_of_several_catalogues")
     return str(sources[0])
 
 
@@ -150,7 +150,7 @@ def _adapter(model: type[Any]) -> Catalogue:
     for adapter in catalogues().values():
         if adapter.model._meta.concrete_model is model._meta.concrete_model:
             return adapter
-    raise InvalidRequest(_("These products have no catalogue registered with shopvision."))
+    raise InvalidRequest("model_without_catalogue")
 
 
 def start(request: HttpRequest, selection: Mapping[str, Any]) -> jobs.Job:
@@ -162,15 +162,14 @@ def start(request: HttpRequest, selection: Mapping[str, Any]) -> jobs.Job:
     target = request.POST.get("target", "")
     chosen = request.POST.get(f"error:{target}", "")
     if target not in catalogues()[selection["source"]].targets():
-        raise InvalidRequest(_("Choose what to recognise."), code="unknown_target")
+        raise InvalidRequest("classify_target_missing", code="unknown_target")
     if classifier_releases.live(selection["source"], target) is None:
         raise InvalidRequest(
-            _("No classifier is live for %(target)s. Train one first.") % {"target": word(target)},
-            code="no_classifier",
+            "no_live_classifier_for_target", code="no_classifier", target=target, source=selection["source"]
         )
     error = next((one for one in ERRORS if str(one) == chosen), None)
     if error is not None and not request.user.has_perm(APPLY):
-        raise InvalidRequest(_("You may not have suggestions applied automatically."))
+        raise InvalidRequest("may_not_apply_automatically")
     params = {**selection, "target": target, "acceptable_error": error}
     return jobs.start("classify", params, request.user)
 

@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy
 
 from ..exceptions import ShopvisionError
 from ..index.models import EncoderRelease
+from ..messages import translated
 from ..tuning import promotion
 from .read_only import ReadOnlyAdmin
-from .sentences import said
 from .verbose_names import word
 
 QUEUED = gettext_lazy("A worker embeds the photos and switches then; the list of jobs shows how far it is.")
@@ -57,7 +57,7 @@ class EncoderReleaseAdmin(ReadOnlyAdmin):
         try:
             job = promotion.promote_or_queue(chosen[0], request.user)
         except ShopvisionError as error:
-            messages.error(request, said(error))
+            messages.error(request, translated(error))
         else:
             messages.success(request, QUEUED if job else _("%(release)s is live.") % {"release": chosen[0]})
 
@@ -70,7 +70,7 @@ class EncoderReleaseAdmin(ReadOnlyAdmin):
             before = promotion.predecessor()
             job = promotion.promote_or_queue(before, request.user, back=True)
         except ShopvisionError as error:
-            messages.error(request, said(error))
+            messages.error(request, translated(error))
         else:
             messages.success(
                 request, QUEUED if job else _("%(release)s is live again.") % {"release": before}

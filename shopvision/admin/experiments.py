@@ -15,12 +15,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from ..exceptions import InvalidRequest, ShopvisionError
+from ..messages import translated
 from ..ranking import experiments
 from ..ranking.experiments import ARMS, CANDIDATE, LIVE, OWN, Result
 from ..ranking.models import Experiment, RankerRelease
 from .plots import Axis, Line, Whisker, chart, forest
 from .rankers import LearningAdmin
-from .sentences import said
 
 NAMES = {
     OWN: gettext_lazy("the shop's own order"),
@@ -114,7 +114,7 @@ class ExperimentAdmin(LearningAdmin):
                 user=request.user,
             )
         except ShopvisionError as error:
-            messages.error(request, said(error))
+            messages.error(request, translated(error))
             return HttpResponseRedirect(reverse("admin:shopvision_experiment_changelist"))
         return HttpResponseRedirect(reverse("admin:shopvision_experiment_change", args=[row.pk]))
 
@@ -132,9 +132,9 @@ def _share(text: str | None) -> float:
     try:
         found = float((text or "0").replace(",", ".")) / 100
     except ValueError as error:
-        raise InvalidRequest(_("Shares are numbers from 0 to 100.")) from error
+        raise InvalidRequest("share_not_a_percentage") from error
     if not math.isfinite(found):
-        raise InvalidRequest(_("Shares are numbers from 0 to 100."))
+        raise InvalidRequest("share_not_a_percentage")
     return found
 
 

@@ -25,10 +25,10 @@ from .. import jobs
 from ..classification.models import Decision
 from ..exceptions import InvalidRequest, ShopvisionError
 from ..jobs import ACTIVE, Job
+from ..messages import translated, translated_data
 from ..types import ProductRef
 from .product_display import shown
 from .read_only import ReadOnlyAdmin
-from .sentences import said
 from .verbose_names import WordsFilter, word
 
 ERRORS_A_PAGE = 50
@@ -50,8 +50,8 @@ def figures(job: Job, site: AdminSite, page: str = "1") -> dict[str, Any]:
     errors = Paginator(job.errors.order_by("-created_at", "pk"), ERRORS_A_PAGE).get_page(page)
     return {
         "active": job.state in ACTIVE,
-        "message": said(job.message),
-        "basis": said(job.estimate.get("basis", "")),
+        "message": translated(job.message),
+        "basis": translated(job.estimate.get("basis", "")),
         "worked": worked,
         "share": min(1.0, worked / job.total) if job.total else None,
         "rate": (round(rate, 1) if rate < 100 else round(rate)) if job.total > 1 else 0.0,
@@ -119,11 +119,10 @@ def selection_in_words(params: dict[str, Any]) -> str:
 
 
 def _results(job: Job) -> Iterator[tuple[str, str]]:
-    for key, value in job.result.items():
+    for key, value in translated_data(job.result).items():
         if key in HIDDEN or isinstance(value, (dict, list)) or value is None:
             continue
-        words = f"{value:.4g}" if isinstance(value, float) else said(word(value))
-        yield word(key), words
+        yield word(key), f"{value:.4g}" if isinstance(value, float) else word(value)
 
 
 def _releases(job: Job) -> list[dict[str, Any]]:
@@ -134,7 +133,7 @@ def _releases(job: Job) -> list[dict[str, Any]]:
                 "name": " ".join(map(word, key.split(" "))),  # catalogue and target
                 "release": value["release"],
                 "state": word(value.get("state", "")),
-                "reason": said(value.get("reason", "")),
+                "reason": translated(value.get("reason", "")),
                 "page": _page("classifier", value["release"]),
             }
             for key, value in job.result.items()
@@ -165,7 +164,7 @@ def _error_rows(errors: Any, site: AdminSite) -> list[dict[str, str]]:
     for error in errors:
         one = products.get(refs[error.item]) if error.item in refs else None
         title, link = (one.title, one.edit) if one else (error.item, "")
-        rows.append({"item": error.item, "title": title, "link": link, "message": said(error.message)})
+        rows.append({"item": error.item, "title": title, "link": link, "message": translated(error.message)})
     return rows
 
 
@@ -225,7 +224,7 @@ class JobAdmin(ReadOnlyAdmin):
     def progress(self, job: Job) -> SafeString:
         """A bar and the numbers behind it; of a job that counts nothing, what it is doing."""
         if not job.total:
-            return format_html("{}", said(job.message) if job.state in jobs.ACTIVE else "")
+            return format_html("{}", translated(job.message) if job.state in jobs.ACTIVE else "")
         return format_html(
             '<progress class="shopvision-progress" max="{}" value="{}" aria-label="{}"></progress> {} / {}',
             max(job.total, 1),
@@ -265,7 +264,7 @@ class JobAdmin(ReadOnlyAdmin):
                 verb(job)
                 done += 1
             except ShopvisionError as error:
-                messages.error(request, said(error))
+                messages.error(request, translated(error))
         if done:
             messages.success(request, done_words % {"n": done})
 
@@ -305,7 +304,7 @@ class JobAdmin(ReadOnlyAdmin):
         context = {
             "title": of_kind(kind),
             "estimate": estimate,
-            "basis": said(estimate.get("basis", "")),
+            "basis": translated(estimate.get("basis", "")),
             "duration": duration(float(estimate.get("seconds") or 0)),
         }
         return self.rendered(request, "job_start.html", context)
@@ -352,14 +351,12 @@ class JobAdmin(ReadOnlyAdmin):
         try:
             job = self._do(request, job, verb)
         except ShopvisionError as error:
-            messages.error(request, said(error))
+            messages.error(request, translated(error))
         return HttpResponseRedirect(reverse("admin:shopvision_job_change", args=[job.pk]))
 
     def _do(self, request: HttpRequest, job: Job, verb: str) -> Job:
         if not self.may(request, job, verb):
-            raise InvalidRequest(
-                _("This job is %(state)s; that cannot be done now.") % {"state": job.get_state_display()}
-            )
+            raise InvalidRequest("job_state_forbids", state=job.state)
         if verb == "undo":
             job = jobs.start("undo", {"job": str(job.pk)}, request.user)
         else:

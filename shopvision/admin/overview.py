@@ -12,13 +12,13 @@ from django.utils.translation import gettext_lazy
 from .. import jobs
 from ..catalogue.models import Overview
 from ..classification import classifier_releases as classification
+from ..messages import translated
 from ..ranking import ranker_releases as releases
 from ..ranking import serving
 from ..search import status
 from ..search.models import Demand
 from . import plots
 from .read_only import ReadOnlyAdmin
-from .sentences import said
 from .verbose_names import WordsFilter, column, word
 
 
@@ -55,7 +55,7 @@ class OverviewAdmin(ReadOnlyAdmin):
             "ranking": {
                 "live": releases.live(),
                 "knowledge": releases.newest_knowledge(),
-                "problem": said(serving.kept().problem),
+                "problem": translated(serving.kept().problem),
                 "experiment": serving.kept().experiment,
             },
             "latency_plot": plots.line(
@@ -70,5 +70,5 @@ class OverviewAdmin(ReadOnlyAdmin):
 def _worded(numbers: dict[str, Any]) -> dict[str, Any]:
     """The numbers, with what is words among them in the reader's language."""
     top = [{**row, "colour": word(row["colour"])} for row in numbers["demand"]["top"]]
-    index = {**numbers["serving"], "detail": said(numbers["serving"]["detail"])}
+    index = {**numbers["serving"], "detail": translated(numbers["serving"]["detail"])}
     return {**numbers, "demand": {**numbers["demand"], "top": top}, "serving": index}

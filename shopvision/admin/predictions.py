@@ -23,10 +23,10 @@ from django.utils.translation import gettext as _
 from ..classification import explanations, review
 from ..classification.models import Decision, Prediction
 from ..exceptions import InvalidRequest, ShopvisionError
+from ..messages import translated
 from . import review_card
 from .read_only import ReadOnlyAdmin
 from .review_card import Narrowing
-from .sentences import said
 from .verbose_names import WordsFilter, column
 
 REVIEW = "shopvision.review_predictions"
@@ -135,7 +135,7 @@ class PredictionAdmin(ReadOnlyAdmin):
         try:
             decision = decide(request, prediction, verb)
         except ShopvisionError as error:
-            return self._answer(request, said(error), where.to(id=pk), ok=False)
+            return self._answer(request, translated(error), where.to(id=pk), ok=False)
         return self._answer(request, in_words(decision, prediction), where.to(after=pk))
 
     def undo_view(self, request: HttpRequest) -> HttpResponse:
@@ -149,7 +149,7 @@ class PredictionAdmin(ReadOnlyAdmin):
         try:
             prediction = review.undo(last, request.user)
         except ShopvisionError as error:
-            return self._answer(request, said(error), where.to(), ok=False)
+            return self._answer(request, translated(error), where.to(), ok=False)
         words = _("Undone: %(product)s is open again.") % {"product": prediction.entry}
         return self._answer(request, words, where.to(id=prediction.pk))
 
@@ -195,7 +195,7 @@ class PredictionAdmin(ReadOnlyAdmin):
         try:
             data = explanations.heat_map(prediction)
         except ShopvisionError as error:
-            return HttpResponseNotFound(said(error), content_type="text/plain")
+            return HttpResponseNotFound(translated(error), content_type="text/plain")
         response = HttpResponse(data, content_type="image/png")
         response["Cache-Control"] = f"private, max-age={MAP_SECONDS}"
         return response
@@ -224,7 +224,7 @@ def decide(request: HttpRequest, prediction: Prediction, verb: str) -> Decision:
     if verb == "correct":
         given = request.POST.get("label", "").strip()
         return review.correct(prediction, request.user, review_card.label_named(prediction, given))
-    raise InvalidRequest(_("One can accept, correct or reject, not %(verb)s.") % {"verb": verb})
+    raise InvalidRequest("unknown_review_verb", verb=verb)
 
 
 def last_decision(request: HttpRequest) -> Decision | None:

@@ -15,13 +15,13 @@ from django.utils.translation import gettext_lazy, ngettext
 from .. import jobs
 from ..events import simulated_events
 from ..exceptions import ShopvisionError
+from ..messages import translated
 from ..ranking import ranker_releases as releases
 from ..ranking import serving
 from ..ranking.models import RankerRelease
 from .jobs import started
 from .plots import Axis, Line, Whisker, chart, forest
 from .release_pages import ReleaseAdmin, TrainingAdmin
-from .sentences import said
 from .verbose_names import WordsFilter, column, word
 
 NDCG = "ndcg@10"
@@ -90,7 +90,7 @@ def figures(row: RankerRelease) -> dict[str, Any]:
 
 
 def _off_policy(found: Mapping[str, Any]) -> dict[str, Any]:
-    return {**found, "refused": said(found.get("refused") or "")}
+    return {**found, "refused": translated(found.get("refused") or "")}
 
 
 def _others(measured: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -189,7 +189,7 @@ class RankerReleaseAdmin(LearningAdmin, ReleaseAdmin):
             "may_train": self.may_train(request),
             "knowledge": releases.newest_knowledge(),
             "live": None if problem else live,
-            "problem": problem or said(known.problem),
+            "problem": problem or translated(known.problem),
             "experiment": known.experiment,
             "simulated": simulated_events.there(),
         }
@@ -203,7 +203,7 @@ class RankerReleaseAdmin(LearningAdmin, ReleaseAdmin):
             "title": str(row),
             "release": row,
             "kind": word(row.kind),
-            "reason": said(row.reason),
+            "reason": translated(row.reason),
             "buttons": may,
             "problem": broken(row) if row.state == State.LIVE else "",
             **figures(row),
@@ -232,5 +232,5 @@ def broken(row: RankerRelease | None) -> str:
         if row is not None:
             releases.open_ranker(row)
     except ShopvisionError as error:
-        return said(error)
+        return translated(error)
     return ""

@@ -12,9 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from ..exceptions import InvalidRequest, ShopvisionError
+from ..messages import translated
 from .read_only import ReadOnlyAdmin
-from .sentences import said
-from .verbose_names import word
 
 VERBS = ("promote", "rollback")
 
@@ -82,18 +81,17 @@ class ReleaseAdmin(TrainingAdmin):
         row = get_object_or_404(self.model, pk=pk)
         try:
             if verb not in self.buttons(row):
-                raise InvalidRequest(_why_not(row, verb))
+                raise _why_not(row, verb)
             name, row = self.press(request, row, verb)
             messages.success(request, _("%(release)s is live.") % {"release": name})
         except ShopvisionError as error:
-            messages.error(request, said(error))
+            messages.error(request, translated(error))
         return HttpResponseRedirect(reverse(f"admin:shopvision_{self.opts.model_name}_change", args=[row.pk]))
 
 
-def _why_not(row: Any, verb: str) -> str:
-    values = {"release": row, "state": word(row.state)}
+def _why_not(row: Any, verb: str) -> InvalidRequest:
     if verb == "promote":
-        return _("%(release)s is %(state)s and cannot be promoted.") % values
+        return InvalidRequest("release_cannot_be_promoted", release=row, state=row.state)
     if row.state == "live":
-        return _("There is none before %(release)s to roll back to.") % values
-    return _("%(release)s is %(state)s; only the live one is rolled back.") % values
+        return InvalidRequest("no_release_before", release=row)
+    return InvalidRequest("release_not_live", release=row, state=row.state)

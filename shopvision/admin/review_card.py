@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 from django.contrib.admin import AdminSite
 from django.db.models import Count, Q, QuerySet
-from django.utils.translation import gettext as _
 
 from .. import metrics
 from ..catalogue.adapter import catalogues
@@ -196,11 +195,7 @@ def label_named(prediction: Prediction, given: str) -> str:
         return folded[given.lower()]
     if given in known.values():
         return given
-    raise InvalidRequest(
-        _("The shop has no %(target)s called “%(label)s”.")
-        % {"target": word(prediction.target), "label": given},
-        code="unknown_label",
-    )
+    raise InvalidRequest("shop_has_no_label", code="unknown_label", target=prediction.target, label=given)
 
 
 def _bars(prediction: Prediction) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ def search_id(public: str) -> str:
         signed = public.removeprefix(PREFIX).replace(".", ":")
         return str(uuid.UUID(Signer(salt="shopvision.search").unsign(signed)))
     except (BadSignature, ValueError) as error:
-        raise InvalidRequest("there is no such search, or it has expired", code="not_found") from error
+        raise InvalidRequest("search_expired_or_unknown", code="not_found") from error
 
 
 def cursor(search: str, offset: int, limit: int) -> str:
@@ -50,7 +50,7 @@ def read_cursor(search: str, text: str) -> tuple[int, int]:
         offset, limit = _cursors(search).unsign(text).split("-")
         return int(offset), int(limit)
     except (BadSignature, ValueError) as error:
-        raise InvalidRequest("the cursor is not one of this search's", code="invalid_cursor") from error
+        raise InvalidRequest("search_cursor_invalid", code="invalid_cursor") from error
 
 
 def page_link(search: str, offset: int, limit: int) -> str:
@@ -101,7 +101,7 @@ def _read(signer: Signer, text: str) -> tuple[Any, Any]:
     try:
         value, key = json.loads(signer.unsign(text))
     except (BadSignature, ValueError) as error:
-        raise InvalidRequest("the cursor is not one of this list's", code="invalid_cursor") from error
+        raise InvalidRequest("list_cursor_invalid", code="invalid_cursor") from error
     return value, key
 
 

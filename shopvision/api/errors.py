@@ -8,12 +8,12 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
 from django.db import OperationalError
 from django.http import Http404, UnreadablePostError
-from django.utils.translation import gettext
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
 from .. import metrics
 from ..exceptions import ImageRejected, InvalidRequest, TemporaryFailure, WrongEncoder
+from ..messages import Message
 
 RETRY_SECONDS = 2  # for failures that do not say when trying again is worth it
 
@@ -64,28 +64,15 @@ def error_response(code: int, name: str, detail: str, *, retry_after: float | No
 def _ours(error: Exception) -> Response | None:
     if isinstance(error, ImageRejected):
         wanted = IMAGE_STATUS.get(error.code, status.HTTP_422_UNPROCESSABLE_ENTITY)
-        return error_response(wanted, error.code, _in_language(error))
+        return error_response(wanted, error.code, str(error))
     if isinstance(error, InvalidRequest):
-        return error_response(REQUEST_STATUS.get(error.code, 400), error.code, _translated(str(error)))
+        return error_response(REQUEST_STATUS.get(error.code, 400), error.code, str(error))
     if isinstance(error, TemporaryFailure):
-        return error_response(503, error.code, _translated(str(error)), retry_after=error.retry_after_seconds)
+        return error_response(503, error.code, str(error), retry_after=error.retry_after_seconds)
     if isinstance(error, (WrongEncoder, OperationalError)):  # a release is being switched; a database is busy
         metrics.log.warning("answered 503: %s", error)
-        return error_response(
-            503, "unavailable", _translated("busy for a moment; try again"), retry_after=RETRY_SECONDS
-        )
+        return error_response(503, "unavailable", str(Message("busy")), retry_after=RETRY_SECONDS)
     return None
-
-
-def _in_language(error: ImageRejected) -> str:
-    """What is wrong with a photo, in the request's language; its values are put in afterwards."""
-    template = _translated(error.template)
-    return template % error.values if error.values else template
-
-
-def _translated(message: str) -> str:
-    """A message in the request's language, where the catalogue has it; the code is never translated."""
-    return gettext(message) if message else ""  # gettext of nothing is the catalogue's header
 
 
 def _drf(error: Exception) -> Response | None:
@@ -103,11 +90,11 @@ def _drf(error: Exception) -> Response | None:
 
 def _django(error: Exception) -> Response | None:
     if isinstance(error, Http404):
-        return error_response(404, "not_found", "there is no such thing")
+        return error_response(404, "not_found", str(Message("not_found")))
     if isinstance(error, PermissionDenied):
-        return error_response(403, "permission_denied", "you may not do this")
+        return error_response(403, "permission_denied", str(Message("permission_denied")))
     if isinstance(error, (SuspiciousOperation, ValidationError, UnreadablePostError)):
-        return error_response(400, "invalid", "the request could not be read")
+        return error_response(400, "invalid", str(Message("request_unreadable")))
     return None
 
 

@@ -87,7 +87,7 @@ def search_slot() -> Iterator[None]:
         if _in_flight >= conf.SEARCH_MAX_IN_FLIGHT:
             metrics.count("search_queue_full")
             raise TemporaryFailure(
-                "too many photos are being searched for at once; try again",
+                "too_many_searches_at_once",
                 code="queue_full",
                 retry_after_seconds=1,
             )

@@ -111,7 +111,7 @@ class SmallJSONParser(CappedJSONParser):
 
     def too_large(self) -> ImageRejected:
         """What is said of a larger one."""
-        return ImageRejected("too_large", f"the body may have {FORM_BYTES:,} bytes; send less at once")
+        return ImageRejected("too_large", "form_body_over_limit", form_bytes=f"{FORM_BYTES:,}")
 
 
 def photo_bytes(value: Any) -> bytes:
@@ -136,7 +136,7 @@ def photo_bytes(value: Any) -> bytes:
 
 def _too_large() -> ImageRejected:
     most = f"{conf.MAX_UPLOAD_BYTES:,}"
-    return ImageRejected("too_large", "a photo may have %(most)s bytes; send a smaller one", most=most)
+    return ImageRejected("too_large", "photo_bytes_over_limit", most=most)
 
 
 def _no_constant(name: str) -> NoReturn:

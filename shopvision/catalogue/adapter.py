@@ -255,7 +255,7 @@ class Catalogue:
         if target not in self.targets():
             known = ", ".join(self.targets()) or "none: the adapter names no category and no attributes"
             raise InvalidRequest(
-                f"{self.source} has no {target!r} to recognise; it has {known}", code="unknown_target"
+                "unknown_target", code="unknown_target", source=self.source, target=target, known=known
             )
         return self.targets()[target]
 
@@ -336,13 +336,11 @@ def register(model: type[models.Model]) -> Callable[[type[Catalogue]], type[Cata
 
     def decorate(cls: type[Catalogue]) -> type[Catalogue]:
         if model._meta.abstract:
-            raise Misconfigured(f"{model._meta.label} is abstract; register the models made from it")
+            raise Misconfigured("model_is_abstract", label=model._meta.label)
         adapter = cls(model)
         if adapter.source in _registry:
             known = type(_registry[adapter.source]).__name__
-            raise Misconfigured(
-                f"{model._meta.label} is registered already, by {known}; a model has one adapter"
-            )
+            raise Misconfigured("model_already_registered", label=model._meta.label, known=known)
         _registry[adapter.source] = adapter
         for hook in on_register:
             hook(adapter)
@@ -371,7 +369,7 @@ def catalogue(source: str) -> Catalogue:
         return _registry[source]
     except KeyError:
         known = ", ".join(_registry) or "none is registered; run shopvision_init"
-        raise Misconfigured(f"no catalogue is called {source!r}: {known}") from None
+        raise Misconfigured("unknown_catalogue", source=source, known=known) from None
 
 
 def catalogue_of(model: type[models.Model]) -> Catalogue | None:

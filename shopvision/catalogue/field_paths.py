@@ -38,7 +38,9 @@ def follow(value: Any, name: str, model: type[models.Model]) -> list[Any]:
         return []
     except AttributeError as error:
         problem = why_unresolved(type(value), name)
-        raise Misconfigured(f"the adapter of {model._meta.label} asks for {name!r}: {problem}") from error
+        raise Misconfigured(
+            "adapter_path_unresolved", label=model._meta.label, name=name, problem=problem
+        ) from error
     if hasattr(found, "all") and callable(found.all):
         return list(found.all())
     if callable(found):

@@ -24,10 +24,7 @@ def label_field(model: type[models.Model], name: str, target: str) -> Any:
         getattr(field, "concrete", False) or getattr(field, "many_to_many", False)
     )
     if not writable:
-        raise Misconfigured(
-            f"{target!r} of {model._meta.label} is {name!r}, which is no field of its own: override "
-            "apply_classification and restore_classification in the adapter"
-        )
+        raise Misconfigured("label_field_not_own", target=target, label=model._meta.label, name=name)
     return field
 
 
@@ -80,5 +77,8 @@ def _related(field: Any, label: str) -> Any:
         return field.related_model._default_manager.get(pk=label)
     except (field.related_model.DoesNotExist, ValueError, ValidationError):
         raise InvalidRequest(
-            f"the shop has no {field.related_model._meta.verbose_name} {label!r}", code="unknown_label"
+            "unknown_related_label",
+            code="unknown_label",
+            verbose_name=field.related_model._meta.verbose_name,
+            label=label,
         ) from None

@@ -6,6 +6,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from ..messages import MessageField
 from ..privacy.registry import holds_no_person
 from ..types import ProductRef
 
@@ -75,7 +76,7 @@ class CatalogueImage(models.Model):
     quality = models.JSONField(default=dict, help_text="sharpness, exposure, background; images.quality")
     state = models.CharField(max_length=16, choices=State.choices, default=State.PENDING, db_index=True)
     reject_code = models.CharField(max_length=32, blank=True)
-    reject_reason = models.TextField(blank=True)
+    reject_reason = MessageField()
     attempts = models.PositiveIntegerField(default=0)
     changed_at = models.DateTimeField(auto_now=True)
 
@@ -104,7 +105,7 @@ class Outbox(models.Model):
     leased_until = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=16, choices=State.choices, default=State.WAITING)
-    last_error = models.TextField(blank=True)
+    last_error = MessageField()
 
     class Meta:
         verbose_name_plural = "outbox"

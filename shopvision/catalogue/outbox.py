@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from .. import conf, metrics
+from ..messages import Message
 from ..types import ProductRef
 from .models import Outbox
 
@@ -112,10 +113,10 @@ def _alone_if_tried(rows: list[tuple[int, int]]) -> list[int]:
     """Keys to take of (key, attempts): the untried ones, or the first alone if it was tried."""
     spent = [key for key, attempts in rows if attempts >= conf.MAX_ATTEMPTS]
     if spent:
-        why = f"{conf.MAX_ATTEMPTS} workers died at work on it"
+        why = Message("workers_died_on_change", {"attempts": conf.MAX_ATTEMPTS})
         found = Outbox.objects.filter(pk__in=spent)
         found.update(state=Outbox.State.POISONED, last_error=why, lease="", leased_until=None)
-        metrics.event("changes_set_aside", count=len(spent), reason=why)
+        metrics.event("changes_set_aside", count=len(spent), reason=str(why))
     left = [(key, attempts) for key, attempts in rows if attempts < conf.MAX_ATTEMPTS]
     if left and left[0][1]:
         return [left[0][0]]
@@ -160,7 +161,7 @@ def finish(claim: Claim) -> None:
         Outbox.objects.filter(pk__in=mended).delete()
 
 
-def release(claim: Claim, refs: Iterable[ProductRef], error: str, *, counts: bool = True) -> None:
+def release(claim: Claim, refs: Iterable[ProductRef], error: Message, *, counts: bool = True) -> None:
     """Give products back to be tried again later; set aside those that failed MAX_ATTEMPTS times.
 
     Args:
@@ -172,7 +173,7 @@ def release(claim: Claim, refs: Iterable[ProductRef], error: str, *, counts: boo
     now = timezone.now()
     for ref in refs:
         held = Outbox.objects.filter(lease=claim.token, source=ref.source, object_id=ref.object_id)
-        free = {"lease": "", "leased_until": None, "last_error": error[:MAX_ERROR_CHARACTERS]}
+        free = {"lease": "", "leased_until": None, "last_error": error}
         tried = claim.attempts.get(ref, 0) + 1
         if not counts:
             later = now + timedelta(seconds=BACK_OFF_SECONDS)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from .. import metrics
 from ..catalogue.adapter import Catalogue, catalogue
 from ..catalogue.models import CatalogueEntry
+from ..messages import Message, error_message
 from ..types import ProductRef
 from .classifier_evaluation import LEAST_KNOWN
 from .labels import first, now, standing
@@ -27,7 +28,7 @@ class Outcome:
 
     changed: int = 0
     left: int = 0
-    problems: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, Message] = field(default_factory=dict)
 
 
 def apply(rows: Iterable[Prediction], source: str, threshold: float, job: Any = None) -> Outcome:
@@ -54,7 +55,7 @@ def apply(rows: Iterable[Prediction], source: str, threshold: float, job: Any = 
             with metrics.timed("classify_apply"), transaction.atomic():
                 changed = _apply_one(adapter, keys[row.entry_id], row, job)
         except Exception as error:  # noqa: BLE001 - the shop's own save may raise anything
-            done.problems[str(ProductRef(source, keys[row.entry_id]))] = f"{type(error).__name__}: {error}"
+            done.problems[str(ProductRef(source, keys[row.entry_id]))] = error_message(error)
             continue
         done.changed += changed
         done.left += not changed
@@ -113,14 +114,14 @@ def is_ours(adapter: Catalogue, product: Any, decision: Decision) -> bool:
     return decision.after is not None and set(now(adapter, product, decision.target)) == set(decision.after)
 
 
-def why_not_undoable(job: Any) -> str:
-    """Why there is nothing of a job to undo, in words; "" where there is."""
+def why_not_undoable(job: Any) -> Message | None:
+    """Why there is nothing of a job to undo; None where there is."""
     if waiting_to_be_undone(job).exists():
-        return ""
+        return None
     undone = Decision.objects.filter(job_id=job, verb=Verb.APPLY).count()
     if undone:
-        return f"all that it had applied ({undone} labels) has been undone or decided by a person since"
-    return "it has applied nothing"
+        return Message("all_undone_or_decided", {"labels": undone})
+    return Message("nothing_applied")
 
 
 def waiting_to_be_undone(job: Any) -> Any:
@@ -150,8 +151,8 @@ def undo_page(job: Any, after: int, undoing: Any = None) -> tuple[Outcome, int]:
             with transaction.atomic():
                 why = _undo_one(decision, undoing)
         except Exception as error:  # noqa: BLE001 - as above
-            why = f"{type(error).__name__}: {error}"
-        if why:
+            why = error_message(error)
+        if why is not None:
             done.problems[name] = why
             done.left += 1
         else:
@@ -159,28 +160,28 @@ def undo_page(job: Any, after: int, undoing: Any = None) -> tuple[Outcome, int]:
     return done, found[-1].pk if found else after
 
 
-def _undo_one(decision: Decision, undoing: Any) -> str:
-    """Undo one applied suggestion; why not, in words, or nothing."""
+def _undo_one(decision: Decision, undoing: Any) -> Message | None:
+    """Undo one applied suggestion; why not, or None."""
     adapter = catalogue(decision.source)
     row = _prediction(decision)
     people, _ = standing(decision.source, decision.target, [decision.object_id])
     if people:
-        return "left alone: a person has decided since"
+        return Message("left_decided_since")
     fresh = Decision.objects.select_for_update().get(pk=decision.pk)
     if fresh.undone_at is not None:
-        return "left alone: undone already"
+        return Message("left_undone_already")
     product = adapter.get(decision.object_id)
     if product is None:
-        return "left alone: the shop has no such product any more"
+        return Message("left_product_gone")
     if not is_ours(adapter, product, decision):
-        return "left alone: the shop has changed it since"
+        return Message("left_changed_since")
     adapter.restore_classification(product, decision.target, decision.before)
     take_back(decision)
     audit = audit_undo(decision, adapter, user=None, job=undoing)
     if row is not None:
         applied = Prediction.objects.filter(pk=row.pk, state=State.APPLIED)
         applied.update(state=State.SUGGESTED, current=first(audit.after or []))
-    return ""
+    return None
 
 
 def _prediction(decision: Decision) -> Prediction | None:

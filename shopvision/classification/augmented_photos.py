@@ -20,6 +20,7 @@ from ..exceptions import TemporaryFailure
 from ..images.decode import decode
 from ..indexing import encoder_releases as encoders
 from ..indexing.photos import THREADS, limits, read
+from ..messages import Message
 from .dataset import Dataset
 from .labels import batches
 
@@ -42,7 +43,7 @@ def reader(dataset: Dataset) -> Callable[[int], bytes]:
     return lambda row: read(files[places[row]], conf.MAX_UPLOAD_BYTES)
 
 
-def glances_of(dataset: Dataset) -> Generator[str, None, Glances | None]:
+def glances_of(dataset: Dataset) -> Generator[Message, None, Glances | None]:
     """Other glances at each photo, for heads to learn from; yields what it does, returns them.
 
     They are made of the bytes that the stored descriptors are of, and kept by their digest: another training,
@@ -59,7 +60,7 @@ def glances_of(dataset: Dataset) -> Generator[str, None, Glances | None]:
     kept = _read(path)
     missing = [row for row, digest in enumerate(digests) if digest not in kept]
     if missing:
-        yield f"looking at {len(missing)} photos mirrored and from nearer"
+        yield Message("describing_augmented_views", {"count": len(missing)})
         with metrics.timed("classify_glances"):
             found = _describe(reader(dataset), missing, encoders.live().encoder)
         kept.update({digests[row]: packed for row, packed in found.items()})

@@ -52,8 +52,7 @@ def open_live(source: str, target: str) -> OpenRelease:
     row = live(source, target)
     if row is None:
         raise InvalidRequest(
-            f"no classifier of {target!r} of {source!r} is live: train one with shopvision_train",
-            code="no_classifier",
+            "no_live_classifier_train_first", code="no_classifier", target=target, source=source
         )
     return open_release(row)
 
@@ -67,10 +66,12 @@ def open_release(row: ClassifierRelease) -> OpenRelease:
     """
     if is_stale(row):
         raise TemporaryFailure(
-            f"classifier {row} of {row.source} reads descriptors of encoder {row.backbone_digest[:12]}, which is "
-            "no longer live; a worker trains it anew, or run shopvision_train",
+            "classifier_encoder_outdated",
             code="warming",
             retry_after_seconds=60,
+            release=row,
+            source=row.source,
+            value=row.backbone_digest[:12],
         )
     with _lock:
         found = _open.pop(row.digest, None)
@@ -99,7 +100,9 @@ def _read(row: ClassifierRelease) -> Classifier:
     try:
         return classifier_from_bytes(data)
     except (ValueError, ImportError) as error:
-        raise Misconfigured(f"classifier {row} of {row.source} cannot be opened here: {error}") from error
+        raise Misconfigured(
+            "classifier_cannot_be_opened", release=row, source=row.source, error=error
+        ) from error
 
 
 def store(data: bytes) -> tuple[str, str]:
@@ -142,14 +145,10 @@ def rollback(source: str, target: str, user: Any = None) -> ClassifierRelease:
     """
     row = live(source, target)
     if row is None:
-        raise InvalidRequest(
-            f"no classifier of {target!r} of {source!r} is live, so there is nothing to roll back",
-            code="no_previous",
-        )
+        raise InvalidRequest("no_classifier_to_roll_back", code="no_previous", target=target, source=source)
     if row.previous is None:
         raise InvalidRequest(
-            f"there is no classifier of {target!r} of {source!r} before {row} to roll back to",
-            code="no_previous",
+            "no_earlier_classifier", code="no_previous", target=target, source=source, release=row
         )
     return promote(row.previous, user, back=True)
 

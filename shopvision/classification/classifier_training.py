@@ -13,6 +13,7 @@ from ..classifiers import baselines
 from ..evaluation.retrieval_metrics import auroc
 from ..exceptions import InvalidRequest
 from ..indexing import encoder_releases as encoders
+from ..messages import Message
 from ..releases import storage
 from .augmented_photos import glances_of
 from .classifier_evaluation import brief, measure, pack_answers
@@ -42,7 +43,7 @@ def train(
     kind: str = "auto",
     seed: int = 0,
     user: Any = None,
-    progress: Callable[[str], None] = lambda message: None,
+    progress: Callable[[Message], None] = lambda message: None,
     force: bool = False,
 ) -> ClassifierRelease:
     """Train a classifier on the shop's own labels and let it live if the gate says so.
@@ -72,20 +73,22 @@ def train(
 
 def training(
     source: str, target: str, *, kind: str = "auto", seed: int = 0, user: Any = None, force: bool = False
-) -> Generator[str, None, ClassifierRelease]:
+) -> Generator[Message, None, ClassifierRelease]:
     """``train`` in steps: yields what it does next, returns the release."""
     if kind not in ("auto", *KINDS):
-        raise InvalidRequest(f"no classifier of kind {kind!r}; it takes auto, {', '.join(KINDS)}")
-    yield f"reading the labels of {target} of {source}"
+        raise InvalidRequest("unknown_classifier_kind", kind=kind, names=", ".join(KINDS))
+    yield Message("reading_labels", {"target": target, "source": source})
     dataset = read_dataset(source, target, encoders.live().row.backbone_digest)
     kept = snapshot(dataset, seed=seed)
     learned = learned_from(dataset, (yield from glances_of(dataset)))
     trials: list[Trial] = []
     for one in _heads(kind, learned.examples.texts is not None):
-        yield f"training {one} on {len(dataset.photos)} photos of {len(dataset.items)} products"
+        yield Message(
+            "training_classifier", {"name": one, "count": len(dataset.photos), "count2": len(dataset.items)}
+        )
         trials.append(head_trial(dataset, learned, one, seed))
     allowed = list(trials)
-    left_out = ""
+    left_out: Message | None = None
     name = f"{kept.digest[:16]}-{seed}"
     if kind == "finetuned":
         trials += yield from network_trials(dataset, seed, name)
@@ -94,13 +97,13 @@ def training(
         compared, left_out = yield from baseline_trial(dataset, seed, name)
         trials += compared
     best = min(allowed, key=lambda trial: trial.loss(dataset.targets))
-    yield "measuring"
+    yield Message("measuring")
     metrics = {**_metrics(dataset, trials, best, seed), **learning_curve(dataset, learned, best, seed)}
     metrics["left_out"] = {baselines.KIND: left_out} if left_out else {}
     row = _release(dataset, kept, best, metrics, seed=seed, user=user)
     if len(best.rows) == len(dataset.items):
         DatasetSnapshot.objects.filter(pk=kept.pk).update(report=quality(dataset, best.probabilities))
-    yield "comparing it with the live one"
+    yield Message("comparing_with_live_classifier")
     return _decide(row, dataset, user, force=force)
 
 
@@ -113,7 +116,7 @@ def _heads(kind: str, texts: bool) -> tuple[str, ...]:
     if kind == "auto":
         return HEADS if texts else tuple(one for one in HEADS if one != "fused")
     if kind == "fused" and not texts:
-        raise InvalidRequest("no product has a title or description that a fused classifier could read")
+        raise InvalidRequest("no_text_for_fused_classifier")
     return (kind,) if kind in HEADS else ("linear",)
 
 
@@ -179,11 +182,13 @@ def _decide(row: ClassifierRelease, dataset: Dataset, user: Any, *, force: bool)
         return row
     verdict = gate(row, dataset)
     rows = ClassifierRelease.objects.filter(pk=row.pk)
-    reason = verdict.reason if verdict.promote or not force else f"forced live although {verdict.reason}"
+    reason = (
+        verdict.reason if verdict.promote or not force else Message("forced_live", {"why": verdict.reason})
+    )
     with transaction.atomic():
         rows.update(reason=reason, metrics={**row.metrics, "compared": verdict.compared})
         if not (verdict.promote or force):
             rows.update(state=State.REFUSED)
     row.refresh_from_db()
-    metrics.event("classifier_trained", release=f"{row.source} {row}", reason=reason)
+    metrics.event("classifier_trained", release=f"{row.source} {row}", reason=str(reason))
     return promote(row, user) if verdict.promote or force else row

@@ -21,6 +21,7 @@ from ..exceptions import InvalidRequest
 from ..images.perceptual_hash import Groups, alike_pairs
 from ..index.models import Descriptor
 from ..indexing.photo_similarity import LEAST_SHAPE, READ_AT_ONCE, looks
+from ..messages import Message
 from ..types import Category
 from .label_quality import likely_mislabelled
 from .labels import told
@@ -258,7 +259,7 @@ def _assemble(
     """Leave out what cannot be learned or judged, and number the rest."""
     kept, small = _large_enough(items)
     if len(kept) < 2:
-        raise InvalidRequest(_too_few(source, target, kept, small, items, names), code="too_few_labels")
+        raise _too_few(source, target, kept, small, items, names)
     labels = sorted(kept)
     number = {label: place for place, label in enumerate(labels)}
     chosen = [replace(one, label=number[label]) for one, label in items if label in number]
@@ -282,27 +283,29 @@ def _too_few(
     small: Mapping[str, int],
     items: Sequence[tuple[Item, str]],
     names: Mapping[str, Category],
-) -> str:
+) -> InvalidRequest:
     """Why nothing can be trained, label by label, and what to do."""
     products = Counter(label for _, label in items)
     most = sorted(small, key=lambda label: (-products[label], label))
-    counted = [f"{names[label].name!r}: {_counted(products[label], small[label])}" for label in most[:TOLD]]
-    more = [f"{len(small) - TOLD} more labels"] if len(small) > TOLD else []
-    return (
-        f"{target!r} of {source} has {len(kept)} label(s) with {LEAST_PRODUCTS} or more different products that "
-        f"have a photo; a classifier tells two or more apart, and needs {LEAST_PRODUCTS} different products of "
-        f"each: one to learn from, one to judge on. {'; '.join([*counted, *more]) or 'No product has a label'}. "
-        "Variants of one product, and products with the same or nearly the same photo, count as one. Label "
-        "other products in the shop, give them photos of their own, or accept suggestions"
+    counted = [_counted(names[label].name, products[label], small[label]) for label in most[:TOLD]]
+    if len(small) > TOLD:
+        counted.append(Message("more_labels", {"labels": len(small) - TOLD}))
+    return InvalidRequest(
+        "too_few_labels",
+        code="too_few_labels",
+        target=target,
+        source=source,
+        labels=len(kept),
+        least=LEAST_PRODUCTS,
+        counted=counted or Message("no_product_has_a_label"),
     )
 
 
-def _counted(products: int, different: int) -> str:
-    """``7 products, counted as 1``."""
-    number = f"{products} product{'' if products == 1 else 's'}"
+def _counted(label: str, products: int, different: int) -> Message:
+    """``'mugs': 7 products, counted as 1``."""
     if products == different:
-        return number
-    return f"{number}, counted as {different} (near-copies or variants of one another, or of another label's)"
+        return Message("label_has_products", {"label": label, "products": products})
+    return Message("label_counted_as", {"label": label, "products": products, "different": different})
 
 
 def _large_enough(items: Sequence[tuple[Item, str]]) -> tuple[dict[str, int], dict[str, int]]:

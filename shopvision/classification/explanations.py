@@ -91,7 +91,7 @@ def heat_map(prediction: Prediction) -> bytes:
             gone, or the photo cannot be read.
     """
     if prediction.release is None:
-        raise InvalidRequest("the classifier that made this suggestion is gone", code="no_map")
+        raise InvalidRequest("suggestion_classifier_gone", code="no_map")
     key = f"shopvision:map:{prediction.release.digest}:{prediction.entry_id}:{prediction.label}"
     key += f":{prediction.entry.fingerprint[:16]}"
     try:
@@ -114,7 +114,7 @@ def _draw(prediction: Prediction, row: ClassifierRelease) -> bytes:
     image = _first_photo(prediction)
     labels: Sequence[str] = release.classifier.labels
     if prediction.label not in labels:
-        raise InvalidRequest(f"the classifier knows no label {prediction.label!r}", code="no_map")
+        raise InvalidRequest("classifier_label_unknown", code="no_map", label=prediction.label)
     found, fit = _evidence(release.classifier, image, labels.index(prediction.label))
     image.thumbnail((MAP_SIDE, MAP_SIDE))
     heat = np.clip(over_photo(found.heat(), image.size, fit), 0, 1)
@@ -133,7 +133,7 @@ def _first_photo(prediction: Prediction) -> Image.Image:
         image = read_photo(file)
         if image is not None:
             return image
-    raise InvalidRequest("no photo of the product can be read", code="no_map")
+    raise InvalidRequest("product_photo_unreadable", code="no_map")
 
 
 def _evidence(classifier: Classifier, image: Image.Image, label: int) -> tuple[Evidence, str]:
@@ -141,7 +141,7 @@ def _evidence(classifier: Classifier, image: Image.Image, label: int) -> tuple[E
     encoder = encoders.live().encoder if "descriptors" in classifier.needs else None
     found = evidence(classifier, encoder if isinstance(encoder, MapEncoder) else None, image, label)
     if found is None:
-        raise InvalidRequest(f"a {classifier.kind!r} classifier has no map of its reasons", code="no_map")
+        raise InvalidRequest("classifier_kind_without_map", code="no_map", kind=classifier.kind)
     if isinstance(classifier, FineTuned):
         return found, classifier.preprocess.fit
     return found, encoder.spec.preprocess.fit if encoder is not None else "letterbox"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..evaluation.classification_metrics import interval
+from ..messages import Message
 from .classifier_evaluation import Answer, unpack_answers
 from .classifier_releases import is_stale, live, open_release
 from .dataset import Dataset, snapshot_rows
@@ -20,10 +21,10 @@ LEAST_PRODUCTS = 20  # compared; fewer say nothing
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate decided, and why, in words."""
+    """What the gate decided, and why."""
 
     promote: bool
-    reason: str
+    reason: Message
     compared: dict[str, Any]
 
 
@@ -47,7 +48,7 @@ def gate(candidate: ClassifierRelease, dataset: Dataset) -> Verdict:
     rows = [n for n, one in enumerate(dataset.items) if one.key in ours and one.key in theirs]
     if len(rows) < LEAST_PRODUCTS:
         return Verdict(
-            True, f"only {len(rows)} products can be compared with {other}; the newer labels count", {}
+            True, Message("too_few_to_compare", {"products": len(rows), "release": str(other)}), {}
         )
     right = [_right(dataset, rows, answers) for answers in (ours, theirs)]
     return _compare(str(other), dataset.groups[rows], right[0], right[1])
@@ -71,13 +72,21 @@ def _compare(name: str, groups: np.ndarray, ours: np.ndarray, theirs: np.ndarray
         "gain": round(mean, 4),
         "interval": [round(low, 4), round(high, 4)],
     }
-    words = (
-        f"{ours.mean():.1%} right against {theirs.mean():.1%} of {name} on the same {len(gain)} products that "
-        f"neither had seen: {100 * mean:+.1f} points, 95 % interval {100 * low:+.1f} to {100 * high:+.1f}"
+    why = Message(
+        "compared_with_live_classifier",
+        {
+            "ours": f"{ours.mean():.1%}",
+            "theirs": f"{theirs.mean():.1%}",
+            "release": name,
+            "products": len(gain),
+            "gain": f"{100 * mean:+.1f}",
+            "low": f"{100 * low:+.1f}",
+            "high": f"{100 * high:+.1f}",
+        },
     )
     if high < 0 or mean < -TOLERANCE:
-        return Verdict(False, f"worse: {words}", compared)
-    return Verdict(True, f"{'better' if low > 0 else 'no worse'}: {words}", compared)
+        return Verdict(False, Message("worse", {"why": why}), compared)
+    return Verdict(True, Message("better" if low > 0 else "no_worse", {"why": why}), compared)
 
 
 def _first(dataset: Dataset, ours: dict[str, Answer] | Any) -> Verdict:
@@ -98,9 +107,18 @@ def _first(dataset: Dataset, ours: dict[str, Answer] | Any) -> Verdict:
         "interval": [round(low, 4), round(high, 4)],
     }
     better = bool(right.mean() > guess.mean())
-    words = f"{right.mean():.1%} right on {len(rows)} products it had not seen; {name}: {guess.mean():.1%}"
-    start = "the first classifier of this target" if better else "no better than a guess"
-    return Verdict(better, f"{start}: {words}", compared)
+    why = Message(
+        "compared_with_commonest_label",
+        {
+            "ours": f"{right.mean():.1%}",
+            "products": len(rows),
+            "label": dataset.labels[commonest].name,
+            "theirs": f"{guess.mean():.1%}",
+        },
+    )
+    return Verdict(
+        better, Message("first_classifier" if better else "no_better_than_guess", {"why": why}), compared
+    )
 
 
 def _answers_of_live(row: ClassifierRelease, dataset: Dataset) -> dict[str, Answer]:

@@ -14,6 +14,7 @@ from ..classifiers import baselines
 from ..exceptions import InvalidRequest, ShopvisionError, TemporaryFailure
 from ..index.models import Descriptor, EncoderRelease
 from ..indexing import encoder_releases
+from ..messages import Message
 from ..types import Step
 from .apply import apply, undo_page, waiting_to_be_undone, why_not_undoable
 from .classifier_evaluation import ERRORS
@@ -44,9 +45,11 @@ def pairs(params: Mapping[str, Any]) -> list[tuple[str, str]]:
     if not found:
         there = "; ".join(f"{shop.source} has {', '.join(shop.targets()) or 'none'}" for shop in shops)
         raise InvalidRequest(
-            f"there is no {target or 'category or attribute'!r} to recognise in {source or 'any catalogue'}: "
-            f"{there or 'no catalogue is registered'}. Adapters name them (category, attributes)",
+            "nothing_to_recognise",
             code="unknown_target",
+            value=target or "category or attribute",
+            value2=source or "any catalogue",
+            value3=there or "no catalogue is registered",
         )
     return found
 
@@ -59,7 +62,7 @@ def train(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step
         cursor: ``trained``, pairs an earlier run finished.
     """
     todo, trained = pairs(params), [tuple(one) for one in cursor.get("trained", ())]
-    yield Step(total=len(todo), message="training")
+    yield Step(total=len(todo), message=Message("training"))
     for source, target in todo:
         if (source, target) in trained:
             continue
@@ -73,7 +76,7 @@ def train(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step
         except ShopvisionError as error:
             if len(todo) == 1:
                 raise
-            errors = {name: str(error)}
+            errors = {name: error.message}
         trained.append((source, target))
         yield Step(
             done=1,
@@ -81,7 +84,7 @@ def train(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step
             errors=errors,
             result=result,
             cursor={"trained": trained},
-            message=name,
+            message=Message("training_ended", {"target": target, "source": source}),
         )
 
 
@@ -93,11 +96,12 @@ def estimate_train(params: Mapping[str, Any]) -> dict[str, Any]:
         for source, _ in todo
     )
     seconds = 3 + photos * TRAIN_SECONDS_PER_PHOTO
-    basis = f"{photos} described photos, {1000 * TRAIN_SECONDS_PER_PHOTO:.0f} ms each"
+    known = {"photos": photos, "ms": f"{1000 * TRAIN_SECONDS_PER_PHOTO:.0f}"}
+    basis = Message("basis_described_photos", known)
     if photos and encoder_releases.torch_allowed() and not baselines.why_not():
         compared = min(photos, baselines.MOST_PHOTOS)
         seconds += compared * BASELINE_SECONDS_PER_PHOTO
-        basis += f", and a small network from scratch on {compared} of them to compare with"
+        basis = Message("basis_described_photos_and_network", {**known, "compared": compared})
     return {"products": 0, "images": photos, "seconds": round(seconds, 1), "basis": basis}
 
 
@@ -119,7 +123,7 @@ def classify(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[S
     selection, release = selected(params), open_live(params["source"], _target(params))
     threshold = _threshold(params, release)
     job, total = cursor.get("job"), dict(cursor.get("sums") or {})
-    yield Step(total=selection.count(), message=f"classifying with {release.row}")
+    yield Step(total=selection.count(), message=Message("classifying_with_release", {"release": release.row}))
     for page, looked, judged in _ahead(selection, cursor, release):
         predicted = suggestions(looked, judged, release.row.target, release)
         yield _classified(predicted, page, release, threshold, job, total)
@@ -165,7 +169,7 @@ def _classified(
         errors=problems,
         cursor={**page.cursor, "sums": dict(sums)},
         result={**sums, "release": release.row.pk, "threshold": threshold},
-        message=f"classifying with {release.row}",
+        message=Message("classifying_with_release", {"release": release.row}),
     )
 
 
@@ -186,15 +190,14 @@ def _threshold(params: Mapping[str, Any], release: OpenRelease) -> float | None:
     if error is None:
         return None
     if error not in ERRORS:
-        raise InvalidRequest(
-            f"acceptable_error takes one of {', '.join(map(str, ERRORS))} or null, not {error!r}"
-        )
+        raise InvalidRequest("acceptable_error_not_a_choice", names=", ".join(map(str, ERRORS)), error=error)
     threshold = threshold_of(release.row, error)
     if threshold is None:
         raise InvalidRequest(
-            f"classifier {release.row} cannot keep the error at {error:.0%} on products it had not seen: accept "
-            "more error, or label more products",
+            "error_rate_out_of_reach_on_unseen",
             code="unreachable_error",
+            release=release.row,
+            error=f"{error:.0%}",
         )
     return threshold
 
@@ -218,7 +221,10 @@ def estimate_classify(params: Mapping[str, Any]) -> dict[str, Any]:
         "products": products,
         "images": images,
         "seconds": round(seconds, 1),
-        "basis": f"{images} photos to describe at {PHOTOS_PER_SECOND:.0f}/s, then {PRODUCTS_PER_SECOND:.0f} products/s",
+        "basis": Message(
+            "basis_describe_then_classify",
+            {"photos": images, "rate": f"{PHOTOS_PER_SECOND:.0f}", "products": f"{PRODUCTS_PER_SECOND:.0f}"},
+        ),
         "release": row.pk if row else None,
     }
 
@@ -238,7 +244,10 @@ def undo(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]
     """
     job, after = params["job"], int(cursor.get("after") or 0)
     sums = dict(cursor.get("sums") or {"restored": 0, "left": 0})
-    yield Step(total=Decision.objects.filter(job_id=job, verb=Decision.Verb.APPLY).count(), message="undoing")
+    yield Step(
+        total=Decision.objects.filter(job_id=job, verb=Decision.Verb.APPLY).count(),
+        message=Message("undoing"),
+    )
     while True:
         outcome, last = undo_page(job, after, cursor.get("job"))
         if last == after:
@@ -254,7 +263,7 @@ def undo(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]
             errors=outcome.problems,
             cursor={"after": after, "sums": sums},
             result=sums,
-            message="undoing",
+            message=Message("undoing"),
         )
 
 
@@ -267,13 +276,13 @@ def estimate_undo(params: Mapping[str, Any]) -> dict[str, Any]:
     try:
         products = waiting_to_be_undone(params.get("job")).count()
     except (ValueError, TypeError, ValidationError) as error:
-        raise InvalidRequest(f"{params.get('job')!r} is no job's key") from error
+        raise InvalidRequest("not_a_job_key", params_=params.get("job")) from error
     if not products:
         why = why_not_undoable(params.get("job"))
-        raise InvalidRequest(f"of this job nothing can be undone: {why}", code="nothing_to_undo")
+        raise InvalidRequest("nothing_to_undo", code="nothing_to_undo", why=why)
     return {
         "products": products,
         "images": 0,
         "seconds": round(products / UNDO_PER_SECOND, 1),
-        "basis": "the shop's own save of each product",
+        "basis": Message("basis_shops_own_save"),
     }

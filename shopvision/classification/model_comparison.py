@@ -20,6 +20,7 @@ from ..classifiers.labelled_set import Glances, LabelledSet, parts
 from ..evaluation.classification_metrics import accuracy, fit_power_law, interval
 from ..exceptions import InvalidRequest
 from ..indexing import encoder_releases as encoders
+from ..messages import Message, error_message
 from .augmented_photos import reader
 from .classifier_evaluation import by_item
 from .dataset import FOLDS, Dataset
@@ -28,7 +29,6 @@ HEADS = ("prototypes", "linear", "fused")
 NETWORKS = "shopvision.classifiers.fine_tuning"  # by name: only a job that trains a network loads torch
 SHARES = (0.25, 0.5)  # of the products, for the learning curve; all of them are the trial itself
 MORE_LABELS = 100
-NO_TORCH_HERE = "this process does not load torch: workers of the gpu queue and shopvision_train do"
 TELL_SECONDS = 2.0  # how often a long training says how far it is
 
 
@@ -102,7 +102,7 @@ def head_trial(dataset: Dataset, learned: LabelledSet, kind: str, seed: int) -> 
 
 def network_trials(
     dataset: Dataset, seed: int, name: str, *, finetune: bool = True
-) -> Generator[str, None, list[Trial]]:
+) -> Generator[Message, None, list[Trial]]:
     """Fine-tune the backbone, and train the small network from scratch beside it; judged on products held out.
 
     A training that is killed goes on where it was: its checkpoints lie under ``DATA_DIR``, by the name of the
@@ -118,7 +118,7 @@ def network_trials(
         InvalidRequest: torch is not installed (``no_torch``).
     """
     if why := baselines.why_not():
-        raise InvalidRequest(f"networks cannot be trained here: {why}, best on a GPU worker", code="no_torch")
+        raise InvalidRequest("networks_cannot_be_trained", code="no_torch", why=why)
     networks = import_module(NETWORKS)
     photo_items = dataset.item_of
     rows = np.arange(len(photo_items))
@@ -138,7 +138,15 @@ def network_trials(
     for step in run.steps():
         if time.monotonic() - told >= TELL_SECONDS:
             told = time.monotonic()
-            yield f"{step.phase}: epoch {step.epoch} of {step.epochs}, {step.share:.0%}"
+            yield Message(
+                "training_epoch",
+                {
+                    "phase": step.phase,
+                    "epoch": step.epoch,
+                    "epochs": step.epochs,
+                    "share": f"{step.share:.0%}",
+                },
+            )
     trained = run.result()
     shutil.rmtree(folder, ignore_errors=True)
     held = photo_items[rows[run.held_rows]]
@@ -148,7 +156,9 @@ def network_trials(
     ]
 
 
-def baseline_trial(dataset: Dataset, seed: int, name: str) -> Generator[str, None, tuple[list[Trial], str]]:
+def baseline_trial(
+    dataset: Dataset, seed: int, name: str
+) -> Generator[Message, None, tuple[list[Trial], Message | None]]:
     """The small network from scratch that heads are compared with, or why there is none; never raises.
 
     Trained where torch may be loaded (``shopvision_train``, workers of the gpu queue).
@@ -156,14 +166,14 @@ def baseline_trial(dataset: Dataset, seed: int, name: str) -> Generator[str, Non
     Args:
         dataset, seed, name: as for ``network_trials``.
     """
-    why = baselines.why_not() or ("" if encoders.torch_allowed() else NO_TORCH_HERE)
-    if why:
+    why = baselines.why_not() or (None if encoders.torch_allowed() else Message("torch_not_loaded_here"))
+    if why is not None:
         return [], why
     try:
-        return (yield from network_trials(dataset, seed, name, finetune=False)), ""
+        return (yield from network_trials(dataset, seed, name, finetune=False)), None
     except Exception as error:  # noqa: BLE001 - a comparison must not cost the shop its classifier
         metrics.log.exception("the small network from scratch could not be trained")
-        return [], f"{type(error).__name__}: {error}"
+        return [], error_message(error)
 
 
 def _network_trial(

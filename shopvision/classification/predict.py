@@ -20,6 +20,7 @@ from ..images.decode import decode
 from ..indexing import encoder_releases as encoders
 from ..indexing.photos import limits
 from ..indexing.pipeline import index_products
+from ..messages import Message
 from ..types import ProductRef
 from .classifier_evaluation import ABSTENTION, LEAST_KNOWN, Answer
 from .classifier_releases import OpenRelease, open_live
@@ -29,8 +30,6 @@ from .labels import decided_keys
 from .models import ClassifierRelease, Prediction
 
 TOP = 5
-NO_PHOTO = "no photo of it can be used"
-GONE = "the shop has no such product"
 State = Prediction.State
 OPEN = (State.SUGGESTED, State.APPLIED)  # no person has decided
 WRITTEN = [
@@ -75,7 +74,7 @@ class Predicted:
     """
 
     rows: list[Prediction] = field(default_factory=list)
-    problems: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, Message] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -170,7 +169,12 @@ def suggestions(looked: Looked, judged: Opinion, target: str, release: OpenRelea
     seen = {key for (_, key, _), seen in zip(looked.found, judged.seen, strict=True) if seen}
     unseen = [key for key in looked.keys if key not in seen]
     there = set(adapter.existing(unseen)) if unseen else set()
-    problems = {str(ProductRef(adapter.source, key)): NO_PHOTO if key in there else GONE for key in unseen}
+    problems = {
+        str(ProductRef(adapter.source, key)): Message(
+            "photo_failed" if key in there else "product_not_in_shop"
+        )
+        for key in unseen
+    }
     return Predicted(rows, problems)
 
 

@@ -54,9 +54,12 @@ def correct(prediction: Prediction, user: Any, label: str) -> Decision:
     if label not in choices:
         some = ", ".join(f"{key} ({name})" for key, name in list(choices.items())[:SHOWN])
         raise InvalidRequest(
-            f"the shop has no label {label!r} for {prediction.target}: choose one of its {len(choices)}, "
-            f"such as {some}",
+            "unknown_label_choose_one",
             code="unknown_label",
+            label=label,
+            target=prediction.target,
+            count=len(choices),
+            some=some,
         )
     if label == prediction.label:
         return accept(prediction, user)
@@ -80,7 +83,7 @@ def bulk_accept(rows: models.QuerySet[Prediction], user: Any) -> int:
     """
     found = list(rows.select_related("entry")[: MAX_AT_ONCE + 1])
     if len(found) > MAX_AT_ONCE:
-        raise InvalidRequest(f"{MAX_AT_ONCE} suggestions at most can be accepted together")
+        raise InvalidRequest("too_many_suggestions_at_once", max_at_once=MAX_AT_ONCE)
     count = 0
     for row in found:
         try:
@@ -99,7 +102,7 @@ def _decide(prediction: Prediction, user: Any, verb: str, state: str, label: str
         row = _locked(prediction, source, key, user)
         product = adapter.get(key)
         if product is None:
-            raise InvalidRequest(f"the shop has no product {ProductRef(source, key)} any more", code="gone")
+            raise InvalidRequest("product_gone_from_shop", code="gone", productref=ProductRef(source, key))
         values = _write(adapter, key, row, label)
         Prediction.objects.filter(pk=row.pk).update(state=state, current=first(values["after"]))
         if label:
@@ -118,28 +121,28 @@ def _locked(prediction: Prediction, source: str, key: str, user: Any) -> Predict
     """
     row = Prediction.objects.select_for_update().filter(pk=prediction.pk).first()
     if row is None:
-        raise InvalidRequest("this suggestion is gone: its product left the catalogue", code="gone")
+        raise InvalidRequest("suggestion_gone", code="gone")
     people, _ = standing(source, row.target, [key])
     if row.state not in OPEN or people:
-        raise InvalidRequest(_by_whom(row, people.get(key), user), code="decided")
+        raise _decided(row, people.get(key), user)
     if row.label != prediction.label:
-        raise InvalidRequest(
-            f"the suggestion has changed meanwhile, from {prediction.name!r} to {row.name!r}: look again",
-            code="decided",
-        )
+        raise InvalidRequest("suggestion_changed", code="decided", name=prediction.name, name2=row.name)
     return row
 
 
-def _by_whom(row: Prediction, decision: Decision | None, user: Any) -> str:
+def _decided(row: Prediction, decision: Decision | None, user: Any) -> InvalidRequest:
     if (
         decision is not None
         and decision.user_id is not None
         and decision.user_id == getattr(user, "pk", None)
     ):
-        said = f"{decision.name or decision.label}, " if decision.verb != Verb.REJECT else ""
-        return f"you have decided this already ({said}{row.state}); undo your decision to change it"
-    who = f" by {decision.user_name}" if decision is not None and decision.user_name else ""
-    return f"somebody has decided meanwhile{who}: {row.state}"
+        if decision.verb == Verb.REJECT:
+            return InvalidRequest("you_rejected_already", code="decided", state=row.state)
+        label = decision.name or decision.label
+        return InvalidRequest("you_decided_already", code="decided", label=label, state=row.state)
+    if decision is not None and decision.user_name:
+        return InvalidRequest("decided_by", code="decided", user=decision.user_name, state=row.state)
+    return InvalidRequest("decided_meanwhile", code="decided", state=row.state)
 
 
 def _write(adapter: Catalogue, key: str, row: Prediction, label: str) -> dict[str, Any]:
@@ -176,7 +179,7 @@ def undo(decision: Decision, user: Any) -> Prediction:
             .first()
         )
         if row is None:
-            raise InvalidRequest("the product left the catalogue; nothing can be undone", code="gone")
+            raise InvalidRequest("product_left_catalogue", code="gone")
         _check_undoable(decision)
         product = adapter.get(key)
         if product is not None and decision.written and is_ours(adapter, product, decision):
@@ -191,12 +194,12 @@ def undo(decision: Decision, user: Any) -> Prediction:
 
 def _check_undoable(decision: Decision) -> None:
     if decision.verb not in BY_PEOPLE:
-        raise InvalidRequest("only a person's decision can be undone here; a job is undone as a whole")
+        raise InvalidRequest("only_own_decisions_undone")
     if Decision.objects.filter(pk=decision.pk).exclude(undone_at=None).exists():
-        raise InvalidRequest("this decision is undone already", code="decided")
+        raise InvalidRequest("decision_already_undone", code="decided")
     people, _ = standing(decision.source, decision.target, [decision.object_id])
     if people.get(decision.object_id) != decision:
-        raise InvalidRequest("somebody has decided since; undo the later decision first", code="decided")
+        raise InvalidRequest("later_decision_exists", code="decided")
 
 
 def _tell(decision: Decision) -> None:

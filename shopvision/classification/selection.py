@@ -93,7 +93,7 @@ def selected(params: Mapping[str, Any]) -> Selection:
         Misconfigured: there is no such catalogue.
     """
     if not isinstance(params.get("source"), str):
-        raise InvalidRequest("params take 'source', as in 'shop.product'", code="invalid_selection")
+        raise InvalidRequest("params_need_source", code="invalid_selection")
     adapter = catalogue(params["source"])
     if params.get("refs") is not None:
         return Selection(adapter, _refs(params["refs"], "refs", MAX_REFS), None)
@@ -150,11 +150,10 @@ def _by_key(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
 
 def _refs(given: Any, name: str, most: int) -> tuple[str, ...]:
     if not isinstance(given, list) or not given or not all(isinstance(one, str) for one in given):
-        raise InvalidRequest(f"{name!r} takes a list of product keys as text", code="invalid_selection")
+        raise InvalidRequest("keys_must_be_text_list", code="invalid_selection", name=name)
     if len(given) > most:
         raise InvalidRequest(
-            f"{name!r} takes {most} keys at most, not {len(given)}: select by a filter instead",
-            code="invalid_selection",
+            "too_many_keys", code="invalid_selection", name=name, most=most, count=len(given)
         )
     return tuple(dict.fromkeys(given))
 
@@ -171,13 +170,19 @@ def _changelist(params: Mapping[str, Any], adapter: Catalogue) -> models.QuerySe
         raise
     except Exception as error:  # the shop's own code, which may ask for what only a visitor's request has
         raise InvalidRequest(
-            f"{model_admin} does not show its list under the filter {params.get('query')!r} to a background job: "
-            f"{type(error).__name__}: {error}",
+            "list_filter_fails_in_worker",
             code="invalid_selection",
+            model_admin=model_admin,
+            params_=params.get("query"),
+            name=type(error).__name__,
+            error=error,
         ) from error
     if rows is None:
         raise InvalidRequest(
-            f"{request.user} may not see {model_admin.opts.verbose_name_plural}", code="forbidden"
+            "user_may_not_see_model",
+            code="forbidden",
+            user=request.user,
+            verbose_name_plural=model_admin.opts.verbose_name_plural,
         )
     return rows
 
@@ -208,10 +213,12 @@ def _model(params: Mapping[str, Any], adapter: Catalogue) -> type[models.Model]:
     try:
         model = apps.get_model(label)
     except (LookupError, ValueError):
-        raise InvalidRequest(f"there is no model {label!r}", code="invalid_selection") from None
+        raise InvalidRequest("model_not_found", code="invalid_selection", label=label) from None
     product = adapter.model._meta.concrete_model
     if not issubclass(model, CatalogueEntry) and model._meta.concrete_model is not product:
-        raise InvalidRequest(f"{label} does not list products of {adapter.source}", code="invalid_selection")
+        raise InvalidRequest(
+            "list_of_other_source", code="invalid_selection", label=label, source=adapter.source
+        )
     return model
 
 
@@ -222,7 +229,9 @@ def _model_admin(site: str, model: type[models.Model]) -> Any:
     for one in all_sites:
         if one.name == site and one.is_registered(model):
             return one.get_model_admin(model)
-    raise InvalidRequest(f"no admin site called {site!r} lists {model._meta.label}", code="invalid_selection")
+    raise InvalidRequest(
+        "admin_site_without_model", code="invalid_selection", site=site, label=model._meta.label
+    )
 
 
 def _user(params: Mapping[str, Any]) -> Any:
@@ -232,5 +241,5 @@ def _user(params: Mapping[str, Any]) -> Any:
     except (TypeError, ValueError, ValidationError):  # no key of this user model
         user = None
     if user is None or not user.is_active:
-        raise InvalidRequest("the user who chose the products is gone or not active", code="forbidden")
+        raise InvalidRequest("selecting_user_gone", code="forbidden")
     return user

@@ -106,7 +106,9 @@ class Views(Dataset[torch.Tensor]):  # type: ignore[misc]
         try:
             image = decode(self._read(row), max_side=2 * self._spec.size)
         except ImageRejected as error:
-            raise ImageRejected(error.code, f"photo {row}: {error.message}") from error
+            raise ImageRejected(
+                error.code, "photo_of_row_rejected", release=row, text=error.message
+            ) from error
         square = fit_square(image, self._spec.size, self._spec.fit)
         if number == MIRRORED:
             square = square.transpose(Image.Transpose.FLIP_LEFT_RIGHT)

@@ -6,16 +6,18 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from ..messages import Message
+
 KIND = "cnn"
 MOST_PHOTOS = 800  # a comparison may cost two minutes of two cores, however many photos the shop has
 LEAST_PRODUCTS = 2  # of each label: one to learn from, one to judge on
 
 
-def why_not() -> str:
-    """Why networks cannot be trained in this installation; empty where they can."""
+def why_not() -> Message | None:
+    """Why networks cannot be trained in this installation; None where they can."""
     if find_spec("torch") is None or find_spec("timm") is None:
-        return "torch is not installed: pip install shopvision[torch]"
-    return ""
+        return Message("torch_not_installed")
+    return None
 
 
 def rows_for(

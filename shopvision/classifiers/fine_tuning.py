@@ -343,12 +343,10 @@ def split(targets: np.ndarray, products: Sequence[str], share: float, seed: int)
     """
     groups = np.unique(np.asarray(products), return_inverse=True)[1]
     if targets.max(initial=0) < 1:
-        raise InvalidRequest("a classifier tells two labels or more apart; the photos have one")
+        raise InvalidRequest("one_label_in_photos")
     counts = [len(np.unique(groups[targets == label])) for label in range(targets.max() + 1)]
     if min(counts) < LEAST_PRODUCTS:
-        raise InvalidRequest(
-            f"a label has {min(counts)} product(s); it takes {LEAST_PRODUCTS}: one to learn from, one to judge on"
-        )
+        raise InvalidRequest("too_few_products_of_label", counts=min(counts), least_products=LEAST_PRODUCTS)
     folds = stratified_folds(targets, groups, max(2, min(round(1 / share), *counts)), seed=seed)
     return np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
 

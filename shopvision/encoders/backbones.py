@@ -50,22 +50,16 @@ def network_for(name: str, *, pretrained: bool = True) -> tuple[Any, EncoderSpec
     family, _, model = name.partition(":")
     maker = _FAMILIES.get(family)
     if maker is None or not model or (family == "weights" and name != efficientnet_weights.SPEC.name):
-        raise Misconfigured(
-            f"ENCODER {name!r} is unknown: it takes {efficientnet_weights.SPEC.name!r}, 'timm:NAME', "
-            "'torchvision:NAME', "
-            "'open_clip:MODEL/TAG', or a dotted path"
-        )
+        raise Misconfigured("unknown_encoder_name", name=name, name2=efficientnet_weights.SPEC.name)
     try:
         network, spec = maker(model, pretrained)
     except ImportError as error:
         more = " open_clip_torch" if family == "open_clip" else ""
-        raise Misconfigured(
-            f"ENCODER {name!r} needs torch: pip install shopvision[torch]{more} ({error})"
-        ) from error
+        raise Misconfigured("encoder_needs_torch", name=name, more=more, error=error) from error
     except Misconfigured:
         raise
     except Exception as error:
-        raise Misconfigured(f"ENCODER {name!r} cannot be loaded: {error}") from error
+        raise Misconfigured("encoder_cannot_be_loaded", name=name, error=error) from error
     return network.eval(), spec
 
 
@@ -86,7 +80,7 @@ def _timm(model: str, pretrained: bool) -> tuple[Any, EncoderSpec]:
     import timm
 
     if not timm.is_model(model.partition(".")[0]):
-        raise Misconfigured(f"timm has no model {model!r}; timm.list_models() names them")
+        raise Misconfigured("unknown_timm_model", model=model)
     network = timm.create_model(model, pretrained=pretrained, features_only=True)
     strides = network.feature_info.reduction()
     half = import_module(TORCH_HALF)
@@ -112,7 +106,7 @@ def _picks(strides: list[int]) -> tuple[int, int, int]:
     last = len(strides) - 1
     if len(by_stride) == 1:
         return last, last // 2, last // 4
-    raise Misconfigured(f"the network's maps have strides {strides}; it takes 8, 16 and 32, or one for all")
+    raise Misconfigured("backbone_strides_unsupported", strides=strides)
 
 
 def _torchvision(model: str, pretrained: bool) -> tuple[Any, EncoderSpec]:
@@ -120,9 +114,7 @@ def _torchvision(model: str, pretrained: bool) -> tuple[Any, EncoderSpec]:
     from torchvision import models
 
     if model not in models.list_models(module=models):
-        raise Misconfigured(
-            f"torchvision has no model {model!r}; torchvision.models.list_models() names them"
-        )
+        raise Misconfigured("unknown_torchvision_model", model=model)
     weights = models.get_model_weights(model).DEFAULT
     network = models.get_model(model, weights=weights if pretrained else None)
     if hasattr(network, "features"):
@@ -131,7 +123,7 @@ def _torchvision(model: str, pretrained: bool) -> tuple[Any, EncoderSpec]:
         stem = (network.conv1, network.bn1, network.relu, network.maxpool)
         stages = [*stem, *(getattr(network, name) for name in RESNET_STAGES)]
     else:
-        raise Misconfigured(f"torchvision:{model} has no convolutional stages; timm may have it")
+        raise Misconfigured("torchvision_model_unsupported", model=model)
     wanted = weights.transforms()
     size = 32 * round(wanted.crop_size[0] / 32)
     return _staged(
@@ -148,10 +140,10 @@ def _open_clip(model: str, pretrained: bool) -> tuple[Any, EncoderSpec]:
 
     model, _, tag = model.partition("/")
     if model not in open_clip.list_models():
-        raise Misconfigured(f"open_clip has no model {model!r}; open_clip.list_models() names them")
+        raise Misconfigured("unknown_open_clip_model", model=model)
     if pretrained and tag not in open_clip.list_pretrained_tags_by_model(model):
         tags = ", ".join(open_clip.list_pretrained_tags_by_model(model))
-        raise Misconfigured(f"open_clip:{model} has no weights {tag!r}; it has {tags}")
+        raise Misconfigured("unknown_open_clip_weights", model=model, tag=tag, tags=tags)
     visual = open_clip.create_model(model, pretrained=tag if pretrained else None).visual
     config = visual.preprocess_cfg
     size = config["size"] if isinstance(config["size"], int) else config["size"][0]
@@ -162,7 +154,7 @@ def _open_clip(model: str, pretrained: bool) -> tuple[Any, EncoderSpec]:
         stages = [*stem, visual.avgpool, *(getattr(visual, one) for one in RESNET_STAGES)]
         return _staged(name, stages, preprocess, origin=origin)
     if not hasattr(visual, "transformer") or not hasattr(visual, "patch_size"):
-        raise Misconfigured(f"{name} has an image tower we cannot take maps from; take the model from timm")
+        raise Misconfigured("open_clip_tower_unsupported", name=name)
     depth = len(visual.transformer.resblocks)
     blocks = [depth // 4, depth // 2, depth - 1]
 

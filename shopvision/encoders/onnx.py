@@ -48,7 +48,7 @@ class OnnxEncoder(MapEncoder):
             self._session = session_of(graph, threads)
             self.spec = EncoderSpec.from_json(self._session.get_modelmeta().custom_metadata_map[METADATA])
         except (KeyError, ValueError, *REFUSALS) as error:
-            raise Misconfigured(f"not an encoder graph: {error}") from error
+            raise Misconfigured("not_an_encoder_graph", error=error) from error
         self._input = self._session.get_inputs()[0].name
 
     def maps(self, pixels: np.ndarray) -> dict[str, np.ndarray]:

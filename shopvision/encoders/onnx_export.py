@@ -53,7 +53,7 @@ class StagedNetwork(nn.Module):  # type: ignore[misc]
         try:
             c5, t10, t4 = (last[stride] for stride in STRIDES)
         except KeyError as missing:
-            raise Misconfigured(f"the network has no map at stride {missing}, only {sorted(last)}") from None
+            raise Misconfigured("backbone_map_missing", missing=missing, last=sorted(last)) from None
         return c5, t10, t4
 
 
@@ -107,9 +107,7 @@ def channels(network: nn.Module, size: int) -> tuple[int, ...]:
     with torch.inference_mode():
         maps = network.eval()(torch.zeros(1, 3, size, size))
     if any(one.ndim != 4 for one in maps):
-        raise Misconfigured(
-            f"the network's maps have shapes {[tuple(m.shape) for m in maps]}, not (N, C, h, w)"
-        )
+        raise Misconfigured("backbone_map_shapes_unsupported", value=[tuple(m.shape) for m in maps])
     return tuple(int(one.shape[1]) for one in maps)
 
 
@@ -196,7 +194,7 @@ def _exported(
     try:
         program = _quietly(network, example, outputs)
     except Exception as error:
-        raise Misconfigured(f"{name} cannot be exported to ONNX: {error}") from error
+        raise Misconfigured("onnx_export_failed", name=name, error=error) from error
     model: onnx.ModelProto = program.model_proto
     model.ir_version = min(model.ir_version, IR_VERSION)
     return model
@@ -239,6 +237,9 @@ def _compare(
             error = float(np.abs(values - wanted).max()) / max(float(np.abs(wanted).max()), 1e-6)
             if error > TOLERANCE:
                 raise Misconfigured(
-                    f"{name}: the ONNX graph's {key} is off by {error:.1e} of its largest value "
-                    f"(at most {TOLERANCE:.0e}); use a torch worker for it"
+                    "onnx_export_differs",
+                    name=name,
+                    key=key,
+                    error=f"{error:.1e}",
+                    tolerance=f"{TOLERANCE:.0e}",
                 )

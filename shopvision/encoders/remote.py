@@ -37,7 +37,9 @@ def answer_request(encoder: Encoder, payload: bytes) -> bytes:
     """
     head, body = _split(payload)
     if head["digest"] != encoder.spec.digest:
-        raise WrongEncoder(f"asked for {head['digest'][:12]}, this worker has {encoder.spec.digest[:12]}")
+        raise WrongEncoder(
+            "remote_encoder_digest_differs", value=head["digest"][:12], value2=encoder.spec.digest[:12]
+        )
     images, start = [], 0
     for length in head["lengths"]:
         with Image.open(io.BytesIO(body[start : start + length]), formats=("PNG",)) as image:
@@ -58,7 +60,7 @@ def decode_response(digest: str, payload: bytes) -> Descriptors:
     """
     head, body = _split(payload)
     if head["digest"] != digest:
-        raise WrongEncoder(f"asked {digest[:12]}, {head['digest'][:12]} answered")
+        raise WrongEncoder("remote_answer_digest_differs", value=digest[:12], value2=head["digest"][:12])
     blocks, start = {}, 0
     for name, shape in head["shapes"].items():
         count = int(np.prod(shape))
@@ -104,6 +106,6 @@ class RemoteEncoder(Encoder):
         except (TemporaryFailure, TimeoutError, WrongEncoder) as error:
             if self._fallback is None:
                 raise EncoderUnavailable(
-                    f"no worker encoded the photo in {self._timeout_s} s: {error}"
+                    "remote_encoder_timed_out", timeout_s=self._timeout_s, error=error
                 ) from error
             return self._fallback.describe(images)

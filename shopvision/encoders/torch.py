@@ -63,7 +63,7 @@ class TorchEncoder(MapEncoder):
                 for name, one in zip(FEATURE_MAPS, outputs, strict=True)
             }
         except torch.cuda.OutOfMemoryError as error:
-            raise EncoderUnavailable(f"{self.device} has no memory left for {len(pixels)} photos") from error
+            raise EncoderUnavailable("device_out_of_memory", device=self.device, count=len(pixels)) from error
 
     def _precision(self) -> AbstractContextManager[object]:
         if self._autocast:
@@ -87,9 +87,7 @@ def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise Misconfigured(f"DEVICE {name!r} is none that torch knows: {error}") from error
+        raise Misconfigured("device_unknown_to_torch", name=name, error=error) from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise Misconfigured(
-            f"DEVICE {name!r} is not there: torch sees {torch.cuda.device_count()} CUDA devices"
-        )
+        raise Misconfigured("cuda_device_missing", name=name, cuda=torch.cuda.device_count())
     return device

@@ -33,9 +33,7 @@ def crop(image: Image.Image, region: Region | None) -> Image.Image:
     part = _cut(image, region)
     if max(part.size) < LEAST_PIXELS:
         raise ImageRejected(
-            "too_small",
-            f"the part chosen of the photo has {part.width} x {part.height} pixels; its longer side needs at least "
-            f"{LEAST_PIXELS}: choose a larger part",
+            "too_small", "crop_too_small", width=part.width, height=part.height, least_pixels=LEAST_PIXELS
         )
     return part
 

@@ -88,11 +88,11 @@ def decode(data: bytes, limits: DecodeLimits = DEFAULT_LIMITS, *, max_side: int 
             image.draft(None, (image.width // scale, image.height // scale))
         small = _reduced(image, max_side)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageRejected("too_many_pixels", f"{error}; send a smaller photo") from error
+        raise ImageRejected("too_many_pixels", "photo_too_large_to_decode", error=error) from error
     except _PILLOW_FAILS_WITH as error:
         raise ImageRejected(
             "truncated",
-            "the %(format)s file is incomplete or damaged (%(error)s); send it again",
+            "photo_file_damaged",
             format=header.format,
             error=str(error),
         ) from error
@@ -129,11 +129,11 @@ def readable_formats(wanted: tuple[str, ...]) -> tuple[str, ...]:
 def _admit(data: bytes, limits: DecodeLimits) -> Header:
     """Everything that can be refused without decoding."""
     if not data:
-        raise ImageRejected("empty", "the file has no bytes; choose a photo")
+        raise ImageRejected("empty", "photo_file_empty")
     if len(data) > limits.max_bytes:
         raise ImageRejected(
             "too_large",
-            "the file has more than %(most)s bytes; send a smaller photo",
+            "photo_file_over_limit",
             most=f"{limits.max_bytes:,}",
         )
     kind = sniff(data)
@@ -141,12 +141,12 @@ def _admit(data: bytes, limits: DecodeLimits) -> Header:
         allowed = ", ".join(readable_formats(limits.formats))
         raise ImageRejected(
             "unsupported_format",
-            "the file is not a %(formats)s photo; save it as one of these",
+            "photo_format_unsupported",
             formats=allowed,
         )
     header = read_header(data, kind)
     if header.animated:
-        raise ImageRejected("animated", "the file holds several frames; send a still photo")
+        raise ImageRejected("animated", "photo_animated")
     return header
 
 
@@ -164,7 +164,7 @@ def _check_size(
     if min(size) < limits.min_side:
         raise ImageRejected(
             "too_small",
-            "%(width)s x %(height)s pixels; the shorter side needs at least %(least)s",
+            "photo_side_too_small",
             width=width,
             height=height,
             least=limits.min_side,
@@ -175,7 +175,7 @@ def _check_size(
     if width * height > most:
         raise ImageRejected(
             "too_many_pixels",
-            "%(width)s x %(height)s pixels; a %(format)s file may have %(most)s: send a smaller photo",
+            "photo_pixels_over_limit",
             width=width,
             height=height,
             format=header.format,
@@ -188,9 +188,9 @@ def _check_opened(image: Image.Image, header: Header, limits: DecodeLimits, max_
     if header.size is None:
         _check_size(image.size, header, limits, 1, max_side)
     elif header.size != image.size:
-        raise ImageRejected("truncated", "the file contradicts itself about its size; save it again")
+        raise ImageRejected("truncated", "photo_sizes_contradict")
     if getattr(image, "n_frames", 1) > 1:
-        raise ImageRejected("animated", "the file holds several frames; send a still photo")
+        raise ImageRejected("animated", "photo_animated")
 
 
 def _reduced(image: Image.Image, max_side: int | None) -> Image.Image:

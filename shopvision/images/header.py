@@ -70,7 +70,7 @@ def read_header(data: bytes, kind: str) -> Header:
     try:
         return {"JPEG": _jpeg, "PNG": _png, "WEBP": _webp, "AVIF": _avif}[kind](data)
     except (struct.error, IndexError) as error:
-        raise ImageRejected("truncated", f"the {kind} file ends within its header; send it again") from error
+        raise ImageRejected("truncated", "photo_header_incomplete", kind=kind) from error
 
 
 def _jpeg(data: bytes) -> Header:
@@ -91,9 +91,7 @@ def _jpeg(data: bytes) -> Header:
             kept.append(data[at:])
             return _jpeg_frame(b"".join(kept), frame, orientation, data.count(b"\xff\xda", at))
         if marker in _OTHER_JPEG:
-            raise ImageRejected(
-                "unsupported_format", "this kind of JPEG is not supported; save it as baseline"
-            )
+            raise ImageRejected("unsupported_format", "jpeg_kind_unsupported")
         if marker in _SIZES_OF_JPEG:
             frame = segment
         if marker == 0xE1 and segment[4:10] == b"Exif\0\0":
@@ -107,11 +105,9 @@ def _jpeg(data: bytes) -> Header:
 def _jpeg_frame(body: bytes, frame: bytes, orientation: int, scans: int) -> Header:
     marker, precision, height, width, components = struct.unpack_from(">xBxxBHHB", frame)
     if precision != 8:
-        raise ImageRejected(
-            "unsupported_format", f"JPEG of {precision} bits is not supported; save it with 8"
-        )
+        raise ImageRejected("unsupported_format", "jpeg_depth_unsupported", precision=precision)
     if scans > MAX_SCANS:
-        raise ImageRejected("unsupported_format", f"JPEG of {scans} scans; {MAX_SCANS} are the most we read")
+        raise ImageRejected("unsupported_format", "jpeg_scans_over_limit", scans=scans, max_scans=MAX_SCANS)
     sampling = [frame[11 + 3 * n] for n in range(components)]
     blocks = [(s >> 4) * (s & 15) for s in sampling]
     largest = max((s >> 4 for s in sampling), default=1) * max((s & 15 for s in sampling), default=1)
@@ -195,4 +191,4 @@ def exif_orientation(exif: bytes) -> int:
 
 
 def _damaged(kind: str) -> ImageRejected:
-    return ImageRejected("truncated", f"the {kind} file is incomplete or damaged; send it again")
+    return ImageRejected("truncated", "photo_file_incomplete", kind=kind)

@@ -130,7 +130,7 @@ def build_steps(row: EncoderRelease) -> Iterator[int]:
         Misconfigured: the release has no projection.
     """
     if row.projection is None:
-        raise Misconfigured(f"release {row} has no projection: make one with shopvision_tune")
+        raise Misconfigured("release_without_projection", release=row)
     projection = Projection.from_bytes(bytes(row.projection.data))
     found = CatalogueImage.objects.filter(descriptors__backbone_digest=row.backbone_digest)
     last = 0

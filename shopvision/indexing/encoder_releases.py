@@ -96,9 +96,7 @@ def live() -> LiveRelease:
     with _lock:
         row = EncoderRelease.objects.filter(state=State.LIVE).defer("metrics").first()
         if row is None:
-            raise TemporaryFailure(
-                "no photo has been indexed yet: run shopvision_index", code="warming", retry_after_seconds=10
-            )
+            raise TemporaryFailure("nothing_indexed_yet", code="warming", retry_after_seconds=10)
         found = open_release(row)
         _seen.pk, _seen.checked = row.pk, time.monotonic()
     _keep_up(found, row.sequence)
@@ -117,7 +115,7 @@ def answering() -> LiveRelease:
         newest = EncoderRelease.objects.values_list("sequence", flat=True).filter(pk=found.row.pk).first()
         _keep_up(found, newest or 0)
         if newest and not found.index.sequence():
-            raise TemporaryFailure("the index is being filled; try again in a moment", code="warming")
+            raise TemporaryFailure("index_being_filled", code="warming")
     return found
 
 
@@ -188,7 +186,7 @@ def open_release(row: EncoderRelease) -> LiveRelease:
             _open[row.digest] = _open.pop(row.digest)  # the latest used is the last to be let go
             return known
         if row.projection_id is None:
-            raise Misconfigured(f"release {row} has no projection: make one with shopvision_tune")
+            raise Misconfigured("release_without_projection", release=row)
         opened = LiveRelease(row, _encoder_of(row), _projection_of(row), _index_of(row))
         _open[row.digest] = opened
         for digest in list(_open)[:-KEPT_OPEN]:
@@ -230,8 +228,11 @@ def _encoder_of(row: EncoderRelease) -> Encoder:
     encoder = make_encoder(row.backbone, graph)
     if encoder.spec.digest != row.backbone_digest:
         raise Misconfigured(
-            f"release {row} was made with encoder {row.backbone_digest[:12]}, but {row.backbone!r} is "
-            f"{encoder.spec.digest[:12]} here; the installed weights differ, or the release is of another version"
+            "release_of_other_encoder",
+            release=row,
+            value=row.backbone_digest[:12],
+            backbone=row.backbone,
+            value2=encoder.spec.digest[:12],
         )
     return encoder
 
@@ -280,9 +281,7 @@ def artefact(digest: str) -> bytes:
 def _from_database(digest: str) -> bytes:
     data = bytes(Artefact.objects.values_list("data", flat=True).filter(pk=digest).first() or b"")
     if hashlib.sha256(data).hexdigest() != digest:
-        raise Misconfigured(
-            f"model file {digest[:12]} is damaged or gone: restore it, or run shopvision_tune"
-        )
+        raise Misconfigured("model_file_damaged", value=digest[:12])
     return data
 
 

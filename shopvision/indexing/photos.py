@@ -22,6 +22,7 @@ from ..exceptions import ImageRejected, TemporaryFailure
 from ..images.decode import DecodeLimits, announced_size, decode
 from ..images.preprocess import fit_inside
 from ..images.quality import assess, difference_hash
+from ..messages import Message, error_message
 
 THREADS = max(
     1, min(4, os.cpu_count() or 1)
@@ -65,7 +66,7 @@ class Sighting:
     facts: dict[str, Any] = field(default_factory=dict)
     packed: dict[str, bytes] = field(default_factory=dict)
     code: str = ""
-    reason: str = ""
+    reason: Message | None = None
     pixels: Image | None = None
     wanted: tuple[str, ...] = ()
 
@@ -143,7 +144,7 @@ def look(photo: Photo, backbones: Sequence[str], bounds: DecodeLimits, side: int
     try:
         data = read(photo.file, bounds.max_bytes)
     except Exception as error:  # noqa: BLE001 - any storage backend may raise anything
-        return Sighting(photo.id, code=UNREADABLE, reason=f"{type(error).__name__}: {error}")
+        return Sighting(photo.id, code=UNREADABLE, reason=error_message(error))
     digest = hashlib.sha256(data).hexdigest()
     wanted = tuple(name for name in backbones if photo.known.get(name) != digest)
     if not wanted or photo.rejected == digest:
@@ -156,7 +157,7 @@ def look(photo: Photo, backbones: Sequence[str], bounds: DecodeLimits, side: int
         return Sighting(photo.id, digest, code=error.code, reason=error.message)
     except Exception as error:  # noqa: BLE001 - one photo must never stop its batch
         metrics.log.exception("photo %s could not be looked at", photo.id)
-        return Sighting(photo.id, digest, code=FAILED, reason=f"{type(error).__name__}: {error}")
+        return Sighting(photo.id, digest, code=FAILED, reason=error_message(error))
 
 
 def read(file: FieldFile, max_bytes: int) -> bytes:
@@ -218,7 +219,7 @@ def _encode(batch: Sequence[Sighting], name: str, encoder: Encoder) -> None:
                 _encode([seen], name, encoder)
             return
         metrics.log.exception("photo %s could not be encoded", batch[0].id)
-        batch[0].code, batch[0].reason = FAILED, f"{type(error).__name__}: {error}"
+        batch[0].code, batch[0].reason = FAILED, error_message(error)
 
 
 def sample_photos(limit: int) -> list[Image]:

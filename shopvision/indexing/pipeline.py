@@ -16,6 +16,7 @@ from ..catalogue.models import CatalogueEntry, CatalogueImage
 from ..catalogue.upsert import upsert
 from ..exceptions import IndexUnavailable, Misconfigured, TemporaryFailure
 from ..index.models import Descriptor, Embedding, EncoderRelease
+from ..messages import Message, error_message
 from ..types import ProductRef
 from . import encoder_releases
 from .change_feed import IndexDrift, follow, missing_embeddings, rebuild, verify
@@ -110,7 +111,7 @@ def _refuse_outage(seen: Collection[Sighting], products: Sequence[Product]) -> N
     """Many products and not one photo readable: the storage is down, and no photo is to blame."""
     if len(products) > 1 and len(seen) > 1 and all(one.code == UNREADABLE for one in seen):
         reason = next(iter(seen)).reason
-        raise TemporaryFailure(f"no photo of {len(products)} products can be read: {reason}")
+        raise TemporaryFailure("no_photo_readable", count=len(products), reason=reason)
 
 
 def _write(
@@ -165,7 +166,7 @@ def _store_photos(products: Sequence[Product], seen: Mapping[int, Sighting], rep
     report.rejected += len(unusable)
     for one in products:
         reasons = [
-            seen[i.pk].reason
+            seen[i.pk].reason or Message("photo_failed")
             for i in one.images
             if i.pk in seen and seen[i.pk].may_pass and i.state != REJECTED
         ]
@@ -289,7 +290,7 @@ def drain_outbox(limit: int | None = None) -> int:
             _work_off(claim)
         except TemporaryFailure as error:
             metrics.log.warning("%d changes go back to the outbox: %s", len(claim.changes), error)
-            outbox.release(claim, claim.changes, str(error), counts=False)
+            outbox.release(claim, claim.changes, error.message, counts=False)
             break
         done += len(claim.changes)
     return done
@@ -310,13 +311,13 @@ def _work_off(claim: outbox.Claim) -> None:
     outbox.finish(claim)
 
 
-def _one_by_one(refs: Sequence[ProductRef], live: LiveRelease) -> dict[ProductRef, str]:
-    failed: dict[ProductRef, str] = {}
+def _one_by_one(refs: Sequence[ProductRef], live: LiveRelease) -> dict[ProductRef, Message]:
+    failed: dict[ProductRef, Message] = {}
     for ref in refs:
         try:
             failed.update(index_products([ref], release=live).failed)
         except TemporaryFailure:
             raise
         except Exception as error:  # noqa: BLE001 - as above
-            failed[ref] = f"{type(error).__name__}: {error}"
+            failed[ref] = error_message(error)
     return failed

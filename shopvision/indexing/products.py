@@ -13,6 +13,7 @@ from ..catalogue.adapter import Catalogue, catalogue
 from ..catalogue.mirror import project_many
 from ..catalogue.models import CatalogueEntry, CatalogueImage
 from ..index.models import Descriptor
+from ..messages import error_message
 from ..types import ProductRef
 from .photos import Photo
 from .report import IndexReport
@@ -61,7 +62,7 @@ def _load_source(source: str, refs: Sequence[ProductRef], report: IndexReport) -
         if len(refs) > 1:
             return [one for ref in refs for one in _load_source(source, [ref], report)]
         metrics.log.warning("product %s could not be loaded", refs[0], exc_info=error)
-        report.failed[refs[0]] = f"{type(error).__name__}: {error}"
+        report.failed[refs[0]] = error_message(error)
         return []
 
 

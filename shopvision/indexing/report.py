@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import metrics
+from ..messages import Message
 from ..types import ProductRef
 
 
@@ -32,7 +33,7 @@ class IndexReport:
     removed: int = 0
     images: int = 0
     rejected: int = 0
-    failed: dict[ProductRef, str] = field(default_factory=dict)
+    failed: dict[ProductRef, Message] = field(default_factory=dict)
     ms: Counter[str] = field(default_factory=Counter)
 
     @contextmanager
@@ -78,6 +79,6 @@ class IndexReport:
             "removed": self.removed,
             "images": self.images,
             "rejected": self.rejected,
-            "failed": {str(ref): reason for ref, reason in self.failed.items()},
+            "failed": {str(ref): str(reason) for ref, reason in self.failed.items()},
             "ms": {name: round(value, 1) for name, value in self.ms.items()},
         }

@@ -115,15 +115,13 @@ def guess(label: str = "") -> Guess:
         try:
             chosen = [apps.get_model(label)]
         except (LookupError, ValueError) as error:
-            raise InvalidRequest(f"there is no model {label!r}: {error}") from error
+            raise InvalidRequest("model_not_found_because", label=label, error=error) from error
     else:
         chosen = [one for one in apps.get_models() if one._meta.app_label not in OURS and not one._meta.proxy]
     guesses = sorted((look(model) for model in chosen), key=lambda one: -one.score)
     if not guesses or not guesses[0].images:
         where = label or "the project"
-        raise InvalidRequest(
-            f"no image field was found in {where}; name the product model with --model app.Model"
-        )
+        raise InvalidRequest("no_image_field_found", where=where)
     return guesses[0]
 
 

@@ -36,7 +36,7 @@ def decide(request: HttpRequest, purposes: Iterable[str], *, source: str) -> tup
     """
     agreed = frozenset(purposes)
     if unknown := sorted(agreed - set(PURPOSES)):
-        raise InvalidRequest(f"{', '.join(unknown)[:100]!r} is no purpose; it takes {', '.join(PURPOSES)}")
+        raise InvalidRequest("unknown_purpose", value=", ".join(unknown)[:100], names=", ".join(PURPOSES))
     signal = refusal_signal(request)
     wanted = frozenset() if signal or conf.PRIVACY_MODE == "off" else agreed
     before = choice_of(request)

@@ -276,12 +276,9 @@ def start(
         InvalidRequest: one runs already (``conflict``), or the shares leave an arm empty.
     """
     if not 0 < holdout < 1 or candidate_share < 0 or holdout + candidate_share >= 1:
-        raise InvalidRequest(
-            "the hold-out takes more than none and less than all of the visitors, and some are left for the live "
-            "ranker"
-        )
+        raise InvalidRequest("holdout_share_invalid")
     if (candidate is None) != (candidate_share == 0):
-        raise InvalidRequest("a candidate takes a share of the visitors, and a share a candidate")
+        raise InvalidRequest("candidate_share_invalid")
     owner = user if getattr(user, "is_authenticated", False) else None
     try:
         with transaction.atomic():
@@ -293,7 +290,7 @@ def start(
                 created_by=owner,
             )
     except IntegrityError as error:
-        raise InvalidRequest("an experiment is running; stop it first", code="conflict") from error
+        raise InvalidRequest("experiment_running", code="conflict") from error
     metrics.event("experiment_started", experiment=row.pk, holdout=holdout, candidate=str(candidate or ""))
     return row
 

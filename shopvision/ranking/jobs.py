@@ -8,6 +8,7 @@ from typing import Any
 from ..catalogue.models import CatalogueEntry
 from ..events.models import Event
 from ..indexing import encoder_releases as encoders
+from ..messages import Message
 from ..types import Step
 from .item_model.refresh import refresh
 from .training.ranker_training import training
@@ -31,7 +32,11 @@ def train_ranker(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterat
         torch=encoders.torch_allowed(),
     )
     row = yield from Step.told(steps)
-    yield Step(done=1, message=str(row), result={"release": row.pk, "state": row.state, "reason": row.reason})
+    yield Step(
+        done=1,
+        message=Message("release_state", {"release": row, "state": row.state}),
+        result={"release": row.pk, "state": row.state, "reason": row.reason},
+    )
 
 
 def estimate_train(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,9 +46,13 @@ def estimate_train(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def refresh_knowledge(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]:
     """Build the knowledge anew and let it serve."""
-    yield Step(message="looking at what goes with what")
+    yield Step(message=Message("building_item_model"))
     row = refresh()
-    yield Step(done=1, message=str(row), result={"knowledge": row.pk, **row.data})
+    yield Step(
+        done=1,
+        message=Message("item_model_built", {"model": row}),
+        result={"knowledge": row.pk, **row.data},
+    )
 
 
 def estimate_refresh(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,5 +66,13 @@ def _estimate(per_second: float) -> dict[str, Any]:
     return {
         "images": 0,
         "seconds": round(seconds, 1),
-        "basis": f"{events} events at {per_second:.0f}/s, {products} products at {PRODUCTS_PER_SECOND:.0f}/s",
+        "basis": Message(
+            "basis_events_and_products",
+            {
+                "events": events,
+                "rate": f"{per_second:.0f}",
+                "products": products,
+                "products_rate": f"{PRODUCTS_PER_SECOND:.0f}",
+            },
+        ),
     }

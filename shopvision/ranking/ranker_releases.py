@@ -51,7 +51,7 @@ def _opened(row: storage.Stored, from_bytes: Callable[[bytes], Value]) -> Value:
     try:
         return from_bytes(data)
     except ShopvisionError as error:
-        raise Misconfigured(f"{row} cannot be opened here: {error}") from error
+        raise Misconfigured("ranker_cannot_be_opened", release=row, error=error) from error
 
 
 def keep_knowledge(knowledge: Knowledge, data: dict[str, Any], seconds: float) -> KnowledgeSnapshot:
@@ -91,9 +91,7 @@ def rollback(user: Any = None) -> RankerRelease | None:
     """
     row = live()
     if row is None:
-        raise InvalidRequest(
-            "no trained ranker is live, so there is nothing to roll back", code="no_previous"
-        )
+        raise InvalidRequest("no_ranker_to_roll_back", code="no_previous")
     if row.previous is not None:
         return promote(row.previous, user, back=True)
     RankerRelease.objects.filter(pk=row.pk, state=State.LIVE).update(state=State.RETIRED)

@@ -9,6 +9,7 @@ from django.utils.module_loading import import_string
 
 from .. import conf, metrics
 from ..exceptions import ShopvisionError
+from ..messages import Message
 from ..threads import Glance
 from . import ranker_releases
 from .item_model.model import NOTHING, Knowledge
@@ -46,13 +47,13 @@ class Kept:
         live: by RANKING['ranker'] 'auto'.
         experiment: that runs, or None.
         candidate: what its candidate arm is ranked with, or None.
-        problem: why the untrained blend stands in for a release that is live, or "".
+        problem: why the untrained blend stands in for a release that is live; empty where it does not.
     """
 
     live: Serving = BEFORE_TRAINING
     experiment: Experiment | None = None
     candidate: Serving | None = None
-    problem: str = ""
+    problem: tuple[Message, ...] = ()
 
 
 class _Opened:
@@ -68,7 +69,7 @@ class _Opened:
 
     def newest(self) -> Kept:
         """What is newest by the database; what is open already is not read again."""
-        problems: list[str] = []
+        problems: list[Message] = []
         known = self._known(ranker_releases.newest_knowledge(), problems)
         row = ranker_releases.live()
         live = self._serving(known, row, problems) or Serving(
@@ -84,18 +85,18 @@ class _Opened:
             for one in (row, tried)
             if one and one.digest in self._rankers
         }
-        return Kept(live, running, candidate, "; ".join(problems))
+        return Kept(live, running, candidate, tuple(problems))
 
-    def _known(self, row: KnowledgeSnapshot | None, problems: list[str]) -> tuple[str, Knowledge]:
+    def _known(self, row: KnowledgeSnapshot | None, problems: list[Message]) -> tuple[str, Knowledge]:
         if row is not None and row.digest != self._knowledge[0]:
             try:
                 self._knowledge = (row.digest, ranker_releases.open_knowledge(row))
             except ShopvisionError as error:
-                _report(str(error), problems)
+                _report(error.message, problems)
         return self._knowledge
 
     def _serving(
-        self, known: tuple[str, Knowledge], row: RankerRelease | None, problems: list[str]
+        self, known: tuple[str, Knowledge], row: RankerRelease | None, problems: list[Message]
     ) -> Serving | None:
         if row is None:
             return None
@@ -103,15 +104,15 @@ class _Opened:
             if row.digest not in self._rankers:
                 self._rankers[row.digest] = ranker_releases.open_ranker(row)
         except ShopvisionError as error:
-            _report(str(error), problems)
+            _report(error.message, problems)
             return None
         return Serving(known[1], self._rankers[row.digest], f"{known[0][:12]} {row}")
 
 
-def _report(words: str, problems: list[str]) -> None:
-    problems.append(words)
+def _report(problem: Message, problems: list[Message]) -> None:
+    problems.append(problem)
     metrics.count("ranker_broken")
-    metrics.log.error("listings are ranked without it: %s", words)
+    metrics.log.error("listings are ranked without it: %s", problem)
 
 
 _opened = _Opened()

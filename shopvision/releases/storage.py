@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from .. import conf, metrics, signals
 from ..exceptions import Misconfigured
+from ..messages import MessageEncoder, MessageField
 
 
 def store(folder: str, data: bytes) -> tuple[str, str]:
@@ -83,17 +84,10 @@ def _from_storage(name: str, digest: str, what: str) -> bytes:
         with storages[conf.MODEL_STORAGE].open(name) as file:
             data = bytes(file.read())
     except FileNotFoundError as error:
-        raise Misconfigured(_damaged(name, what, "gone")) from error
+        raise Misconfigured("model_file_gone", name=what, file=name, storage=conf.MODEL_STORAGE) from error
     if hashlib.sha256(data).hexdigest() != digest:
-        raise Misconfigured(_damaged(name, what, "damaged"))
+        raise Misconfigured("model_file_altered", name=what, file=name, storage=conf.MODEL_STORAGE)
     return data
-
-
-def _damaged(name: str, what: str, how: str) -> str:
-    return (
-        f"the file of {what}, {name} in the storage {conf.MODEL_STORAGE!r}, is {how}: restore it, roll back, or "
-        "train anew"
-    )
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
@@ -120,10 +114,12 @@ class Stored(models.Model):
 class Trained(Stored):
     """A release: made by a training, judged by a gate, perhaps live. It has a ``state`` and the ``previous`` one."""
 
-    reason = models.TextField(blank=True, help_text="why its gate promoted or refused it")
+    reason = MessageField(help_text="why its gate promoted or refused it")
     seed = models.PositiveIntegerField(default=0)
     versions = models.JSONField(default=dict, blank=True, help_text="of the packages that trained it")
-    metrics = models.JSONField(default=dict, blank=True, help_text="everything its evaluation measured")
+    metrics = models.JSONField(
+        default=dict, blank=True, encoder=MessageEncoder, help_text="everything its evaluation measured"
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

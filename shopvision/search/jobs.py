@@ -24,6 +24,7 @@ from ..indexing.embeddings import sweep
 from ..indexing.photos import Photo, describe_photos
 from ..indexing.pipeline import drain_outbox, ensure_live, index_products
 from ..indexing.report import IndexReport
+from ..messages import Message
 from ..tuning.tuner import AUGMENTED_PHOTOS, AUGMENTED_VIEWS, measure_generic, tuning
 from ..types import ProductRef, Step
 from .duplicates import find_duplicates
@@ -56,7 +57,7 @@ def index_all(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[
     ensure_live()
     total = IndexReport()
     walk = _failed_refs() if params.get("failed") else _all_refs(params.get("source"), cursor)
-    yield Step(total=_count(params), message="indexing")
+    yield Step(total=_count(params), message=Message("indexing"))
     careful = bool(cursor.get("resumed"))
     for refs, place in walk:
         if careful or conf.ENGINE == "celery":
@@ -83,17 +84,19 @@ def _index_step(refs: Sequence[ProductRef], place: Mapping[str, Any], total: Ind
         "rejected": total.rejected,
         "images_per_second": round(total.images / seconds, 1) if seconds else 0.0,
     }
-    return Step(done=len(refs), failed=len(report.failed), cursor=place, message="indexing", result=result)
+    return Step(
+        done=len(refs), failed=len(report.failed), cursor=place, message=Message("indexing"), result=result
+    )
 
 
 def _through_outbox(refs: Sequence[ProductRef], place: Mapping[str, Any]) -> Iterator[Step]:
     """Queue products and wait while more than a window of them is waiting."""
     outbox.record_changes(refs)
-    yield Step(done=len(refs), cursor=place, message="queued for the workers")
+    yield Step(done=len(refs), cursor=place, message=Message("queued_for_workers"))
     while outbox.pending() > WINDOW_BATCHES * conf.BATCH_SIZE:
         if conf.ENGINE != "celery":
             drain_outbox(conf.BATCH_SIZE)
-        yield Step(message=f"{outbox.pending()} changes wait for a worker")
+        yield Step(message=Message("changes_waiting", {"outbox": outbox.pending()}))
         time.sleep(WAIT_SECONDS)
 
 
@@ -147,11 +150,11 @@ def _count(params: Mapping[str, Any]) -> int:
 def reconcile(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]:
     """Queue what differs between the shop and our projection, bury what is orphaned, and work it off."""
     result = queue_differences()
-    yield Step(message="reconciling", result=result)
+    yield Step(message=Message("reconciling"), result=result)
     while conf.ENGINE != "celery" and drain_outbox(conf.BATCH_SIZE):
-        yield Step(message=f"{outbox.pending()} changes to go")
+        yield Step(message=Message("changes_left", {"outbox": outbox.pending()}))
     if conf.ENGINE != "celery" and any(result.values()):
-        yield Step(message="looking again")
+        yield Step(message=Message("looking_again"))
         count_drift()
 
 
@@ -196,25 +199,30 @@ def tune_due() -> int:
 def tune(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]:
     """Fit a release to the catalogue's own photos; it goes live if it is better."""
     photos = Descriptor.objects.count()
-    yield Step(message="fitting the encoder to the catalogue", result={"photos": photos})
+    yield Step(message=Message("fitting_encoder"), result={"photos": photos})
     yield from _tuned(clicks=False)
 
 
 def tune_from_clicks(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]:
     """Fit a release to the photos shoppers searched with, too, and what they chose; it goes live if it is better."""
-    yield Step(message="fitting the encoder to what shoppers chose")
+    yield Step(message=Message("fitting_encoder_to_clicks"))
     yield from _tuned(clicks=True)
 
 
 def _tuned(*, clicks: bool) -> Iterator[Step]:
     row = yield from Step.told(tuning(clicks=clicks))
-    said = "was not promoted" if row.state == row.State.FAILED else f"is {row.state}"
-    yield Step(message=f"{row} {said}", result={"release": str(row), "release_state": row.state})
+    lost = row.state == row.State.FAILED
+    yield Step(
+        message=Message(
+            "release_not_promoted" if lost else "release_state", {"release": row, "state": row.state}
+        ),
+        result={"release": str(row), "release_state": row.state},
+    )
 
 
 def duplicates(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]:
     """Find products that share a photo, or nearly; the surest pairs are kept in the job's result."""
-    yield Step(message="comparing photos")
+    yield Step(message=Message("comparing_photos"))
     pairs = find_duplicates()
     kept = [pair.as_dict() for pair in pairs[:PAIRS_KEPT]]
     yield Step(result={"pairs": len(pairs), "found": kept})
@@ -227,11 +235,8 @@ def estimate_index(params: Mapping[str, Any]) -> dict[str, Any]:
     per_product = _photos_per_product()
     images = round(products * per_product)
     seconds = images / rate if rate else 0.0
-    basis = (
-        f"{photos} photos of the shop, measured on this machine: {rate:.0f} photos/s"
-        if photos
-        else "no photos"
-    )
+    measured = {"photos": photos, "rate": f"{rate:.0f}"}
+    basis = Message("basis_measured_photos", measured) if photos else Message("basis_no_photos")
     return {"products": products, "images": images, "seconds": round(seconds, 1), "basis": basis}
 
 
@@ -274,7 +279,7 @@ def estimate_walk(params: Mapping[str, Any]) -> dict[str, Any]:
     """Seconds for a job that compares rows and encodes nothing."""
     products = sum(adapter.queryset().count() for adapter in catalogues().values())
     seconds = round(products / WALK_PRODUCTS_PER_SECOND, 1)
-    return {"products": products, "images": 0, "seconds": seconds, "basis": "rows only, nothing is encoded"}
+    return {"products": products, "images": 0, "seconds": seconds, "basis": Message("basis_rows_only")}
 
 
 def estimate_tune(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -284,7 +289,7 @@ def estimate_tune(params: Mapping[str, Any]) -> dict[str, Any]:
         "products": CatalogueEntry.objects.count(),
         "images": photos,
         "seconds": _tune_seconds(photos, DESCRIBE_SECONDS),
-        "basis": f"{min(photos, AUGMENTED_PHOTOS)} photos to make views of, {photos} to fit on",
+        "basis": Message("basis_views_and_fit", {"views": min(photos, AUGMENTED_PHOTOS), "photos": photos}),
     }
 
 

@@ -92,7 +92,7 @@ def read(search_id: uuid.UUID) -> dict[str, Any]:
     since = timezone.now() - timedelta(seconds=conf.SEARCH_TTL_SECONDS)
     row = StoredSearch.objects.filter(pk=search_id, created_at__gte=since).first()
     if row is None:
-        raise InvalidRequest("this search is unknown or has expired; search again", code="not_found")
+        raise InvalidRequest("search_unknown_or_expired", code="not_found")
     return dict(row.payload)
 
 

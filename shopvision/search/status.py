@@ -128,7 +128,7 @@ def serving() -> dict[str, Any]:
     try:
         live = encoder_releases.answering()
     except ShopvisionError as error:
-        return {"ok": False, "detail": str(error)}
+        return {"ok": False, "detail": str(error.message)}
     health = live.index.health()
     return {
         "ok": health.ok,

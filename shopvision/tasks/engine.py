@@ -241,7 +241,7 @@ def encode_in_worker(payload: bytes, timeout_s: float) -> bytes:
         finally:
             answer.forget()
     except Exception as error:
-        raise EncoderUnavailable(f"{type(error).__name__}: {error}") from error
+        raise EncoderUnavailable("remote_encoder_failed", name=type(error).__name__, error=error) from error
 
 
 def _sender(*tasks: str) -> Callable[[threading.Event, threading.Event], None]:

@@ -44,7 +44,7 @@ def similar_products(
 def _similar(request: Any, product: Any, limit: int, alternatives: bool) -> list[dict[str, Any]]:
     try:
         if (ref := tracking.ref_of(product)) is None:
-            raise Misconfigured("it is no product of a registered catalogue")
+            raise Misconfigured("not_a_catalogue_product")
         with apart():
             found = listings.similar_products(
                 ref, limit=limit, context=request, alternatives=alternatives, keep=False

@@ -99,9 +99,7 @@ def clicked(row: EncoderRelease, known: np.ndarray) -> Clicked:
     pairs.sort(key=itemgetter(1))
     if len(pairs) < LEAST_PAIRS:
         raise InvalidRequest(
-            f"{len(pairs)} photo searches of shoppers who agreed to improvement led to a click; it takes "
-            f"{LEAST_PAIRS} to learn from them",
-            code="too_few_clicks",
+            "too_few_photo_clicks", code="too_few_clicks", count=len(pairs), least_pairs=LEAST_PAIRS
         )
     packed, at, wanted = zip(*pairs, strict=True)
     photos = TrainingSet(unpack(packed), np.array(wanted), np.zeros(len(pairs), bool))

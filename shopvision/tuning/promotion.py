@@ -14,6 +14,7 @@ from ..indexing import encoder_releases
 from ..indexing.change_feed import missing_embeddings
 from ..indexing.embeddings import build_steps
 from ..indexing.pipeline import index_products
+from ..messages import Message
 from ..types import ProductRef, Step
 
 State = EncoderRelease.State
@@ -102,11 +103,11 @@ def promote_steps(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Itera
     """
     row = EncoderRelease.objects.filter(pk=params["release"]).first()
     if row is None:
-        raise InvalidRequest(f"there is no release {params['release']}", code="not_found")
+        raise InvalidRequest("release_not_found", code="not_found", release=params["release"])
     with closing(_promotion(row, back=bool(params.get("back")))) as steps:
         for count in steps:
-            yield Step(done=count, message=f"embedding every photo under {row}")
-    yield Step(message=f"{row} is live", result={"release": str(row)})
+            yield Step(done=count, message=Message("embedding_under_release", {"release": row}))
+    yield Step(message=Message("release_is_live", {"release": row}), result={"release": str(row)})
 
 
 def estimate_promote(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def estimate_promote(params: Mapping[str, Any]) -> dict[str, Any]:
         "products": CatalogueEntry.objects.count() if images else 0,
         "images": images,
         "seconds": round(images / EMBEDDED_PER_SECOND, 1),
-        "basis": "stored descriptors, nothing is decoded",
+        "basis": Message("basis_stored_descriptors"),
     }
 
 
@@ -129,7 +130,7 @@ def predecessor() -> EncoderRelease:
     """
     row = EncoderRelease.objects.filter(state=State.LIVE).select_related("previous").first()
     if row is None or row.previous is None:
-        raise Misconfigured("there is no release before the live one to roll back to")
+        raise Misconfigured("no_earlier_encoder_release")
     return row.previous
 
 

@@ -20,6 +20,7 @@ from ..indexing.embeddings import build_release
 from ..indexing.encoder_releases import LiveRelease
 from ..indexing.photos import read_photo
 from ..indexing.pipeline import index_products
+from ..messages import Message
 from ..types import ProductRef
 from .background import background, family_background
 from .click_feedback import clicked
@@ -33,11 +34,11 @@ LOST_AT_MOST = 0.005  # recall@1 on the shop's own photos that learning from cli
 AUGMENTED_PHOTOS = 300  # photos that augmented views are made of
 AUGMENTED_VIEWS = 4  # of each; what augmented_views makes
 CHUNK = 16  # photos whose views are encoded together
-Progress = Callable[[str], None]
+Progress = Callable[[Message], None]
 Views = tuple[dict[str, np.ndarray] | None, np.ndarray | None]
 
 
-def _silent(message: str) -> None:
+def _silent(message: Message) -> None:
     """Nobody watches."""
 
 
@@ -71,21 +72,21 @@ def tune(
 
 def tuning(
     *, dry_run: bool = False, force: bool = False, clicks: bool = False
-) -> Generator[str, None, EncoderRelease]:
+) -> Generator[Message, None, EncoderRelease]:
     """``tune`` in steps: yields what it does next, returns the release."""
     live = encoder_releases.live()
     base = yield from _on_best_encoder(live)
-    yield "reading the catalogue's photos"
+    yield Message("reading_catalogue_photos")
     training = yield from load_sample(base)
     chosen = clicked(base.row, training.products) if clicks else None
     extra = chosen.photos if chosen is not None else None
-    yield "judging on photos held out of the fit"
+    yield Message("judging_on_held_out_photos")
     verdict = judge(training, base.projection, dim=conf.EMBEDDING_DIM, extra=extra)
     photos = verdict
     if chosen is not None:
         fresh = chosen.since(live.row.metrics.get("clicks_until"))
         verdict = judge_clicks(training, chosen.photos, base.projection, dim=conf.EMBEDDING_DIM, fresh=fresh)
-    yield "fitting on every photo"
+    yield Message("fitting_on_every_photo")
     projection = fit(training if extra is None else joined(training, extra), dim=conf.EMBEDDING_DIM)
     metrics = _metrics(projection, verdict, base)
     if chosen is not None:
@@ -97,7 +98,7 @@ def tuning(
     row = encoder_releases.make_release(base.encoder, _graph_of(base.row), projection, metrics)
     if row.pk == live.row.pk:
         return row
-    yield "measuring the shop's background"
+    yield Message("measuring_background")
     EncoderRelease.objects.filter(pk=row.pk).update(metrics=metrics, background=measure(training, projection))
     row.refresh_from_db()
     better = verdict.candidate > verdict.current or (encoder_releases.is_generic(live.row) and verdict.tie)
@@ -113,7 +114,7 @@ def _decide(
     *,
     dry_run: bool,
     promote: bool,
-) -> Generator[str, None, EncoderRelease]:
+) -> Generator[Message, None, EncoderRelease]:
     """Build and promote the candidate, or set it aside with the reason."""
     others = EncoderRelease.objects.filter(
         state__in=(EncoderRelease.State.BUILDING, EncoderRelease.State.CANDIDATE)
@@ -128,7 +129,7 @@ def _decide(
         EncoderRelease.objects.filter(pk=row.pk).update(state=state)
         row.refresh_from_db()
         return row
-    yield "embedding every photo under the new release"
+    yield Message("embedding_under_new_release")
     EncoderRelease.objects.filter(pk=row.pk).update(state=EncoderRelease.State.BUILDING)
     build_release(row)
     EncoderRelease.objects.filter(pk=row.pk).update(state=EncoderRelease.State.CANDIDATE)
@@ -146,7 +147,7 @@ def _metrics(projection: Projection, verdict: Judgement, base: LiveRelease) -> d
     }
 
 
-def _on_best_encoder(live: LiveRelease) -> Generator[str, None, LiveRelease]:
+def _on_best_encoder(live: LiveRelease) -> Generator[Message, None, LiveRelease]:
     """The live release, or one on the encoder the settings ask for by now, with every photo described.
 
     A young shop starts without photos to calibrate int8 on; ``SHOPVISION["ENCODER"]`` may have changed.
@@ -158,7 +159,9 @@ def _on_best_encoder(live: LiveRelease) -> Generator[str, None, LiveRelease]:
     encoder, graph = encoder_releases.first_encoder()
     if encoder.spec.digest == live.encoder.spec.digest:
         return live
-    yield f"describing every photo with {encoder.spec.name} in {encoder.spec.precision}"
+    yield Message(
+        "describing_photos_with_encoder", {"name": encoder.spec.name, "precision": encoder.spec.precision}
+    )
     row = encoder_releases.make_release(
         encoder, graph, encoder_releases.generic_for(encoder), {"recipe": {"kind": "generic"}}
     )
@@ -166,20 +169,22 @@ def _on_best_encoder(live: LiveRelease) -> Generator[str, None, LiveRelease]:
     return encoder_releases.open_release(row)
 
 
-def _describe_all(live: LiveRelease) -> Generator[str, None, None]:
+def _describe_all(live: LiveRelease) -> Generator[Message, None, None]:
     """Bring every product up to date under every release that is written to."""
     refs = [ProductRef(*pair) for pair in CatalogueEntry.objects.values_list("source", "object_id")]
     size = 4 * conf.BATCH_SIZE
     for start in range(0, len(refs), size):
         index_products(refs[start : start + size], release=live)
-        yield f"described the photos of {min(start + size, len(refs))} of {len(refs)} products"
+        yield Message(
+            "described_photos_of_products", {"value": min(start + size, len(refs)), "count": len(refs)}
+        )
 
 
 def _graph_of(row: EncoderRelease) -> bytes | None:
     return encoder_releases.artefact(row.graph_id) if row.graph_id else None
 
 
-def load_sample(live: LiveRelease) -> Generator[str, None, TrainingSet]:
+def load_sample(live: LiveRelease) -> Generator[Message, None, TrainingSet]:
     """Descriptors of up to MAX_FIT_PHOTOS photos, whole products, with augmented views of some.
 
     Raises:
@@ -187,7 +192,7 @@ def load_sample(live: LiveRelease) -> Generator[str, None, TrainingSet]:
     """
     count = usable_descriptors(live.row).count()
     if count < MIN_PHOTOS:
-        raise InvalidRequest(f"{count} photos are described; tuning takes {MIN_PHOTOS} or more")
+        raise InvalidRequest("too_few_photos_to_tune", count=count, min_photos=MIN_PHOTOS)
     blocks, products, images = _stored(live.row, MAX_FIT_PHOTOS)
     augmented, of = yield from _augmented(live.encoder, images)
     return TrainingSet(blocks, products, _firsts(products), augmented, of)
@@ -222,7 +227,7 @@ def usable_descriptors(row: EncoderRelease) -> Any:
     return rows.exclude(image__state=CatalogueImage.State.REJECTED)
 
 
-def _augmented(encoder: Encoder, images: list[int]) -> Generator[str, None, Views]:
+def _augmented(encoder: Encoder, images: list[int]) -> Generator[Message, None, Views]:
     """Descriptors of augmented views of some photos, and the row of the photo each was made from."""
     step = max(1, len(images) // AUGMENTED_PHOTOS)
     rows = list(range(0, len(images), step))[:AUGMENTED_PHOTOS]
@@ -238,7 +243,7 @@ def _augmented(encoder: Encoder, images: list[int]) -> Generator[str, None, View
                 of += [row] * len(made)
         if views:
             parts.append(dict(encoder.describe(views)))
-        yield f"made views of {min(start + CHUNK, len(rows))} of {len(rows)} photos"
+        yield Message("made_augmented_views", {"value": min(start + CHUNK, len(rows)), "count": len(rows)})
     if not parts:
         return None, None
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, np.array(of)

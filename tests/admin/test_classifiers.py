@@ -38,7 +38,7 @@ def test_the_page_shows_everything_that_was_measured(boss: Client, classified: l
         "Not compared: cnn (",
         row.digest,
         row.snapshot_id,
-        row.reason,
+        str(row.reason),
     ):
         assert words in page, words
     assert f"{100 * row.metrics['accuracy']:.1f} %" in page

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from shopvision.admin.jobs import duration, figures
 from shopvision.jobs import Job, JobError
+from shopvision.messages import Message
 from tests.classified import SOURCE, person
 
 pytestmark = pytest.mark.django_db
@@ -49,8 +50,12 @@ def test_seconds_in_words(seconds: float, words: str) -> None:
 def test_what_failed_is_listed_with_the_products_own_page(boss: Client, indexed_shop: list[Any]) -> None:
     job = Job.objects.create(kind="classify", state="done", params={"source": SOURCE, "target": "category"})
     product = indexed_shop[0]
-    JobError.objects.create(job=job, item=f"{SOURCE}:{product.pk}", message="its photo is half a file")
-    JobError.objects.create(job=job, item="something else", message="gone")
+    JobError.objects.create(
+        job=job,
+        item=f"{SOURCE}:{product.pk}",
+        message=Message("made_up", {"what": "its photo is half a file"}),
+    )
+    JobError.objects.create(job=job, item="something else", message=Message("made_up", {"what": "gone"}))
     page = boss.get(page_of(job)).content.decode()
     assert "its photo is half a file" in page
     assert f'href="/admin/demo_shop/product/{product.pk}/change/"' in page

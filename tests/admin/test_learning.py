@@ -69,7 +69,7 @@ def test_a_ranker_shows_what_it_measured_goes_back_and_comes_again(
     address = reverse("admin:shopvision_rankerrelease_change", args=[trained.pk])
     shown = page(boss, address)
     for words in (
-        trained.reason, trained.digest, trained.snapshot, "the untrained blend", "popularity", "chance",
+        str(trained.reason), trained.digest, trained.snapshot, "the untrained blend", "popularity", "chance",
         "the order given", "Position bias", "Refused:", "made up for the demo", "NDCG@10 beside other orders",
         f"{trained.metrics['ndcg@10']:.3f}", "What it goes by", "what goes with what was looked at",
     ):  # fmt: skip

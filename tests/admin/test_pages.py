@@ -18,6 +18,7 @@ from shopvision.catalogue.models import CatalogueEntry, CatalogueImage, Outbox
 from shopvision.events.models import Event, ProductCount
 from shopvision.indexing import encoder_releases
 from shopvision.jobs import Job
+from shopvision.messages import Message
 from shopvision.privacy.models import ConsentRecord, PrivacyLog
 from shopvision.search.models import Demand
 from tests.factories import DemoProductFactory
@@ -62,7 +63,7 @@ def test_a_rejected_photo_shows_its_reason_and_is_tried_again(boss: Client, inde
     image = CatalogueImage.objects.first()
     assert image is not None
     CatalogueImage.objects.filter(pk=image.pk).update(
-        state="rejected", reject_code="truncated", reject_reason="half"
+        state="rejected", reject_code="truncated", reject_reason=Message("made_up", {"what": "half"})
     )
     url = reverse("admin:shopvision_catalogueimage_changelist")
     assert "half" in boss.get(url + "?state__exact=rejected").content.decode()

@@ -149,7 +149,7 @@ def test_too_many_to_keep_are_refused_in_words(
 ) -> None:
     only(monkeypatch, by_site)
     monkeypatch.setattr(classify, "MAX_SHOWN", 2)
-    with pytest.raises(InvalidRequest, match="Filter it to 2 products at most"):
+    with pytest.raises(InvalidRequest, match="Choose 2 products at most"):
         chosen(asked_by(boss, site=MINE))
     monkeypatch.setattr(selection, "MAX_SHOWN", 2)
     with pytest.raises(InvalidRequest, match="2 keys at most, not 3"):

@@ -25,6 +25,7 @@ from shopvision.classification.models import ClassifierRelease, Decision, Predic
 from shopvision.events.models import Event
 from shopvision.index.models import EncoderRelease
 from shopvision.jobs import Job, JobError
+from shopvision.messages import Message, translated
 from shopvision.privacy.models import ConsentRecord, PrivacyLog
 from shopvision.ranking import serving
 from shopvision.ranking.models import Experiment, RankerRelease
@@ -142,12 +143,10 @@ def busy_shop(classified: list[Any], boss: Client) -> list[Any]:
     simulate_experiment()
     waiting = jobs.start("tune", {}, wake=False)
     product = CatalogueEntry.objects.all()[0]
-    JobError.objects.create(
-        job=waiting, item=str(product.ref), message="left alone: the shop has changed it since"
-    )
+    JobError.objects.create(job=waiting, item=str(product.ref), message=Message("left_changed_since"))
     for code, words in (
-        ("truncated", "the JPEG file is incomplete or damaged; send it again"),
-        ("too_small", "20 x 30 pixels; the shorter side needs at least 32"),
+        ("truncated", Message("photo_file_incomplete", {"kind": "JPEG"})),
+        ("too_small", Message("photo_side_too_small", {"width": 20, "height": 30, "least": 32})),
     ):
         photo = CatalogueImage.objects.filter(state="indexed").last()
         assert photo is not None
@@ -240,7 +239,7 @@ def test_no_page_has_english_words_and_nothing_is_stored_in_chinese(
     for model in (ClassifierRelease, RankerRelease):
         stored += model.objects.values_list("reason", flat=True)
     assert sum(map(bool, stored)) > 12
-    assert [text for text in stored if not text.isascii()] == []
+    assert [text for text in map(translated, stored) if not text.isascii()] == []
     client.force_login(person("ann", "view_prediction"))
     row = Prediction.objects.all()[0]
     assert english(read(client, reverse("admin:shopvision_prediction_change", args=[row.pk])).texts) == []

@@ -89,15 +89,12 @@ def test_an_events_id_is_taken_as_it_is_or_not_at_all(id: str) -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (ImageRejected("empty", "the file has no bytes; choose a photo"), "文件是空的；请选择一张照片"),
+        (ImageRejected("empty", "photo_file_empty"), "文件是空的；请选择一张照片"),
         (
-            ImageRejected(
-                "too_large", "the file has more than %(most)s bytes; send a smaller photo", most="1,000"
-            ),
+            ImageRejected("too_large", "photo_file_over_limit", most="1,000"),
             "文件超过 1,000 字节；请上传更小的照片",
         ),
-        (InvalidRequest("choose a photo first", code="empty"), "请先选择一张照片"),
-        (InvalidRequest("", code="invalid"), ""),
+        (InvalidRequest("photo_missing", code="empty"), "请先选择一张照片"),
         (ImageRejected("truncated", "100% of it is gone"), "100% of it is gone"),
     ],
 )

@@ -12,6 +12,7 @@ from demo_shop.models import Product, ProductPhoto
 from shopvision import conf
 from shopvision.catalogue import outbox
 from shopvision.catalogue.models import Outbox
+from shopvision.messages import Message
 from shopvision.types import ProductRef
 from tests.drawing import photo_file
 from tests.factories import (
@@ -261,12 +262,12 @@ def test_a_change_that_fails_waits_longer_each_time_and_is_set_aside_in_the_end(
         Outbox.objects.update(available_at=timezone.now())
         claim = outbox.claim(1)
         assert claim.changes == refs
-        outbox.release(claim, refs, "the storage said no")
+        outbox.release(claim, refs, Message("made_up", {"what": "the storage said no"}))
         row = Outbox.objects.get()
         waits.append((row.available_at - timezone.now()).total_seconds())
     assert waits[1] > waits[0] > 1
     assert row.state == Outbox.State.POISONED
-    assert row.last_error == "the storage said no"
+    assert row.last_error == Message("made_up", {"what": "the storage said no"})
     assert outbox.claim(1).changes == []
     assert outbox.retry() == 1
     assert outbox.claim(1).changes == refs
@@ -277,7 +278,7 @@ def test_an_attempt_that_was_nobodys_fault_is_not_counted() -> None:
     for _ in range(conf.MAX_ATTEMPTS + 2):
         Outbox.objects.update(available_at=timezone.now())
         claim = outbox.claim(1)
-        outbox.release(claim, refs, "the encoder is down", counts=False)
+        outbox.release(claim, refs, Message("made_up", {"what": "the encoder is down"}), counts=False)
     assert Outbox.objects.get().state == Outbox.State.WAITING
 
 

@@ -46,7 +46,7 @@ def test_photos_are_seen_again_once(labelled: list[Product], live_release: LiveR
     found, said = look(live_release)
     assert found is not None
     assert len(found.rows) == 50
-    assert said == ["looking at 1 photos mirrored and from nearer"]
+    assert list(map(str, said)) == ["looking at 1 photos mirrored and from nearer"]
     assert encoder.images_seen == before + 2
 
 

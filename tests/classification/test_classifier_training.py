@@ -13,6 +13,7 @@ from shopvision.classification.models import ClassifierRelease
 from shopvision.classifiers import baselines
 from shopvision.exceptions import InvalidRequest
 from shopvision.indexing import encoder_releases as encoders
+from shopvision.messages import translated
 from tests.classification.conftest import SOURCE, TARGET
 
 pytestmark = pytest.mark.django_db
@@ -64,15 +65,15 @@ def test_a_training_says_why_the_small_network_is_not_compared(
 ) -> None:
     """Not in a web process; not without torch; and not where it fails, which costs the shop no classifier."""
     row = train(SOURCE, TARGET, kind="linear", force=True)
-    assert ("gpu queue" if TORCH else "pip install") in row.metrics["left_out"]["cnn"]
+    assert ("gpu queue" if TORCH else "pip install") in translated(row.metrics["left_out"]["cnn"])
     monkeypatch.setattr(encoders._seen, "torch", True)
     monkeypatch.setattr(model_comparison, "reader", lambda dataset: {}.__getitem__)
     if TORCH:
         row = train(SOURCE, TARGET, kind="prototypes", force=True)
-        assert (row.kind, row.metrics["left_out"]["cnn"][:8]) == ("prototypes", "KeyError")
+        assert (row.kind, translated(row.metrics["left_out"]["cnn"])[:8]) == ("prototypes", "KeyError")
     monkeypatch.setattr(baselines, "find_spec", lambda name: None)
     row = train(SOURCE, TARGET, kind="linear", seed=1, force=True)
-    assert "pip install" in row.metrics["left_out"]["cnn"]
+    assert "pip install" in translated(row.metrics["left_out"]["cnn"])
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from shopvision.exceptions import InvalidRequest, Misconfigured
 from shopvision.index.models import Descriptor
 from shopvision.indexing.pipeline import drain_outbox
 from shopvision.jobs import Job
+from shopvision.messages import Message
 from tests.classification.conftest import SOURCE, TARGET, make_product, shelf
 
 pytestmark = pytest.mark.django_db
@@ -129,9 +130,9 @@ def test_undo_restores_and_leaves_alone_what_was_changed_since(
     assert shelves(unlabelled) == ["blue", "red", "", "", ""]
     reasons = {one.item.rpartition(":")[2]: one.message for one in undone.errors.all()}
     assert reasons == {
-        str(unlabelled[0].pk): "left alone: the shop has changed it since",
-        str(unlabelled[1].pk): "left alone: a person has decided since",
-        str(unlabelled[2].pk): "left alone: the shop has no such product any more",
+        str(unlabelled[0].pk): Message("left_changed_since"),
+        str(unlabelled[1].pk): Message("left_decided_since"),
+        str(unlabelled[2].pk): Message("left_product_gone"),
     }
     assert Decision.objects.filter(verb="undo", job=undone).count() == 3
     assert Decision.objects.filter(verb="apply").exclude(undone_at=None).count() == 3
@@ -158,7 +159,7 @@ def test_a_shop_that_fails_on_one_product_costs_the_others_nothing(unlabelled: l
     finally:
         post_save.disconnect(refuse, sender=Product)
     assert (job.state, job.failed, job.result["applied"]) == ("done", 1, 5)
-    assert job.errors.get().message == "ValueError: the shop's own rule"
+    assert str(job.errors.get().message) == "ValueError: the shop's own rule"
     assert shelves(unlabelled)[0] == ""
     assert Decision.objects.count() == 5
 
@@ -186,8 +187,8 @@ def undo_seconds() -> float:
 
 def test_an_error_that_cannot_be_kept_and_wrong_params_are_refused_in_words(sure: ClassifierRelease) -> None:
     job = classify(0.01)
-    assert (job.state, "cannot keep the error at 1%" in job.message) == ("failed", True)
-    assert "takes one of" in classify(0.3).message
+    assert (job.state, "cannot keep the error at 1%" in str(job.message)) == ("failed", True)
+    assert "takes one of" in str(classify(0.3).message)
     for params, code in (
         ({"source": SOURCE, "target": "taste"}, "unknown_target"),
         ({"target": TARGET}, "invalid_selection"),
@@ -218,7 +219,7 @@ def test_train_goes_on_when_one_of_several_catalogues_cannot_be_trained(labelled
     job.refresh_from_db()
     assert (job.state, job.done) == ("done", 3)  # categories of both shops, and the demo's colours
     assert job.result[f"{SOURCE} {TARGET}"]["state"] == "live"
-    assert "two or more apart" in job.errors.get(item="testshop.article category").message
+    assert "two or more apart" in str(job.errors.get(item="testshop.article category").message)
     alone = jobs.start("train", {"source": "testshop.article"}, wake=False)
     jobs.run(alone)
     alone.refresh_from_db()

@@ -20,7 +20,7 @@ def test_from_the_shops_labels_to_an_accepted_suggestion(labelled: list[Product]
     job = jobs.start("train", {"source": SOURCE, "target": TARGET}, wake=False)
     jobs.run(job)
     job.refresh_from_db()
-    assert (job.state, job.message) == ("done", "")
+    assert (job.state, job.message) == ("done", None)
     live = ClassifierRelease.objects.get(state="live")
     assert live.metrics["accuracy"] > 0.9
     new = [make_product("blue", 99_000 + n, labelled=False) for n in range(3)]

@@ -16,6 +16,7 @@ from shopvision.encoders.descriptor import unpack
 from shopvision.exceptions import ImageRejected, InvalidRequest
 from shopvision.index.models import Descriptor
 from shopvision.indexing.pipeline import drain_outbox
+from shopvision.messages import Message
 from tests.classification.conftest import COLOURS, SOURCE, TARGET, coloured, make_product, shelf
 from tests.fakes import FakeEncoder
 
@@ -60,8 +61,8 @@ def test_products_without_a_usable_photo_and_products_gone_are_told(trained: Cla
     found = predict_products([str(bare.pk), "987654"], TARGET, open_live(SOURCE, TARGET))
     assert found.rows == []
     assert found.problems == {
-        f"{SOURCE}:{bare.pk}": "no photo of it can be used",
-        f"{SOURCE}:987654": "the shop has no such product",
+        f"{SOURCE}:{bare.pk}": Message("photo_failed"),
+        f"{SOURCE}:987654": Message("product_not_in_shop"),
     }
 
 

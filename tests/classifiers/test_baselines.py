@@ -29,4 +29,4 @@ def test_few_photos_are_all_taken() -> None:
 
 def test_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(baselines, "find_spec", lambda name: None)
-    assert baselines.why_not() == "torch is not installed: pip install shopvision[torch]"
+    assert str(baselines.why_not()) == "torch is not installed: pip install shopvision[torch]"

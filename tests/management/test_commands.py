@@ -23,6 +23,7 @@ from shopvision.jobs import Job
 from shopvision.management.commands.shopvision_index import _tuned
 from shopvision.management.inspect_models import adapter_source, guess, look
 from shopvision.management.progress import Progress, line
+from shopvision.messages import Message
 from shopvision.ranking.models import RankerRelease
 from tests.factories import ArticleFactory, DemoProductFactory
 from tests.testshop.models import Article
@@ -67,7 +68,7 @@ def test_index_counts_tuning_in_its_estimate_and_shows_that_it_tunes(
     [ArticleFactory(views=4) for _ in range(5)]
     monkeypatch.setattr("shopvision.search.jobs.TUNE_FROM_PHOTOS", 20)
     shown: list[str] = []
-    monkeypatch.setattr(Progress, "show", lambda self, done, total, note="": shown.append(note))
+    monkeypatch.setattr(Progress, "show", lambda self, done, total, note="": shown.append(str(note)))
     err = io.StringIO()
     call_command("shopvision_index", stdout=io.StringIO(), stderr=err)
     first, tuning, outcome = err.getvalue().splitlines()
@@ -87,11 +88,15 @@ def test_index_counts_tuning_in_its_estimate_and_shows_that_it_tunes(
     [
         ("done", "failed", "tuning done: the tuned release was not better; the live one stays"),
         ("done", "live", "tuning done: live"),
-        ("failed", "", "tuning failed: the disk is full"),
+        ("failed", "", "tuning failed: OSError: the disk is full"),
     ],
 )
 def test_a_tuning_that_found_no_more_is_not_called_failed(state: str, outcome: str, words: str) -> None:
-    job = Job(state=state, result={"release_state": outcome}, message="the disk is full")
+    job = Job(
+        state=state,
+        result={"release_state": outcome},
+        message=Message("unexpected_error", {"type": "OSError", "text": "the disk is full"}),
+    )
     assert _tuned(job) == words
 
 

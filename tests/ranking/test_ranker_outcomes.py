@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from shopvision.messages import translated_data
 from shopvision.ranking.models import Experiment, ExperimentCount, RankerRelease
 from shopvision.ranking.ranker_outcomes import evaluate_rankers
 from shopvision.ranking.simulation import simulate, simulate_experiment
@@ -134,4 +136,5 @@ def test_a_ranker_trained_on_simulated_visitors_is_judged_on_their_later_listing
     estimate = found["off_policy"]
     assert estimate["visitors"] >= 5
     assert estimate["effective"] > 0
+    assert json.dumps(translated_data(found))
     assert estimate["refused"] or estimate["low"] <= estimate["value"] <= estimate["high"]

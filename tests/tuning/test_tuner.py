@@ -65,7 +65,7 @@ def test_tuning_that_finds_no_more_is_set_aside_with_its_figures(
     assert row.metrics["compared_with"]["recall@1"] == 0.5
     assert encoder_releases.live().row.pk != row.pk
     *_, last = jobs.tune({}, {})
-    assert "was not promoted" in last.message
+    assert "was not promoted" in str(last.message)
 
 
 def test_too_few_photos_cannot_be_tuned_on(indexed_shop: list[Any]) -> None:

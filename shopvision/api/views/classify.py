@@ -54,10 +54,10 @@ def _asked(given: dict[str, Any]) -> list[tuple[str, str]]:
     """
     wanted = list(_targets(given.get("source"), given.get("target")))
     if not wanted:
-        raise InvalidRequest("no such catalogue or target to recognise", code="unknown_target")
+        raise InvalidRequest("unknown_catalogue_or_target", code="unknown_target")
     live = [(source, target) for source, target in wanted if classifier_releases.live(source, target)]
     if not live:
-        raise InvalidRequest("no classifier is live; train one first", code="no_classifier")
+        raise InvalidRequest("no_live_classifier", code="no_classifier")
     return live
 
 

@@ -57,5 +57,4 @@ def _start(signer: Signer, cursor: str | None) -> int:
     try:
         return int(signer.unsign(cursor)) if cursor else 0
     except (BadSignature, ValueError) as error:
-        message = "the cursor is not of the latest search; start from the first page"
-        raise InvalidRequest(message, code="invalid_cursor") from error
+        raise InvalidRequest("duplicates_cursor_outdated", code="invalid_cursor") from error

@@ -19,6 +19,7 @@ from ...classification.predict import threshold_of
 from ...exceptions import InvalidRequest
 from ...index.models import EncoderRelease
 from ...jobs import Job
+from ...messages import translated, translated_data
 from ..cursors import page
 from ..permissions import APPLY, CHANGE_JOB, CHANGE_RELEASE, CLASSIFY, TRAIN, VIEW_JOB, require
 from ..schema import described, errors
@@ -165,7 +166,7 @@ def find(request: Request, id: str) -> Job:
     except ValueError:
         job = None
     if job is None:
-        raise InvalidRequest(f"there is no job {id}", code="not_found")
+        raise InvalidRequest("job_not_found", code="not_found", id=id)
     return job
 
 
@@ -183,7 +184,7 @@ def started(request: Request, kind: str, params: dict[str, Any]) -> Job:
     if kind == "classify":
         _ready(params)
     if kind == "promote" and not EncoderRelease.objects.filter(pk=params["release"]).exists():
-        raise InvalidRequest(f"there is no encoder release {params['release']}", code="not_found")
+        raise InvalidRequest("encoder_release_not_found", code="not_found", release=params["release"])
     job = jobs.start(kind, params, request.user)
     job.refresh_from_db()
     return job
@@ -194,25 +195,26 @@ def _ready(params: dict[str, Any]) -> None:
     live = classifier_releases.live(params["source"], params["target"])
     if live is None:
         raise InvalidRequest(
-            f"no classifier is live for {params['target']} of {params['source']}; train one first",
+            "no_live_classifier_for_target",
             code="no_classifier",
+            target=params["target"],
+            source=params["source"],
         )
     error = params.get("acceptable_error")
     if error is not None and threshold_of(live, error) is None:
         raise InvalidRequest(
-            f"classifier {live} cannot keep the error at {error:.0%}: accept more, or label more products",
-            code="unreachable_error",
+            "error_rate_out_of_reach", code="unreachable_error", live=live, error=f"{error:.0%}"
         )
 
 
 def _undoable(id: str) -> None:
     job = Job.objects.filter(pk=id, kind="classify").first()
     if job is None:
-        raise InvalidRequest(f"there is no classify job {id}", code="not_found")
+        raise InvalidRequest("classify_job_not_found", code="not_found", id=id)
     if job.state in jobs.ACTIVE:
-        raise InvalidRequest(f"job {id} is {job.state}: cancel it, or wait until it ends", code="conflict")
+        raise InvalidRequest("job_not_finished", code="conflict", id=id, state=job.state)
     if why := why_not_undoable(job.pk):
-        raise InvalidRequest(f"of job {id} nothing can be undone: {why}", code="conflict")
+        raise InvalidRequest("job_cannot_be_undone", code="conflict", id=id, why=why)
 
 
 def params_of(kind: str, given: Any) -> dict[str, Any]:
@@ -231,20 +233,22 @@ def params_of(kind: str, given: Any) -> dict[str, Any]:
     if kind == "promote":
         return dict(checked(PromoteParams, given).validated_data)
     if given:
-        raise InvalidRequest(f"{kind} takes no params")
+        raise InvalidRequest("job_takes_no_params", kind=kind)
     return {}
 
 
 def plain(job: Job) -> dict[str, Any]:
     """A job as JSON."""
+    shown = {name: getattr(job, name) for name in SHOWN} | {"message": translated(job.message)}
     result = {key: value for key, value in job.result.items() if key != HIDDEN}
-    return {**{name: getattr(job, name) for name in SHOWN}, "result": result}
+    shown["result"] = result
+    return {name: translated_data(value) for name, value in shown.items()}
 
 
 def detail(job: Job) -> dict[str, Any]:
     """A job with its latest errors as JSON."""
     rows = job.errors.order_by("-created_at", "pk").values("item", "message")[:ERRORS_SHOWN]
-    return {**plain(job), "errors": list(rows)}
+    return {**plain(job), "errors": [{**row, "message": translated(row["message"])} for row in rows]}
 
 
 def accepted(job: Job) -> Response:

@@ -21,4 +21,4 @@ class NothingView(ProbeView):
         Raises:
             InvalidRequest: always (code ``not_found``).
         """
-        raise InvalidRequest("the API has no such address; schema/ lists those it has", code="not_found")
+        raise InvalidRequest("unknown_api_address", code="not_found")

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from ... import metrics
 from ...classification import classifier_releases as classification
 from ...exceptions import TemporaryFailure
+from ...messages import Message
 from ...search import status
 from ..health import gauges
 from ..permissions import VIEW_OVERVIEW
@@ -38,7 +39,8 @@ class ReadyView(ProbeView):
         """200 once a release is live and its index can be queried; until then 503 `warming`."""
         serving = status.serving()
         if not serving["ok"]:
-            raise TemporaryFailure(serving["detail"] or "no index yet", code="warming", retry_after_seconds=5)
+            why = serving["detail"] or Message("nothing_indexed_yet")
+            raise TemporaryFailure("not_ready", code="warming", retry_after_seconds=5, why=why)
         return Response({"status": "ready"})
 
 

@@ -113,7 +113,7 @@ def find(id: str) -> Prediction:
     if KEY.fullmatch(id):
         row = Prediction.objects.select_related("entry", "release").filter(pk=int(id)).first()
     if row is None:
-        raise InvalidRequest(f"there is no prediction {id}", code="not_found")
+        raise InvalidRequest("prediction_not_found", code="not_found", id=id)
     return row
 
 

@@ -34,7 +34,7 @@ class ListingJSONParser(SmallJSONParser):
 
     def too_large(self) -> ImageRejected:
         """What is said of a larger one."""
-        return ImageRejected("too_large", f"the body may have {LISTING_BYTES:,} bytes; send fewer products")
+        return ImageRejected("too_large", "listing_body_over_limit", listing_bytes=f"{LISTING_BYTES:,}")
 
 
 class PersonalView(PublicView):
@@ -99,7 +99,9 @@ class RecommendationsView(PersonalView):
         given = checked(RecommendationsRequest, request.query_params).validated_data
         if given["placement"] not in listings.PLACEMENTS:
             raise InvalidRequest(
-                f"placement: {no_such(given['placement'], listings.PLACEMENTS)}", code="unknown_placement"
+                "unknown_placement_choice",
+                code="unknown_placement",
+                no_such=no_such(given["placement"], listings.PLACEMENTS),
             )
         plain = request._request
         found = listings.recommended(

@@ -125,4 +125,4 @@ def product_ref(ref: str) -> ProductRef:
             raise ValueError(f"{ref!r} holds a null character")
         return ProductRef.parse(ref)
     except ValueError as error:
-        raise InvalidRequest(str(error), code="not_found") from error
+        raise InvalidRequest("product_reference_unreadable", code="not_found", error=error) from error

@@ -79,7 +79,7 @@ class PhotoPage(PublicView):
         """What looks like the photo."""
         filled = _filled(request.data)
         if "image" not in filled:
-            raise InvalidRequest("choose a photo first", code="empty")
+            raise InvalidRequest("photo_missing", code="empty")
         asked = checked(SearchRequest, filled)
         given = asked.validated_data
         with search_slot():

@@ -169,7 +169,7 @@ class FlatIndex(VectorIndex):
             except IndexUnavailable:
                 if attempt == 2 or snapshot_files.stamp(self.location) == stamp:
                     raise
-        raise IndexUnavailable("the index changes too fast to be opened; try again")
+        raise IndexUnavailable("index_changes_too_fast")
 
     def _open(self, stamp: tuple[int, int]) -> _View:
         manifest = snapshot_files.read_manifest(self.location)
@@ -177,8 +177,12 @@ class FlatIndex(VectorIndex):
             return _empty(self.dim)
         if (manifest.digest, manifest.dim) != (self.digest, self.dim):
             raise WrongEncoder(
-                f"the index in {self.location.name} holds {manifest.dim}-d vectors of encoder "
-                f"{manifest.digest[:12]}, not {self.dim}-d ones of {self.digest[:12]}"
+                "index_of_other_encoder",
+                name=self.location.name,
+                dim=manifest.dim,
+                value=manifest.digest[:12],
+                dim2=self.dim,
+                value2=self.digest[:12],
             )
         base = Table.from_columns(manifest, snapshot_files.open_snapshot(self.location, manifest))
         return _View(
@@ -222,10 +226,10 @@ class FlatIndex(VectorIndex):
 
     def _check(self, digest: str, rows: Sequence[IndexRow]) -> None:
         if digest != self.digest:
-            raise WrongEncoder(f"vectors of encoder {digest[:12]} offered to an index of {self.digest[:12]}")
+            raise WrongEncoder("vectors_of_other_encoder", value=digest[:12], value2=self.digest[:12])
         for row in rows:
             if row.vector.shape != (self.dim,):
-                raise WrongEncoder(f"photo {row.id}: shape {row.vector.shape}, the index takes ({self.dim},)")
+                raise WrongEncoder("vector_shape_wrong", id=row.id, shape=row.vector.shape, dim=self.dim)
             norm = float(np.linalg.norm(row.vector))
             if not abs(norm - 1) <= NORM_TOLERANCE:
                 raise ValueError(f"photo {row.id}: the vector's norm is {norm:.4g}; it must be 1")
@@ -233,8 +237,11 @@ class FlatIndex(VectorIndex):
     def _check_query(self, vector: np.ndarray, digest: str) -> None:
         if digest != self.digest or np.shape(vector) != (self.dim,):
             raise WrongEncoder(
-                f"a query of encoder {digest[:12]} and shape {np.shape(vector)} asked of an index of "
-                f"{self.digest[:12]} and dimension {self.dim}"
+                "query_of_other_encoder",
+                value=digest[:12],
+                np=np.shape(vector),
+                value2=self.digest[:12],
+                dim=self.dim,
             )
 
 
@@ -245,7 +252,7 @@ def _empty(dim: int) -> _View:
 
 def _manifest(view: _View) -> snapshot_files.Manifest:
     if view.manifest is None:
-        raise IndexUnavailable("the index has no manifest; try again")
+        raise IndexUnavailable("index_manifest_missing")
     return view.manifest
 
 

@@ -97,7 +97,7 @@ def read_manifest(location: Path) -> Manifest | None:
             return None
         return Manifest(**fields)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise IndexUnavailable(f"the index's manifest in {location.name} is corrupt: {error}") from error
+        raise IndexUnavailable("index_manifest_corrupt", name=location.name, error=error) from error
 
 
 def _checksum(fields: dict[str, Any]) -> int:
@@ -185,9 +185,9 @@ def open_snapshot(location: Path, manifest: Manifest) -> dict[str, np.ndarray]:
             mapped = np.memmap(path, kind, "r", shape=shape)
             columns[name] = mapped.view(np.ndarray)  # memmap's own slicing takes 10 us a time
         except (OSError, ValueError) as error:
-            raise IndexUnavailable(f"the index's {name} cannot be read: {error}") from error
+            raise IndexUnavailable("index_file_unreadable", name=name, error=error) from error
         if zlib.crc32(columns[name].view(np.uint8).ravel().data) != manifest.checksums.get(name):
-            raise IndexUnavailable(f"the index's {name} is corrupt: rebuild it with shopvision_index")
+            raise IndexUnavailable("index_file_corrupt", name=name)
     return columns
 
 
@@ -251,9 +251,7 @@ def writer_lock(location: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]
                 break
             except OSError:
                 if time.monotonic() > deadline:
-                    raise IndexUnavailable(
-                        f"the index was being written for {seconds:.0f} s; try again"
-                    ) from None
+                    raise IndexUnavailable("index_write_lock_timeout", seconds=f"{seconds:.0f}") from None
                 time.sleep(0.01)
         try:
             yield

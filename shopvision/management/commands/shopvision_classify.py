@@ -14,6 +14,7 @@ from ...classification.classifier_releases import live
 from ...classification.jobs import pairs
 from ...exceptions import ShopvisionError
 from ...jobs import Job
+from ...messages import translated, translated_data
 from ..job_command import ReadyCommand, run_here
 
 STOPPED = (Job.State.CANCELLED, Job.State.FAILED)
@@ -51,13 +52,13 @@ class Command(ReadyCommand):
             if not options["json"]:
                 known = job.estimate
                 self.stderr.write(
-                    f"{_name(job)}: {job.total} products, about {known['seconds']:.0f} s ({known['basis']})"
+                    f"{_name(job)}: {job.total} products, about {known['seconds']:.0f} s ({translated(known['basis'])})"
                 )
             run_here(job, "undoing" if options["undo"] else "classifying")
             jobs_done.append(job)
         answers = [_answer(job) for job in jobs_done]
         words = "\n".join(map(_words, answers))
-        self.stdout.write(json.dumps({"jobs": answers}) if options["json"] else words)
+        self.stdout.write(json.dumps(translated_data({"jobs": answers})) if options["json"] else words)
         for job in jobs_done:
             if job.state != Job.State.DONE:
                 raise CommandError(f"{job.state}: {job.message or 'run the command again to go on'}")
@@ -95,7 +96,7 @@ def _name(job: Job) -> str:
 
 def _answer(job: Job) -> dict[str, Any]:
     answer = {"job": str(job.pk), "name": _name(job), "state": job.state, "done": job.done}
-    errors = dict(job.errors.values_list("item", "message")[:SHOWN_ERRORS])
+    errors = {item: str(why) for item, why in job.errors.values_list("item", "message")[:SHOWN_ERRORS]}
     return {**answer, "failed": job.failed, **job.result, "errors": errors}
 
 

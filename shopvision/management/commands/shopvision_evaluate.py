@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 from ...classification.review_outcomes import evaluate_reviews
 from ...exceptions import ShopvisionError
 from ...indexing import encoder_releases
+from ...messages import translated_data
 from ...ranking.ranker_outcomes import evaluate_rankers
 from ...search.held_out_photos import SAMPLE, evaluate_held_out_photos
 from ...search.search_clicks import DAYS, evaluate_search_clicks
@@ -51,7 +52,7 @@ class Command(ReadyCommand):
             answer = {part: _evaluate(part, options) for part in PARTS if part in chosen}
         except ShopvisionError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(json.dumps(answer) if options["json"] else report(answer))
+        self.stdout.write(json.dumps(translated_data(answer)) if options["json"] else report(answer))
 
 
 def _evaluate(part: str, options: dict[str, Any]) -> Any:

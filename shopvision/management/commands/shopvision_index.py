@@ -14,6 +14,7 @@ from ...index.models import EncoderRelease
 from ...indexing import encoder_releases
 from ...indexing.change_feed import verify
 from ...jobs import Job
+from ...messages import translated, translated_data
 from ...search.jobs import tune_due, tuning_after
 from ..job_command import ReadyCommand, run_here
 
@@ -48,7 +49,7 @@ class Command(ReadyCommand):
             **job.result,
             "drift": verify(encoder_releases.live()).as_dict() if job.state == "done" else None,
         }
-        self.stdout.write(json.dumps(answer) if options["json"] else _summary(job, answer))
+        self.stdout.write(json.dumps(translated_data(answer)) if options["json"] else _summary(job, answer))
         if job.state != Job.State.DONE:
             raise CommandError(f"{job.state}: {job.message or 'run the command again to go on'}")
 
@@ -57,7 +58,7 @@ class Command(ReadyCommand):
         if not quiet:
             known = job.estimate
             words = f"tuning the encoder to {known['images']} photos of the shop"
-            self.stderr.write(f"{words}, about {known['seconds']:.0f} s ({known['basis']})")
+            self.stderr.write(f"{words}, about {known['seconds']:.0f} s ({translated(known['basis'])})")
         run_here(job, "tuning")
         if not quiet:
             self.stderr.write(_tuned(job))
@@ -96,7 +97,7 @@ def _words(job: Job) -> str:
     verb = f"resuming at {job.done} of" if job.done else "indexing"
     return (
         f"{verb} {known.get('products', job.total)} products, about {known.get('images', 0)} photos: "
-        f"at most {known.get('seconds', 0):.0f} s ({known.get('basis', '')}){_then(known)}"
+        f"at most {known.get('seconds', 0):.0f} s ({translated(known.get('basis'))}){_then(known)}"
     )
 
 

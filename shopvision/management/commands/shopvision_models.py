@@ -13,6 +13,7 @@ from ...classification import classifier_releases
 from ...classification.models import ClassifierRelease
 from ...exceptions import ShopvisionError
 from ...index.models import EncoderRelease
+from ...messages import translated
 from ...ranking import ranker_releases as rankers
 from ...ranking.models import RankerRelease
 from ...tuning import promotion
@@ -113,7 +114,7 @@ def _classifier(one: ClassifierRelease) -> dict[str, Any]:
         "kind": one.kind,
         "digest": one.digest,
         "snapshot": one.snapshot_id,
-        "reason": one.reason,
+        "reason": translated(one.reason),
         **_life(one),
     }
 
@@ -126,7 +127,7 @@ def _ranker(one: RankerRelease) -> dict[str, Any]:
         "digest": one.digest,
         "snapshot": one.snapshot,
         "data": one.data,
-        "reason": one.reason,
+        "reason": translated(one.reason),
         **_life(one),
     }
 

@@ -14,6 +14,7 @@ from ...classification.models import ClassifierRelease
 from ...exceptions import ShopvisionError
 from ...indexing import encoder_releases
 from ...jobs import Job
+from ...messages import translated, translated_data
 from ...ranking.models import RankerRelease
 from ...ranking.training.ranker_training import TRAINED
 from ..job_command import ReadyCommand, run_here
@@ -56,7 +57,7 @@ class Command(ReadyCommand):
         except ShopvisionError as error:
             raise CommandError(str(error)) from error
         if not options["json"]:
-            self.stderr.write(f"about {job.estimate['seconds']:.0f} s ({job.estimate['basis']})")
+            self.stderr.write(f"about {job.estimate['seconds']:.0f} s ({translated(job.estimate['basis'])})")
         run_here(job, "training")
         answer = _answer(job)
         self.stdout.write(json.dumps(answer) if options["json"] else _words(answer))
@@ -76,7 +77,7 @@ class Command(ReadyCommand):
         except ShopvisionError as error:
             raise CommandError(str(error)) from error
         if not as_json:
-            self.stderr.write(f"about {job.estimate['seconds']:.0f} s ({job.estimate['basis']})")
+            self.stderr.write(f"about {job.estimate['seconds']:.0f} s ({translated(job.estimate['basis'])})")
         run_here(job, "training")
         row = RankerRelease.objects.filter(pk=job.result.get("release")).first()
         if job.state != Job.State.DONE or row is None:
@@ -86,9 +87,9 @@ class Command(ReadyCommand):
             "release": row.pk,
             "kind": row.kind,
             "state": row.state,
-            "reason": row.reason,
+            "reason": translated(row.reason),
             "data": row.data,
-            "metrics": row.metrics,
+            "metrics": translated_data(row.metrics),
         }
         words = f"{row}: {row.kind} is {row.state}, {row.reason}"
         self.stdout.write(json.dumps(answer) if as_json else words)
@@ -104,12 +105,12 @@ def _answer(job: Job) -> dict[str, Any]:
             "target": row.target,
             "kind": row.kind,
             "state": row.state,
-            "reason": row.reason,
-            "metrics": row.metrics,
+            "reason": translated(row.reason),
+            "metrics": translated_data(row.metrics),
         }
         for row in rows
     ]
-    failed = dict(job.errors.values_list("item", "message"))
+    failed = {item: str(why) for item, why in job.errors.values_list("item", "message")}
     return {"job": str(job.pk), "state": job.state, "releases": releases, "failed": failed}
 
 

@@ -32,7 +32,7 @@ class Command(ReadyCommand):
         quiet = options["json"]
         try:
             row = tune(
-                progress=(lambda _: None) if quiet else self.stderr.write,
+                progress=(lambda _: None) if quiet else lambda now: self.stderr.write(str(now)),
                 dry_run=options["dry_run"],
                 force=options["force"],
                 clicks=options["from_clicks"],

@@ -41,7 +41,7 @@ def lightgbm() -> Any:
     try:
         return importlib.import_module("lightgbm")
     except ImportError as error:
-        raise Misconfigured("this ranker needs LightGBM: pip install 'shopvision[ranking]'") from error
+        raise Misconfigured("lightgbm_not_installed") from error
 
 
 @dataclass(frozen=True, eq=False)

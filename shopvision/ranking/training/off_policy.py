@@ -11,6 +11,7 @@ import numpy as np
 
 from ...classifiers.base import softmax
 from ...classifiers.logistic import fit_logistic
+from ...messages import Message
 from ..item_model.builder import Builder
 from ..rankers.base import Ranker
 from ..rankers.feature_scaling import fit_scaling
@@ -63,7 +64,7 @@ class Estimate:
     high: float
     effective: float
     clicks: int
-    refused: str = ""
+    refused: Message | None = None
 
 
 def importance(logged: Logged, clip: float = CLIP) -> np.ndarray:
@@ -134,12 +135,13 @@ def _estimate(
     return Estimate(float(top.sum() / bottom.sum()), float(low), float(high), effective, clicks)
 
 
-def _refusal(effective: float, clicks: int) -> str:
+def _refusal(effective: float, clicks: int) -> Message | None:
     if effective < LEAST_EFFECTIVE:
-        return f"effective sample of {effective:.0f}, at least {LEAST_EFFECTIVE:.0f} are needed"
+        needed = {"effective": f"{effective:.0f}", "least": f"{LEAST_EFFECTIVE:.0f}"}
+        return Message("effective_sample_too_small", needed)
     if clicks < LEAST_CLICKS:
-        return f"{clicks} clicks, at least {LEAST_CLICKS} are needed"
-    return ""
+        return Message("too_few_clicks", {"clicks": clicks, "least": LEAST_CLICKS})
+    return None
 
 
 RIDGE = 1e-3  # of the model that guesses clicks, in the units of a row's loss
@@ -162,7 +164,7 @@ def off_policy(behaviour: Behaviour, ranker: Ranker, builder: Builder, since: fl
     """
     rows = [(one, odds) for one, odds in behaviour.logged if one.at > since]
     if not rows:
-        return {"refused": "no listing since then was shown with known odds", "effective": 0.0, "clicks": 0}
+        return {"refused": Message("no_listing_with_propensities"), "effective": 0.0, "clicks": 0}
     listings = [one for one, _ in rows]
     lessons = learn_from(builder, Past(behaviour.log, behaviour.facts), behaviour.facts, listings)
     orders = _orders(ranker, lessons)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...evaluation.classification_metrics import interval
+from ...messages import Message
 from .ranker_evaluation import Outcome, mean
 
 TOLERANCE = 0.005  # NDCG that a candidate may lose to noise against the live ranker: it knows newer acts
@@ -24,7 +25,7 @@ class Verdict:
     """
 
     promote: bool
-    reason: str
+    reason: Message
     compared: dict[str, Any]
 
 
@@ -43,32 +44,42 @@ def gate(
     """
     count, people = len(ours.ndcg), len(np.unique(subjects))
     if count < LEAST_LISTINGS or people < LEAST_SUBJECTS:
-        few = f"only {count} listings of {people} visitors to judge by; it takes {LEAST_LISTINGS} of {LEAST_SUBJECTS}"
-        return Verdict(False, few, {})
+        few = {
+            "listings": count,
+            "visitors": people,
+            "least": LEAST_LISTINGS,
+            "least_visitors": LEAST_SUBJECTS,
+        }
+        return Verdict(False, Message("too_few_listings_to_judge", few), {})
     compared = {name: _gain(ours.ndcg - other.ndcg, subjects, weights) for name, other in others.items()}
     found = compared[live]
     means = [mean(one.ndcg, weights) for one in (ours, others[live])]
-    words = (
-        f"NDCG@10 {means[0]:.3f} against {means[1]:.3f} of {NAMES[live]} on the same {count} later listings: "
-        f"{found['gain']:+.3f}, 95 % interval {found['low']:+.3f} to {found['high']:+.3f}"
+    why = Message(
+        "compared_rankers",
+        {
+            "ours": f"{means[0]:.3f}",
+            "theirs": f"{means[1]:.3f}",
+            "what": Message(f"order_{live}"),
+            "listings": count,
+            "gain": f"{found['gain']:+.3f}",
+            "low": f"{found['low']:+.3f}",
+            "high": f"{found['high']:+.3f}",
+        },
     )
     if found["high"] < 0 or found["gain"] < (0 if live == "prior" else -TOLERANCE):
-        return Verdict(False, f"worse: {words}", compared)
-    for name in NAMES:
+        return Verdict(False, Message("worse", {"why": why}), compared)
+    for name in REFERENCES:
         if name in compared and name != live and compared[name]["gain"] <= 0:
-            return Verdict(
-                False, f"no better than {NAMES[name]} ({compared[name]['gain']:+.3f}); {words}", compared
+            gain = f"{compared[name]['gain']:+.3f}"
+            no_better = Message(
+                "no_better_than", {"what": Message(f"order_{name}"), "gain": gain, "why": why}
             )
-    return Verdict(True, f"{'better' if found['low'] > 0 else 'no worse'}: {words}", compared)
+            return Verdict(False, no_better, compared)
+    return Verdict(True, Message("better" if found["low"] > 0 else "no_worse", {"why": why}), compared)
 
 
-NAMES = {
-    "live": "the live ranker",
-    "prior": "the untrained blend",
-    "popularity": "popularity",
-    "shuffle": "chance",
-    "no_op": "the order given",
-}
+REFERENCES = ("live", "prior", "popularity", "shuffle", "no_op")
+"""Orders a candidate must beat, in this order; each has a message ``order_<name>``."""
 
 
 def _gain(gain: np.ndarray, subjects: np.ndarray, weights: np.ndarray) -> dict[str, float]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ... import metrics, timestamps
 from ...exceptions import InvalidRequest, ShopvisionError
+from ...messages import Message
 from ...releases import storage
 from ..item_model.builder import Builder
 from ..item_model.refresh import refresh
@@ -72,7 +73,7 @@ class Course:
 
 def training(
     *, kind: str = "auto", seed: int = 0, torch: bool = False, user: Any = None, force: bool = False
-) -> Generator[str, None, RankerRelease]:
+) -> Generator[Message, None, RankerRelease]:
     """Train a ranker and let it live if the gate says so, in steps: yields what it does next, returns the release.
 
     The same events, kind and seed give the same ranker; if it is live already nothing changes.
@@ -87,29 +88,27 @@ def training(
         InvalidRequest: an unknown kind, one that cannot be trained here, or too few events (``too_few_events``).
     """
     there = _kinds(kind, torch)
-    yield "reading what visitors did"
+    yield Message("reading_events")
     behaviour = read()
-    yield "looking at what goes with what"
+    yield Message("building_item_model")
     refresh(behaviour)
     if len(behaviour.log) < LEAST_ACTS:
         raise InvalidRequest(
-            f"{len(behaviour.log)} acts of visitors who agreed to improvement; it takes {LEAST_ACTS} to train a "
-            "ranker. Until then listings go by what is known of the products",
-            code="too_few_events",
+            "too_few_events_to_train", code="too_few_events", count=len(behaviour.log), least_acts=LEAST_ACTS
         )
-    yield f"preparing listings of {len(behaviour.log)} acts"
+    yield Message("preparing_listings", {"count": len(behaviour.log)})
     course = _course(behaviour, seed)
     train, validation = (course.lessons.take(part) for part in (course.parts.train, course.parts.validation))
     tried: dict[str, dict[str, float]] = {}
     for one in there:
-        yield f"training {one} on {len(train)} listings"
+        yield Message("training_ranker", {"name": one, "count": len(train)})
         found = choose(train, validation, seed=seed, only={one})
         tried[one] = {"ndcg@10": round(found.validated[one], 4), "seconds": found.seconds[one]}
     best = max(tried, key=lambda one: tried[one]["ndcg@10"])
-    yield f"training {best} on all but the latest listings"
+    yield Message("training_final_ranker", {"best": best})
     seen = np.sort(np.concatenate([course.parts.train, course.parts.validation]))
     ranker = kinds()[best](course.lessons.take(seen), seed)
-    yield "comparing it with what ranks now"
+    yield Message("comparing_with_live_ranking")
     return _released(course, ranker, tried, seed=seed, user=user, force=force)
 
 
@@ -118,12 +117,9 @@ def _kinds(kind: str, torch: bool) -> tuple[str, ...]:
     if kind == "auto":
         return there
     if kind not in TRAINED:
-        raise InvalidRequest(f"no ranker of kind {kind!r}; it takes auto, {', '.join(TRAINED)}")
+        raise InvalidRequest("unknown_ranker_kind", kind=kind, names=", ".join(TRAINED))
     if kind not in there:
-        raise InvalidRequest(
-            f"a ranker of kind {kind!r} cannot be trained here: it takes an extra, and mlp a worker of the gpu "
-            "queue or the command"
-        )
+        raise InvalidRequest("ranker_kind_not_trainable_here", kind=kind)
     return (kind,)
 
 
@@ -134,7 +130,7 @@ def _course(behaviour: Behaviour, seed: int) -> Course:
     if not shown:
         listings = next_acts(behaviour.log, behaviour.facts, most=MOST_LISTINGS, seed=seed)
     if len(listings) < 3:
-        raise InvalidRequest("no visit has two acts from which one could be learned", code="too_few_events")
+        raise InvalidRequest("no_visit_with_two_acts", code="too_few_events")
     builder = Builder(behaviour.log, behaviour.facts)
     past = Past(behaviour.log, behaviour.facts)
     lessons = learn_from(builder, past, behaviour.facts, listings)
@@ -171,7 +167,9 @@ def _released(
     row = RankerRelease.objects.create(
         kind=ranker.kind,
         state=State.CANDIDATE if go else State.REFUSED,
-        reason=verdict.reason if verdict.promote or not force else f"forced live although {verdict.reason}",
+        reason=verdict.reason
+        if verdict.promote or not force
+        else Message("forced_live", {"why": verdict.reason}),
         artefact=artefact,
         digest=digest,
         snapshot=course.behaviour.digest,
@@ -182,7 +180,7 @@ def _released(
         metrics=measured,
         created_by=user if getattr(user, "is_authenticated", False) else None,
     )
-    metrics.event("ranker_trained", release=str(row), reason=row.reason)
+    metrics.event("ranker_trained", release=str(row), reason=str(row.reason))
     return promote(row, user) if go else row
 
 

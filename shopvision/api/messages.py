@@ -1,0 +1,42 @@
+"""Messages of ``shopvision.api``: code -> words."""
+
+from django.utils.translation import gettext_noop as _
+
+from ..messages import register
+
+register(
+    {
+        "busy": _("busy for a moment; try again"),
+        "classify_job_not_found": _("there is no classify job %(id)s"),
+        "duplicates_cursor_outdated": _("the cursor is not of the latest search; start from the first page"),
+        "encoder_release_not_found": _("there is no encoder release %(release)s"),
+        "error_rate_out_of_reach": _(
+            "classifier %(live)s cannot keep the error at %(error)s: accept more, or label more products"
+        ),
+        "form_body_over_limit": _("the body may have %(form_bytes)s bytes; send less at once"),
+        "job_cannot_be_undone": _("of job %(id)s nothing can be undone: %(why)s"),
+        "job_not_finished": _("job %(id)s is %(state)s: cancel it, or wait until it ends"),
+        "job_not_found": _("there is no job %(id)s"),
+        "job_takes_no_params": _("%(kind)s takes no params"),
+        "list_cursor_invalid": _("the cursor is not one of this list's"),
+        "listing_body_over_limit": _("the body may have %(listing_bytes)s bytes; send fewer products"),
+        "no_live_classifier": _("no classifier is live; train one first"),
+        "no_live_classifier_for_target": _(
+            "no classifier is live for %(target)s of %(source)s; train one first"
+        ),
+        "not_found": _("there is no such thing"),
+        "not_ready": _("%(why)s"),
+        "permission_denied": _("you may not do this"),
+        "photo_bytes_over_limit": _("a photo may have %(most)s bytes; send a smaller one"),
+        "photo_missing": _("choose a photo first"),
+        "prediction_not_found": _("there is no prediction %(id)s"),
+        "product_reference_unreadable": _("%(error)s"),
+        "request_unreadable": _("the request could not be read"),
+        "search_cursor_invalid": _("the cursor is not one of this search's"),
+        "search_expired_or_unknown": _("there is no such search, or it has expired"),
+        "too_many_searches_at_once": _("too many photos are being searched for at once; try again"),
+        "unknown_api_address": _("the API has no such address; schema/ lists those it has"),
+        "unknown_catalogue_or_target": _("no such catalogue or target to recognise"),
+        "unknown_placement_choice": _("placement: %(no_such)s"),
+    }
+)
