@@ -45,11 +45,11 @@ from shopvision.encoders.backbones import graph_for
 from shopvision.encoders.base import Descriptors, Encoder
 from shopvision.encoders.descriptor import pack, unpack
 from shopvision.encoders.quantise import CALIBRATION_PHOTOS, MIN_CALIBRATION_PHOTOS, quantise
+from shopvision.evaluation.bootstrap import mean_interval
 from shopvision.evaluation.calibration import brier, calibration_error
 from shopvision.evaluation.classification_metrics import (
     accuracy,
     fit_power_law,
-    interval,
     macro_f1,
     threshold_for_error,
     top_k,
@@ -175,10 +175,14 @@ def _model(model: Contender, test: Examples, targets: np.ndarray) -> dict[str, A
 def make_encoder(data: Folder) -> Encoder:
     """The encoder a shop of these photos would have: int8, calibrated on the training photos."""
     few = data.train[:: max(1, len(data.train) // CALIBRATION_PHOTOS)][:CALIBRATION_PHOTOS]
-    if conf.PRECISION == "fp32" or ":" not in conf.ENCODER or len(few) < MIN_CALIBRATION_PHOTOS:
-        return encoder_releases.make_encoder(conf.ENCODER)
-    graph = quantise(graph_for(conf.ENCODER), _read(few))
-    return encoder_releases.make_encoder(conf.ENCODER, graph)
+    if (
+        conf.PRECISION == "fp32"
+        or ":" not in conf.backend(conf.ENCODER).path
+        or len(few) < MIN_CALIBRATION_PHOTOS
+    ):
+        return encoder_releases.make_encoder(conf.backend(conf.ENCODER).path)
+    graph = quantise(graph_for(conf.backend(conf.ENCODER).path), _read(few))
+    return encoder_releases.make_encoder(conf.backend(conf.ENCODER).path, graph)
 
 
 def describe(encoder: Encoder, paths: Sequence[Path]) -> Descriptors:
@@ -241,7 +245,7 @@ def _measures(
 
 
 def _interval(right: np.ndarray, groups: np.ndarray) -> list[float]:
-    low, high = interval(lambda rows: float(right[rows].mean()), groups)
+    low, high = mean_interval(right, groups)
     return [round(low, 4), round(high, 4)]
 
 

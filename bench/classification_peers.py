@@ -85,7 +85,8 @@ def train_networks(
         [data.labels[label] for label in data.train_targets[rows]],
         [str(group) for group in data.train_groups[rows]],
     )
-    backbone = {"backbone": conf.ENCODER} if conf.ENCODER.startswith(("weights:", "timm:")) else {}
+    encoder = conf.backend(conf.ENCODER).path
+    backbone = {"backbone": encoder} if encoder.startswith(("weights:", "timm:")) else {}
     recipe = networks.Recipe(seed=seed, device=conf.DEVICE, finetune=finetune, **backbone)
     with tempfile.TemporaryDirectory(prefix="shopvision-training-") as folder:
         run = networks.Training(photos, recipe, Path(folder))

@@ -12,9 +12,9 @@ import numpy as np
 
 from bench.purchases import Purchases
 from shopvision.evaluation.ranking_metrics import ndcg_at, ranked
-from shopvision.ranking.item_model.covisitation import SECONDS_A_DAY
 from shopvision.ranking.rankers.lambdamart import fit_trees, lightgbm
 from shopvision.ranking.training.examples import Answered, Lessons, Past
+from shopvision.timestamps import SECONDS_A_DAY
 
 WINDOWS_DAYS = (1, 7, 30, 90)
 WORDS = 16  # of a title

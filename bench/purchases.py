@@ -16,8 +16,8 @@ import numpy as np
 from bench.catalogue_folder import read_csv
 from shopvision.exceptions import InvalidRequest
 from shopvision.ranking.interactions import KINDS, Facts, Interactions
-from shopvision.ranking.item_model.covisitation import SECONDS_A_DAY
 from shopvision.ranking.training.examples import Answered, Past
+from shopvision.timestamps import SECONDS_A_DAY
 
 LISTING = 200  # products of a listing
 MOST_CHOSEN = 5  # of a basket; the rest of it is neither right nor wrong

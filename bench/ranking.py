@@ -22,9 +22,8 @@ from bench.metarank import GRID, MetarankFeatures, Peer, as_lessons, fit_lambdam
 from bench.optional_peers import OptionalPeers
 from bench.purchases import Baskets, Periods, Purchases, periods, read
 from bench.ranking_peers import Peers, Scores
+from shopvision.evaluation.bootstrap import Ratio, ratio_of_means
 from shopvision.evaluation.ranking_metrics import (
-    Ratio,
-    bootstrap_ratio,
     coverage_at,
     ndcg_at,
     novelty_at,
@@ -34,10 +33,10 @@ from shopvision.evaluation.ranking_metrics import (
 )
 from shopvision.exceptions import InvalidRequest
 from shopvision.ranking.item_model.builder import Builder
-from shopvision.ranking.item_model.covisitation import SECONDS_A_DAY
 from shopvision.ranking.rankers.base import PriorRanker
 from shopvision.ranking.training.examples import Answered, Lessons, Past, joined, learn_from
 from shopvision.ranking.training.model_selection import Choice, choose
+from shopvision.timestamps import SECONDS_A_DAY
 
 Say = Callable[[str], None]
 WAYS = {"new_only": True, "with_repeats": False}
@@ -278,7 +277,7 @@ def _ratios(test: Mapping[str, list[_Part]], rows: Mapping[str, Rows], peer: str
                 np.array([ndcg_at(one, 10) for one in _in_order(test[way], rows[way][row], "chosen")])
                 for row in ("shopvision", peer)
             )
-            found = bootstrap_ratio(ours, theirs, users)
+            found = ratio_of_means(ours, theirs, users)
         for end, name in (("", "value"), ("_low95", "low"), ("_high95", "high")):
             answer[way + end] = None if found is None else round(getattr(found, name), 4)
     return answer

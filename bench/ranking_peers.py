@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from bench.purchases import Purchases
-from shopvision.ranking.item_model.covisitation import SECONDS_A_DAY, recency
+from shopvision.ranking.item_model.covisitation import recency
 from shopvision.ranking.item_model.ease import Ease
 from shopvision.ranking.training.examples import REBUILT_DAYS, Answered, Past
+from shopvision.timestamps import SECONDS_A_DAY
 
 RECENT_DAYS = 30
 KNN_SHRINK = 10.0  # subjects added to each similarity's base: few shared subjects say little

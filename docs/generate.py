@@ -107,7 +107,7 @@ def settings_page() -> str:
     ]
     for key, setting in SETTINGS.items():
         default = "`BASE_DIR / 'shopvision_data'`" if key == "DATA_DIR" else f"`{setting.value()!r}`"
-        default = "below" if setting.keys else default
+        default = "below" if setting.keys and isinstance(setting.value(), dict) else default
         lines.append(f"| `{key}` | {default} | {setting.rule} | {setting.reason} |")
         lines += [
             f"| `{key}[{name!r}]` | `{one.value()!r}` | {one.rule} | {one.reason} |"

@@ -80,13 +80,14 @@ def check_encoder(**_: Any) -> list[CheckMessage]:
     """E005: the chosen encoder needs a package that is not installed."""
     if conf.problems():
         return []
-    family = conf.ENCODER.partition(":")[0]
+    encoder = conf.backend(conf.ENCODER).path
+    family = encoder.partition(":")[0]
     needed = {"timm": "timm", "torchvision": "torchvision", "open_clip": "open_clip"}.get(family)
     if needed is None or importlib.util.find_spec(needed):
         return []
     return [
         Error(
-            f"SHOPVISION['ENCODER'] {conf.ENCODER!r} needs the package {needed}",
+            f"SHOPVISION['ENCODER'] {encoder!r} needs the package {needed}",
             hint="pip install 'shopvision[torch]'" + (" open_clip_torch" if family == "open_clip" else ""),
             id="shopvision.E005",
         )
@@ -146,7 +147,7 @@ def check_ranking(**_: Any) -> list[CheckMessage]:
                 id="shopvision.E009",
             )
         )
-    path = conf.RANKING["ranker"]
+    path = conf.backend(conf.RANKING["ranker"]).path
     try:
         import_string(path) if path != "auto" else None
     except ImportError as error:

@@ -42,7 +42,8 @@ class Setting:
 
     def filled(self, given: Any) -> Any:
         """What a shop gave, with the defaults of the keys it left out."""
-        return {**self.value(), **given} if self.keys else given
+        default = self.value()
+        return {**default, **given} if self.keys and isinstance(default, dict) else given
 
 
 def _positive(value: Any) -> bool:
@@ -83,6 +84,10 @@ def _text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
 
 
+def _backend(value: Any) -> bool:
+    return _text(value) or (_within(_BACKEND)(value) and "BACKEND" in value)
+
+
 def _data_dir() -> Path:
     base = getattr(django_settings, "BASE_DIR", None) or Path.cwd()
     return Path(base) / "shopvision_data"
@@ -96,6 +101,16 @@ COUNT = "a whole number, 0 or more"
 SHARE = "a number from 0 to 1"
 A_RATE = "a DRF rate such as '60/min'"
 
+_BACKEND = {
+    "BACKEND": Setting("", "Dotted path, or a name that the setting knows.", _text, "a dotted path"),
+    "OPTIONS": Setting(
+        dict,
+        "Keyword arguments of the backend.",
+        lambda value: isinstance(value, dict) and all(isinstance(name, str) for name in value),
+        "a dict with text keys",
+    ),
+}
+A_BACKEND = "a dotted path, or {'BACKEND': path, 'OPTIONS': {...}}"
 _RATES = {
     "search": Setting("60/min", "Photo searches: they cost an encoder's time.", _rate, A_RATE),
     "browse": Setting(
@@ -109,9 +124,10 @@ _RANKING = {
     "ranker": Setting(
         "auto",
         "Who scores products: 'auto' (the live release of the ranker, before the first one a blend of what is "
-        "known), or a dotted path to a callable that returns a Ranker.",
-        _text,
-        "'auto' or a dotted path",
+        "known), or a callable that returns a Ranker: a dotted path, or {'BACKEND': path, 'OPTIONS': {...}}.",
+        _backend,
+        f"'auto', {A_BACKEND}",
+        _BACKEND,
     ),
     "window": Setting(
         200,
@@ -195,9 +211,11 @@ SETTINGS: dict[str, Setting] = {
     "ENCODER": Setting(
         "weights:efficientnet_lite0",
         "Backbone: 'weights:efficientnet_lite0' (no torch), 'timm:NAME', 'torchvision:NAME', "
-        "'open_clip:MODEL/TAG' (torch extra), or a dotted path to a callable that returns an Encoder.",
-        _text,
-        "a backbone's name or a dotted path",
+        "'open_clip:MODEL/TAG' (torch extra), or a callable that returns an Encoder: a dotted path, or "
+        "{'BACKEND': path, 'OPTIONS': {...}}.",
+        _backend,
+        f"a backbone's name, {A_BACKEND}",
+        _BACKEND,
     ),
     "ENCODE_IN": Setting(
         "process",
@@ -229,7 +247,11 @@ SETTINGS: dict[str, Setting] = {
         256, "Dimensions of an embedding; 256 lost nothing against 512 on the benchmark sets.", _whole, WHOLE
     ),
     "INDEX": Setting(
-        "shopvision.index.flat.FlatIndex", "Dotted path of the vector index.", _text, "a dotted path"
+        "shopvision.index.flat.FlatIndex",
+        "The vector index: a dotted path, or {'BACKEND': path, 'OPTIONS': {...}}.",
+        _backend,
+        A_BACKEND,
+        _BACKEND,
     ),
     "MAX_UPLOAD_BYTES": Setting(
         12 * 2**20, "Largest photo accepted; a 12-megapixel phone photo is 3-6 MB.", _whole, WHOLE
@@ -348,6 +370,21 @@ def _given() -> dict[str, Any]:
     if not isinstance(given, dict):
         raise Misconfigured("settings_must_be_dict", name=type(given).__name__)
     return given
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """A pluggable part as configured: its dotted path or name, and keyword arguments."""
+
+    path: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def backend(value: Any) -> Backend:
+    """A setting's value, a text or ``{"BACKEND", "OPTIONS"}``, as a ``Backend``."""
+    if isinstance(value, str):
+        return Backend(value)
+    return Backend(value["BACKEND"], value.get("OPTIONS", {}))
 
 
 def problems() -> list[tuple[str, str]]:

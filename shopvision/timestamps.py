@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime
 from django.conf import settings
 from django.utils import timezone
 
+SECONDS_A_DAY = 86_400
+
 
 def from_seconds(seconds: float) -> datetime:
     """The moment so many seconds after 1970 began, comparable with ``timezone.now()`` and with stored times."""

@@ -17,7 +17,7 @@ from django.core.files.storage import InMemoryStorage
 from PIL.Image import Image
 
 from shopvision.encoders.base import FEATURE_MAPS, Descriptors, EncoderSpec, MapEncoder
-from shopvision.encoders.descriptor import describe_maps
+from shopvision.encoders.descriptor import describe_maps, map_specs
 from shopvision.exceptions import EncoderUnavailable
 from shopvision.images.preprocess import PreprocessSpec, normalise, squares
 from shopvision.index.base import IndexHealth, IndexRow, Neighbours, VectorIndex
@@ -32,6 +32,7 @@ def fake_spec(name: str = "fake") -> EncoderSpec:
         name=name,
         weights_digest=hashlib.sha256(name.encode()).hexdigest(),
         precision="fp32",
+        blocks=map_specs(CHANNELS),
         channels=CHANNELS,
         preprocess=PreprocessSpec(size=SIDE, fit="crop"),
         licence="none",

@@ -1,4 +1,4 @@
-"""Log lines as operations.md says to set them up, and what is said once."""
+"""Counters and timers, one process or many; log lines as operations.md says to set them up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import io
 import json
 import logging
 import logging.config
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,3 +75,46 @@ def test_a_missing_address_is_logged_once_for_each_catalogue(lines: Any) -> None
         for source in ("demo_shop.product", "testshop.article")
     ]
     assert metrics.snapshot()["counters"]["address_missing"] == 10
+
+
+def test_a_counter_and_a_timer_are_kept() -> None:
+    """20 ms and 30 ms: both lie above 15 ms and at most one below 25."""
+    metrics.reset()
+    metrics.count("search_queue_full", 2)
+    metrics.observe("rank", 20)
+    metrics.observe("rank", 30)
+    assert metrics.snapshot() == {
+        "counters": {"search_queue_full": 2},
+        "timers": {"rank": {"count": 2, "total": pytest.approx(50)}},
+    }
+    lines = metrics.exposition().decode().splitlines()
+    for line in (
+        'shopvision_rank_seconds_bucket{le="0.015"} 0.0',
+        'shopvision_rank_seconds_bucket{le="0.025"} 1.0',
+        'shopvision_rank_seconds_bucket{le="0.05"} 2.0',
+        "shopvision_rank_seconds_sum 0.05",
+    ):
+        assert line in lines
+    metrics.reset()
+    assert metrics.snapshot() == {"counters": {}, "timers": {}}
+
+
+def test_one_scrape_answers_for_every_process_of_a_host(tmp_path: Path) -> None:
+    """Two processes count 1 and 2 and end; a third that has counted nothing tells 3."""
+
+    def process(script: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", f"from shopvision import metrics; {script}"],
+            env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
+            cwd=OPERATIONS.parents[1],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    process("metrics.count('events_dropped', 1); metrics.observe('rank', 10)")
+    process("metrics.count('events_dropped', 2); metrics.observe('rank', 10)")
+    told = process("print(metrics.exposition().decode())").splitlines()
+    assert "shopvision_events_dropped_total 3.0" in told
+    assert "shopvision_rank_seconds_count 2.0" in told

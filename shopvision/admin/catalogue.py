@@ -9,7 +9,6 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -169,9 +168,7 @@ class OutboxAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Try again now"), permissions=["act"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Outbox]) -> None:
         """Make the chosen changes claimable at once."""
-        number = queryset.update(
-            state=Outbox.State.WAITING, attempts=0, available_at=timezone.now(), lease="", leased_until=None
-        )
+        number = outbox.retry(queryset)
         words = ngettext("%(n)d change will be tried again.", "%(n)d changes will be tried again.", number)
         messages.success(request, words % {"n": number})
 

@@ -206,7 +206,6 @@ def _ref(text: str) -> ProductRef | None:
 TRAIN = "shopvision.train_classifier"
 KINDS = ("auto", *classifier_training.KINDS)
 """What a person may ask for; auto compares all that this worker can train and takes the best."""
-State = ClassifierRelease.State
 
 
 @admin.register(ClassifierRelease)

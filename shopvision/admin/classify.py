@@ -21,6 +21,7 @@ from .. import jobs
 from ..catalogue.adapter import Catalogue, catalogues
 from ..catalogue.models import CatalogueEntry
 from ..classification import classifier_releases
+from ..classification.classifier_evaluation import ERRORS
 from ..classification.models import ClassifierRelease
 from ..classification.selection import MAX_SHOWN, shows
 from ..exceptions import InvalidRequest, ShopvisionError
@@ -30,7 +31,6 @@ from .verbose_names import word
 
 NAME = "shopvision_classify"  # the action's; cannot meet one of the shop's own
 MOST_BY_HAND = 1000  # keys a job keeps; more are given as the list's filter
-ERRORS = (0.01, 0.02, 0.05, 0.1)  # acceptable shares of wrong labels a merchandiser chooses from
 CLASSIFY, APPLY, TRAIN = (
     f"shopvision.{name}" for name in ("classify_products", "apply_classifications", "train_classifier")
 )

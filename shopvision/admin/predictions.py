@@ -30,7 +30,6 @@ from .review_card import Narrowing
 from .verbose_names import WordsFilter, column
 
 REVIEW = "shopvision.review_predictions"
-MOST_AT_ONCE = 1000  # accepted in one request
 SAMPLES = 12  # shown before many are accepted
 MAP_SECONDS = 3600  # a browser keeps a heat map this long
 BY_A_PERSON = (Decision.Verb.ACCEPT, Decision.Verb.CORRECT, Decision.Verb.REJECT)
@@ -170,7 +169,7 @@ class PredictionAdmin(ReadOnlyAdmin):
         if any(given.get(name) and getattr(where, name) is None for name in ("min", "max", "job")):
             rows = rows.none()  # never more than was meant
             messages.error(request, _("A probability takes a number from 0 to 100: nothing is chosen."))
-        chosen = list(rows.values_list("pk", flat=True)[:MOST_AT_ONCE])
+        chosen = list(rows.values_list("pk", flat=True)[: review.MAX_AT_ONCE])
         if request.method == "POST":
             done = review.bulk_accept(Prediction.objects.filter(pk__in=chosen), request.user)
             words = ngettext("%(n)d suggestion accepted.", "%(n)d suggestions accepted.", done)

@@ -10,7 +10,9 @@ from rest_framework import serializers
 from .. import jobs
 from ..catalogue.adapter import catalogues
 from ..classification import classifier_training
+from ..classification.classifier_evaluation import ERRORS
 from ..classification.models import Prediction
+from ..classification.review import MAX_AT_ONCE
 from ..jobs import Job
 from ..types import ProductRef
 from .serializers import (
@@ -24,9 +26,7 @@ from .serializers import (
     no_such,
 )
 
-MOST_PRODUCTS = 1000  # named in one request; more are taken by ``all``
 MOST_ID = 2**63 - 1  # of a row
-ERRORS = (0.01, 0.02, 0.05, 0.1)  # acceptable shares of wrong labels, as the admin offers them
 KINDS = tuple(jobs.KINDS)
 ANY = {"type": "object", "additionalProperties": {}}
 
@@ -45,7 +45,7 @@ class Chosen(serializers.Serializer):  # type: ignore[type-arg]
     """Products of one catalogue and what to do with them."""
 
     products = serializers.ListField(
-        child=ProductField(), required=False, min_length=1, max_length=MOST_PRODUCTS
+        child=ProductField(), required=False, min_length=1, max_length=MAX_AT_ONCE
     )
     source = serializers.CharField(required=False, max_length=100, help_text="app.model")  # type: ignore[assignment]
     all = StrictBoolean(required=False, default=False, help_text="every product of `source`")
@@ -328,7 +328,7 @@ _PRODUCTS: dict[str, Any] = {
         "type": "array",
         "items": {"type": "string", "maxLength": MOST_REF},
         "minItems": 1,
-        "maxItems": MOST_PRODUCTS,
+        "maxItems": MAX_AT_ONCE,
     },
     "all": {"type": "boolean", "default": False},
     "acceptable_error": {

@@ -16,7 +16,6 @@ from django.utils import timezone
 from .adapter import Catalogue, ProductFacts
 from .categories import looked_up_once
 from .models import CatalogueEntry, CatalogueImage, Outbox
-from .upsert import upsert
 
 CENT = Decimal("0.01")
 PROJECTED = [
@@ -33,29 +32,14 @@ PROJECTED = [
 ]
 
 
-def project(catalogue: Catalogue, product: Any) -> CatalogueEntry:
-    """Create or update the product's entry and photo rows; photos the product no longer has are dropped.
-
-    Costs one read when nothing changed. The entry returned is PENDING when it is new or changed.
-    """
-    facts, names = catalogue.facts(product), image_names(catalogue, product)
-    print_ = fingerprint(facts, names)
-    key: dict[str, Any] = {"source": catalogue.source, "object_id": catalogue.object_id(product)}
-    entry = CatalogueEntry.objects.filter(**key).first()
-    if entry is not None and entry.fingerprint == print_:
-        return entry
-    values = {**_columns(facts), "fingerprint": print_, "state": CatalogueEntry.State.PENDING}
-    changed_at = Outbox.objects.filter(**key).aggregate(first=Min("created_at"))["first"] or timezone.now()
-    with transaction.atomic():
-        entry, _ = CatalogueEntry.objects.update_or_create(
-            **key, defaults={**values, "changed_at": changed_at}
-        )
-        mirror_images(entry, names)
-    return entry
-
-
 def project_many(catalogue: Catalogue, products: Sequence[Any]) -> dict[str, CatalogueEntry]:
-    """The same for a batch of one catalogue's products, by key, in a handful of statements."""
+    """Create or update entries and photo rows of some products, in a handful of statements.
+
+    Photos a product no longer has are dropped. With nothing changed it costs one read.
+
+    Returns:
+        Entries by the product's key; PENDING where new or changed.
+    """
     with looked_up_once():
         wanted = {
             catalogue.object_id(one): (catalogue.facts(one), image_names(catalogue, one)) for one in products
@@ -81,7 +65,9 @@ def project_many(catalogue: Catalogue, products: Sequence[Any]) -> dict[str, Cat
         for key in changed
     ]
     with transaction.atomic():
-        upsert(CatalogueEntry, entries, ["source", "object_id"], PROJECTED)
+        CatalogueEntry.objects.bulk_create(
+            entries, update_conflicts=True, unique_fields=["source", "object_id"], update_fields=PROJECTED
+        )
         stored = {entry.object_id: entry for entry in rows.filter(object_id__in=changed)}
         _mirror_many({stored[key].pk: wanted[key][1] for key in changed})
     return known | stored
@@ -97,23 +83,14 @@ def _mirror_many(names: Mapping[int, Sequence[str]]) -> None:
     there = CatalogueImage.objects.filter(entry_id__in=names).values_list("pk", "entry_id", "name")
     gone = [pk for pk, entry, name in there if name not in names[entry]]
     CatalogueImage.objects.filter(pk__in=gone).delete()
-    upsert(CatalogueImage, rows, ["entry", "name"], ["position"])
+    CatalogueImage.objects.bulk_create(
+        rows, update_conflicts=True, unique_fields=["entry", "name"], update_fields=["position"]
+    )
 
 
 def image_names(catalogue: Catalogue, product: Any) -> list[str]:
     """Names of the product's photos in the shop's storage, in order."""
     return [str(file.name) for file in catalogue.image_files(product)]
-
-
-def mirror_images(entry: CatalogueEntry, names: Sequence[str]) -> None:
-    """Make the entry's photo rows match the names, in their order."""
-    entry.images.exclude(name__in=names).delete()
-    known = {image.name: image for image in entry.images.all()}
-    rows = [CatalogueImage(entry=entry, name=n, position=i) for i, n in enumerate(names) if n not in known]
-    CatalogueImage.objects.bulk_create(rows, ignore_conflicts=True)
-    for position, name in enumerate(names):
-        if name in known and known[name].position != position:
-            CatalogueImage.objects.filter(pk=known[name].pk).update(position=position)
 
 
 def _columns(facts: ProductFacts) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import connections, models, router, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from .. import conf, metrics
@@ -186,12 +186,9 @@ def release(claim: Claim, refs: Iterable[ProductRef], error: Message, *, counts:
             held.update(**free, available_at=later)
 
 
-def retry(rows: Iterable[int] | None = None) -> int:
-    """Make changes that were set aside claimable again, all or those with the given keys; how many."""
-    found = Outbox.objects.filter(state=Outbox.State.POISONED)
-    if rows is not None:
-        found = found.filter(pk__in=list(rows))
-    number = found.update(
+def retry(changes: QuerySet[Outbox]) -> int:
+    """Make changes that wait or were set aside claimable at once; how many."""
+    number = changes.update(
         state=Outbox.State.WAITING, attempts=0, lease="", leased_until=None, available_at=timezone.now()
     )
     if number:

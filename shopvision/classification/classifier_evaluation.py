@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluation.bootstrap import mean_interval
 from ..evaluation.calibration import calibration_error, reliability
 from ..evaluation.classification_metrics import (
     accuracy,
     confusion,
     coverage_curve,
-    interval,
     macro,
     per_label,
     threshold_for_error,
@@ -54,7 +54,7 @@ def unpack_answers(data: bytes) -> Mapping[str, Answer]:
     return {key: Answer(labels[label], probability) for key, label, probability in rows}
 
 
-ERRORS = (0.01, 0.02, 0.05, 0.1)  # a merchandiser may accept
+ERRORS = (0.01, 0.02, 0.05, 0.1)  # acceptable shares of wrong labels a merchandiser chooses from
 ABSTENTION = "0.05"  # of them, the one coverage is told at
 LEAST_KNOWN = 0.5  # below it, a thing is taken for none of the labels, however probable one of them is
 MEASURED = 4  # decimals
@@ -96,7 +96,7 @@ def measure(
     """
     count = probabilities.shape[1]
     predicted = probabilities.argmax(axis=1)
-    low, high = interval(lambda rows: accuracy(predicted[rows], targets[rows]), groups)
+    low, high = mean_interval(predicted == targets, groups)
     matrix = confusion(predicted, targets, count)
     labels = per_label(matrix)
     thresholds = thresholds_of(probabilities, targets)

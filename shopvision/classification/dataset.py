@@ -15,10 +15,11 @@ import numpy as np
 from ..catalogue.adapter import catalogue
 from ..catalogue.models import CatalogueEntry, CatalogueImage
 from ..classifiers.labelled_set import folds_of
+from ..classifiers.near_duplicates import connected_groups
 from ..encoders.base import Descriptors
 from ..encoders.descriptor import unpack
 from ..exceptions import InvalidRequest
-from ..images.perceptual_hash import Groups, alike_pairs
+from ..images.perceptual_hash import alike_pairs
 from ..index.models import Descriptor
 from ..indexing.photo_similarity import LEAST_SHAPE, READ_AT_ONCE, looks
 from ..messages import Message
@@ -91,13 +92,10 @@ def _alike(photos: Sequence[PhotoRow], backbone_digest: str) -> list[Pair]:
 def grouped(photos: Sequence[PhotoRow], entries: Sequence[int], pairs: Sequence[Pair]) -> dict[int, int]:
     """The group of each entry: variants of one product, and products that share a photo or nearly."""
     place = {entry: number for number, entry in enumerate(entries)}
-    groups = Groups(len(entries))
     first: dict[str, int] = {}
-    for photo in photos:
-        groups.join(first.setdefault(photo.group, place[photo.entry]), place[photo.entry])
-    for pair in pairs:
-        groups.join(place[pair.first], place[pair.second])
-    numbers = groups.numbers()
+    links = [(first.setdefault(photo.group, place[photo.entry]), place[photo.entry]) for photo in photos]
+    links += [(place[pair.first], place[pair.second]) for pair in pairs]
+    numbers = connected_groups(len(entries), np.array(links, int).reshape(-1, 2).T)
     return {entry: int(numbers[number]) for entry, number in place.items()}
 
 

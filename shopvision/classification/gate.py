@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation.classification_metrics import interval
+from ..evaluation.bootstrap import mean_interval
 from ..messages import Message
 from .classifier_evaluation import Answer, unpack_answers
 from .classifier_releases import is_stale, live, open_release
@@ -63,7 +63,7 @@ def _right(dataset: Dataset, rows: list[int], answers: Any) -> np.ndarray:
 def _compare(name: str, groups: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> Verdict:
     gain = ours - theirs
     mean = float(gain.mean())
-    low, high = interval(lambda rows: float(gain[rows].mean()), groups)
+    low, high = mean_interval(gain, groups)
     compared = {
         "with": name,
         "products": len(gain),
@@ -97,7 +97,7 @@ def _first(dataset: Dataset, ours: dict[str, Answer] | Any) -> Verdict:
     commonest = int(np.bincount(targets).argmax())
     guess = (targets == commonest).astype(float)
     name = f"always saying {dataset.labels[commonest].name!r}"
-    low, high = interval(lambda some: float((right - guess)[some].mean()), dataset.groups[rows])
+    low, high = mean_interval(right - guess, dataset.groups[rows])
     compared = {
         "with": name,
         "products": len(rows),

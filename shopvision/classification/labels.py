@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -80,11 +80,6 @@ def decided_keys(source: str, target: str, keys: Sequence[str]) -> set[str]:
     """Which of the products a person has decided of."""
     rows = Decision.objects.filter(source=source, target=target, object_id__in=keys, undone_at=None)
     return set(rows.filter(verb__in=BY_PEOPLE).values_list("object_id", flat=True))
-
-
-def names(adapter: Catalogue, target: str, known: Mapping[str, str]) -> dict[str, str]:
-    """Labels' names by id: those given, and the shop's for the rest."""
-    return {**adapter.choices(target), **{key: name for key, name in known.items() if name}}
 
 
 def first(labels: Sequence[str]) -> str:

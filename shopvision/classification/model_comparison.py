@@ -17,7 +17,8 @@ from ..classifiers import baselines
 from ..classifiers.base import Classifier, Examples
 from ..classifiers.head_selection import fit_head
 from ..classifiers.labelled_set import Glances, LabelledSet, parts
-from ..evaluation.classification_metrics import accuracy, fit_power_law, interval
+from ..evaluation.bootstrap import mean_interval
+from ..evaluation.classification_metrics import accuracy, fit_power_law
 from ..exceptions import InvalidRequest
 from ..indexing import encoder_releases as encoders
 from ..messages import Message, error_message
@@ -130,7 +131,8 @@ def network_trials(
         [dataset.labels[one.label].id for one in chosen],
         [str(one.group) for one in chosen],
     )
-    backbone = {"backbone": conf.ENCODER} if conf.ENCODER.startswith(("weights:", "timm:")) else {}
+    encoder = conf.backend(conf.ENCODER).path
+    backbone = {"backbone": encoder} if encoder.startswith(("weights:", "timm:")) else {}
     recipe = networks.Recipe(seed=seed, device=conf.DEVICE, finetune=finetune, **backbone)
     folder = Path(conf.DATA_DIR) / "training" / (name if finetune else f"{name}-{baselines.KIND}")
     run = networks.Training(photos, recipe, folder)
@@ -229,7 +231,7 @@ def learning_curve(dataset: Dataset, learned: LabelledSet, best: Trial, seed: in
 
 def _point(dataset: Dataset, rows: np.ndarray, said: np.ndarray) -> dict[str, Any]:
     targets, groups = dataset.targets[rows], dataset.groups[rows]
-    low, high = interval(lambda some: accuracy(said[some], targets[some]), groups, resamples=300)
+    low, high = mean_interval(said == targets, groups)
     return {
         "labels": len(rows),
         "accuracy": round(accuracy(said, targets), 4),

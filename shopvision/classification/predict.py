@@ -13,7 +13,6 @@ from django.utils import timezone
 from .. import conf, metrics, signals, types
 from ..catalogue.adapter import Catalogue, catalogue
 from ..catalogue.models import CatalogueEntry
-from ..catalogue.upsert import upsert
 from ..classifiers.augmented_views import describe_averaged
 from ..classifiers.base import Examples
 from ..images.decode import decode
@@ -92,23 +91,16 @@ class Looked:
     material: Material
 
 
-def predict_products(keys: Sequence[str], target: str, release: OpenRelease) -> Predicted:
-    """Judge products by their stored descriptors; those without any are described first.
+def look(keys: Sequence[str], release: OpenRelease) -> Looked:
+    """Fetch what a classifier looks at, of some hundred products; those without descriptors are described first.
 
     Args:
-        keys: of products of the release's catalogue; some hundreds at a time.
-        target: what is recognised.
+        keys: of products of the release's catalogue.
         release: opened.
 
     Raises:
         TemporaryFailure: the encoder or the whole storage is down.
     """
-    looked = look(keys, release)
-    return suggestions(looked, opinion(release.classifier, looked.material), target, release)
-
-
-def look(keys: Sequence[str], release: OpenRelease) -> Looked:
-    """The first third of ``predict_products``: all that asks the database or the shop."""
     adapter = catalogue(release.row.source)
     with metrics.timed("classify_shop"):
         products = adapter.get_many(keys)
@@ -162,7 +154,7 @@ def _lacking(looked: Looked, products: Mapping[str, Any], release: OpenRelease) 
 
 
 def suggestions(looked: Looked, judged: Opinion, target: str, release: OpenRelease) -> Predicted:
-    """The last third of ``predict_products``: rows to write, and why a product has none."""
+    """Turn opinions into rows to write, and say why a product has none."""
     adapter = catalogue(release.row.source)
     with metrics.timed("classify_rows"):
         rows = _rows(looked.found, adapter, target, release, judged)
@@ -265,8 +257,10 @@ def write(rows: Sequence[Prediction], source: str, job: Any = None) -> list[Pred
         for row in (*fresh, *again):
             row.job_id, row.changed_at = job, now
             row.state = _state(row, there.get(row.entry_id))
-        upsert(Prediction, fresh, ["entry", "target"], [])
-        upsert(Prediction, again, ["entry", "target"], WRITTEN)
+        Prediction.objects.bulk_create(fresh, ignore_conflicts=True)
+        Prediction.objects.bulk_create(
+            again, update_conflicts=True, unique_fields=["entry", "target"], update_fields=WRITTEN
+        )
     written = [*fresh, *again]
     _tell(written, keys, source)
     return written

@@ -14,7 +14,7 @@ from .apply import audit_undo, is_ours, record, take_back
 from .labels import BY_PEOPLE, first, now, standing
 from .models import Decision, Prediction
 
-MAX_AT_ONCE = 1000  # suggestions accepted together
+MAX_AT_ONCE = 1000  # suggestions accepted, or products named one by one, in one request
 SHOWN = 10  # labels in an error
 State, Verb = Prediction.State, Decision.Verb
 OPEN = (State.SUGGESTED, State.APPLIED)

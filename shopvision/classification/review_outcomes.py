@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..evaluation.bootstrap import mean_interval
 from ..evaluation.calibration import calibration_error
-from ..evaluation.classification_metrics import interval
 from .labels import BY_PEOPLE
 from .models import ClassifierRelease, Decision
 
@@ -47,7 +47,7 @@ def _reviewed(release: ClassifierRelease) -> dict[str, Any]:
         return answer
     verbs = np.array([verb for verb, _ in decisions])
     right = (verbs == Verb.ACCEPT).astype(float)
-    low, high = interval(lambda rows: float(right[rows].mean()), np.arange(len(right)))
+    low, high = mean_interval(right, np.arange(len(right)))
     rated = [(verb == Verb.ACCEPT, probability) for verb, probability in decisions if probability is not None]
     return {
         **answer,

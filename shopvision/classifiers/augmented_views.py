@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from PIL import Image, ImageOps
 
-from ..encoders.base import Descriptors, Encoder
-from ..encoders.descriptor import PALETTE, pack, unpack
+from ..encoders.base import PALETTE, Descriptors, Encoder
+from ..encoders.descriptor import pack, unpack
 from ..encoders.projection import unit
 from .labelled_set import Glances
 

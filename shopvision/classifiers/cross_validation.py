@@ -237,7 +237,7 @@ def train(
         return Trained(space, centres)
     if setting.method == "logistic" or white is None:
         ridge, weights = setting.strength, table.weights[rows]
-        slopes, intercepts = fit_logistic(x, np.eye(count)[targets], ridge=ridge, weights=weights)
+        slopes, intercepts = fit_logistic(x, targets, count, ridge=ridge, weights=weights)
         return Trained(space, centres, slopes, intercepts)
     middle = means(x, targets, count) @ white
     return Trained(space, centres, white @ middle.T, -(middle**2).sum(axis=1) / 2)

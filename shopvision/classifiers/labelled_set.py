@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -72,27 +73,26 @@ class LabelledSet:
 
 
 def stratified_folds(targets: np.ndarray, groups: np.ndarray, folds: int, *, seed: int = 0) -> np.ndarray:
-    """The fold of each example, int (N,) in 0..folds-1: by product, each label spread evenly.
-
-    A product with several labels goes with its most frequent one. Products of a label are shuffled and dealt
-    round; each label starts at the fold that has the fewest examples so far.
+    """The fold of each example, int (N,): whole products, each label spread evenly (``StratifiedGroupKFold``).
 
     Args:
-        folds: two or more.
+        folds: two or more; fewer are made where no label has so many examples.
+
+    Raises:
+        ValueError: every label has one example.
     """
-    rng = np.random.default_rng(seed)
-    names, place = np.unique(groups, return_inverse=True)
-    votes = np.zeros((len(names), int(targets.max(initial=0)) + 1), int)
-    np.add.at(votes, (place, targets), 1)
-    label, size = votes.argmax(axis=1), votes.sum(axis=1)
-    fold_of = np.zeros(len(names), int)
-    filled = np.zeros(folds)
-    for one in np.unique(label):
-        products = rng.permutation(np.flatnonzero(label == one))
-        order = np.argsort(filled, kind="stable")
-        fold_of[products] = order[np.arange(len(products)) % folds]
-        np.add.at(filled, fold_of[products], size[products])
-    return np.asarray(fold_of[place])
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    count = max(2, min(folds, int(np.bincount(targets).max(initial=0))))
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    fold_of = np.zeros(len(targets), int)
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # a label with fewer products than folds is judged in some
+        for fold, (_, outside) in enumerate(splitter.split(targets, targets, groups)):
+            fold_of[outside] = fold
+    return fold_of
 
 
 def folds_of(targets: np.ndarray, groups: np.ndarray, folds: int, *, seed: int = 0) -> np.ndarray:
@@ -104,8 +104,8 @@ def folds_of(targets: np.ndarray, groups: np.ndarray, folds: int, *, seed: int =
     Raises:
         ValueError: not even two folds do: a label has one product, or only products with other labels too.
     """
-    labels = len(np.unique(targets))
-    for count in range(max(2, folds), 1, -1):
+    labels, most = len(np.unique(targets)), int(np.bincount(targets).max(initial=0))
+    for count in range(min(max(2, folds), most), 1, -1):
         found = stratified_folds(targets, groups, count, seed=seed)
         if all(len(np.unique(targets[inside])) == labels for inside, _ in splits(found)):
             return found
@@ -136,5 +136,5 @@ def parts(targets: np.ndarray, groups: np.ndarray, share: float, *, seed: int = 
     found = []
     for cut in range(math.ceil(DRAWS / count)):
         part_of = stratified_folds(targets, groups, count, seed=seed + cut)
-        found += [np.flatnonzero(part_of == part) for part in range(count)]
+        found += [np.flatnonzero(part_of == part) for part in np.unique(part_of)]
     return found

@@ -42,7 +42,7 @@ def join_copies(
     rows = _joined(seen)
     links = of[_links(rows, targets[of], _nearest_strangers(rows, targets[of]))]
     numbers = np.unique(groups, return_inverse=True)[1]
-    joined = _connected(numbers, numbers[links])
+    joined = connected_groups(numbers.max(initial=-1) + 1, numbers[links])[numbers]
     for label in np.unique(targets):
         mine = targets == label
         if len(np.unique(joined[mine])) < 2:
@@ -82,15 +82,14 @@ def _links(rows: np.ndarray, targets: np.ndarray, least: float) -> np.ndarray:
     return np.concatenate(found, axis=1)
 
 
-def _connected(numbers: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """The least number that each one is linked to, over any number of links; of numbers 0..G-1."""
-    least = np.arange(numbers.max(initial=-1) + 1)
-    while True:
-        low = np.minimum(least[pairs[0]], least[pairs[1]])
-        new = least.copy()
-        np.minimum.at(new, pairs[0], low)
-        np.minimum.at(new, pairs[1], low)
-        new = new[new]
-        if np.array_equal(new, least):
-            return np.asarray(least[numbers])
-        least = new
+def connected_groups(count: int, pairs: np.ndarray) -> np.ndarray:
+    """The group of each of some things that pairs connect, over any number of pairs; int (count,), from 0.
+
+    Args:
+        count: of the things.
+        pairs: numbers of two things each, int (2, M).
+    """
+    from scipy import sparse
+
+    links = sparse.coo_array((np.ones(pairs.shape[1], bool), (pairs[0], pairs[1])), shape=(count, count))
+    return np.asarray(sparse.csgraph.connected_components(links, directed=False)[1], int)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .base import sigmoid, softmax
-from .logistic import tell_apart
+from .logistic import fit_balanced_binary
 
 RIDGE = 3.0  # pull of the slopes to zero, in examples
 
@@ -75,4 +75,5 @@ def fit_open_set(rows: np.ndarray, known: np.ndarray) -> OpenSet:
     """
     if not known.any() or known.all():
         return OpenSet()
-    return OpenSet(*(tuple(round(float(v), 6) for v in row) for row in tell_apart(rows, known, ridge=RIDGE)))
+    fitted = fit_balanced_binary(rows, known, ridge=RIDGE)
+    return OpenSet(*(tuple(round(float(v), 6) for v in part) for part in fitted))

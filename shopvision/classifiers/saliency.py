@@ -1,8 +1,7 @@
-"""class activation maps of heads and networks, overlays of them, and whether they are true; patch matches."""
+"""class activation maps of heads and networks, and whether they are true; patch matches."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +11,8 @@ from PIL import Image
 from ..encoders.base import Descriptors, MapEncoder
 from ..encoders.descriptor import area, describe_maps, grid_weights
 from ..encoders.projection import EPSILON, unit
-from ..images.preprocess import PreprocessSpec, normalise, squares
+from ..evaluation.bootstrap import mean_interval
+from ..images.preprocess import normalise, squares
 from .base import Classifier, Examples, softmax
 from .fine_tuned import FineTuned
 from .fusion import FusedHead
@@ -22,10 +22,6 @@ POOLED = {"c5": 5 / 7, "c3": 3 / 7}
 """Blocks that are means over the middle of the last map, and the share of its side they take."""
 MASKED_SHARE = 0.2  # of the photo's area that the faithfulness measure masks
 DRAWS = 4  # random regions for each hot one
-RESAMPLES = 2000
-OVERLAY_SIDE = 320  # pixels
-CIVIDIS = ("#00224e", "#123570", "#3b496c", "#575d6d", "#707173", "#8a8678", "#a59c74", "#c3b369", "#fee838")
-"""Equal steps look equal to people with any colour vision (Nuñez et al., PLOS ONE 2018)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,22 +183,6 @@ def over_photo(heat: np.ndarray, size: tuple[int, int], fit: str = "letterbox") 
     return np.asarray(square.crop((left, top, left + width, top + height)), np.float32)
 
 
-def overlay(image: Image.Image, evidence: Evidence, spec: PreprocessSpec) -> bytes:
-    """The photo in grey with the evidence laid over it in colour, as PNG; the longer side ``OVERLAY_SIDE``."""
-    photo = image.copy()
-    photo.thumbnail((OVERLAY_SIDE, OVERLAY_SIDE))
-    heat = np.clip(over_photo(evidence.heat(), photo.size, spec.fit), 0, 1)[..., None]
-    stops = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in CIVIDIS], np.float32)
-    place = heat[..., 0] * (len(stops) - 1)
-    low = np.minimum(place.astype(int), len(stops) - 2)
-    colours = stops[low] + (stops[low + 1] - stops[low]) * (place - low)[..., None]
-    grey = np.asarray(photo.convert("L").convert("RGB"), np.float32)
-    mixed = grey * (1 - 0.65 * heat) + colours * 0.65 * heat
-    out = io.BytesIO()
-    Image.fromarray(np.rint(mixed).astype(np.uint8)).save(out, "PNG", optimize=True)
-    return out.getvalue()
-
-
 @dataclass(frozen=True, slots=True)
 class Faithfulness:
     """How much more a label's probability falls when the hot region is masked than when another one is.
@@ -249,8 +229,7 @@ def faithfulness(
     ]
     other = np.mean(moved, axis=0)
     gain = hot - other
-    means = gain[random.integers(0, len(gain), (RESAMPLES, len(gain)))].mean(1)
-    low, high = (float(value) for value in np.quantile(means, (0.025, 0.975)))
+    low, high = mean_interval(gain, np.arange(len(gain)), seed=seed)
     return Faithfulness(float(hot.mean()), float(other.mean()), float(gain.mean()), (low, high), len(photos))
 
 

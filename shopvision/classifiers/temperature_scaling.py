@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 LOWEST, HIGHEST = 0.01, 1000.0  # scales looked at
-STEPS = 40  # of the golden section: the scale is found to eight digits
+XATOL = {"xatol": 1e-6}  # of the scale's logarithm
 
 
 def fit_scale(logits: np.ndarray, targets: np.ndarray, *, doubt: float = 0.0) -> float:
@@ -19,6 +19,7 @@ def fit_scale(logits: np.ndarray, targets: np.ndarray, *, doubt: float = 0.0) ->
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017 (temperature scaling); Platt,
         "Probabilistic Outputs for Support Vector Machines", 1999 (softened targets).
     """
+    from scipy import optimize
 
     def loss(scale: float) -> float:
         scaled = logits * scale
@@ -26,15 +27,11 @@ def fit_scale(logits: np.ndarray, targets: np.ndarray, *, doubt: float = 0.0) ->
             (_picked(scaled, targets) - scaled.mean(axis=1)).mean()
         )
 
-    low, high = np.log(LOWEST), np.log(HIGHEST)
-    golden = (np.sqrt(5) - 1) / 2
-    for _ in range(STEPS):
-        a, b = high - golden * (high - low), low + golden * (high - low)
-        if loss(np.exp(a)) < loss(np.exp(b)):
-            high = b
-        else:
-            low = a
-    return float(np.exp((low + high) / 2))
+    bounds = (np.log(LOWEST), np.log(HIGHEST))
+    found = optimize.minimize_scalar(
+        lambda log: loss(np.exp(log)), bounds=bounds, method="bounded", options=XATOL
+    )
+    return float(np.exp(found.x))
 
 
 def log_loss(logits: np.ndarray, targets: np.ndarray) -> float:

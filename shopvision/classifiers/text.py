@@ -83,16 +83,19 @@ def fit_vocabulary(texts: Sequence[str], *, most: int = TERMS) -> Vocabulary:
     Raises:
         ValueError: no two texts share a term.
     """
-    having: Counter[int] = Counter()
-    for text in texts:
-        having.update(terms(text).keys())
-    often = sorted(having.items(), key=lambda one: (-one[1], one[0]))[:most]
-    kept = sorted((bucket, count) for bucket, count in often if count >= MIN_PRODUCTS)
-    if not kept:
-        raise ValueError("no two texts share a word: there is nothing to learn from them")
-    counts = np.array([count for _, count in kept])
-    rarity = 1 + np.log((1 + len(texts)) / (1 + counts))
-    return Vocabulary(np.array([bucket for bucket, _ in kept], np.int64), rarity.astype(np.float32))
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(
+        analyzer=lambda text: list(terms(text)), min_df=MIN_PRODUCTS, max_features=most
+    )  # each term of a text once, so that max_features keeps those of most texts
+    try:
+        vectorizer.fit(texts)
+    except ValueError as error:
+        raise ValueError("no two texts share a word: there is nothing to learn from them") from error
+    place = vectorizer.vocabulary_
+    buckets = np.array(sorted(place), np.int64)
+    columns = [place[int(bucket)] for bucket in buckets]
+    return Vocabulary(buckets, vectorizer.idf_[columns].astype(np.float32))
 
 
 class TextHead(Head):

@@ -11,6 +11,7 @@ from ..exceptions import Misconfigured
 from ..images.preprocess import PreprocessSpec
 from . import efficientnet_weights
 from .base import EncoderSpec
+from .descriptor import map_specs
 
 TORCH_HALF = f"{__package__}.onnx_export"  # loaded by its name, so that torch stays out of the web process
 LITE_GRAPH = (
@@ -177,11 +178,13 @@ def _spec(
     name: str, network: Any, preprocess: PreprocessSpec, *, licence: str = UNKNOWN, origin: str
 ) -> EncoderSpec:
     half = import_module(TORCH_HALF)
+    channels = half.channels(network, preprocess.size)
     return EncoderSpec(
         name=name,
         weights_digest=half.state_digest(network),
         precision="fp32",
-        channels=half.channels(network, preprocess.size),
+        blocks=map_specs(channels),
+        channels=channels,
         preprocess=preprocess,
         licence=licence,
         origin=origin,

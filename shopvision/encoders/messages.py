@@ -6,6 +6,11 @@ from ..messages import register
 
 register(
     {
+        "encoder_blocks_differ": _(
+            "encoder '%(name)s' must give the blocks of its record: %(wanted)s; on a blank image it gave %(found)s. At "
+            "least one block needs a family"
+        ),
+        "encoder_reads_no_text": _("encoder '%(name)s' reads no text"),
         "backbone_map_missing": _("the network has no map at stride %(missing)s, only %(last)s"),
         "backbone_map_shapes_unsupported": _("the network's maps have shapes %(value)s, not (N, C, h, w)"),
         "backbone_strides_unsupported": _(

@@ -12,8 +12,7 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import load, save
 
-from .base import Descriptors
-from .descriptor import FAMILIES
+from .base import BlockSpec, Descriptors, families
 
 RANK = 512  # dimensions kept of each block
 SHRINK = 0.05  # of the within-product scatter towards a sphere
@@ -22,6 +21,7 @@ PRIOR_PRODUCTS = 3  # diverse products that weigh as much as the augmented views
 PRIOR_PHOTOS = 3  # of a product, from which on its centre weighs more than each photo by itself
 DIVERSE_WEIGHTS = {"shape": 0.6, "texture": 0.2, "colour": 0.2}
 UNIFORM_WEIGHTS = {"shape": 0.4, "texture": 0.2, "colour": 0.4}
+OTHER_WEIGHT = 0.6  # of a family that only the encoder knows, such as a pooled vector: as the shape's
 MAX_FIT_PHOTOS = 20_000  # more photos change the second moments less than their noise
 FORMAT = 1
 EPSILON = 1e-8
@@ -36,12 +36,14 @@ class TrainingSet:
         products: which product each photo shows, int (N,).
         is_catalogue: True for each product's catalogue image, bool (N,).
         augmented: blocks of augmented views, (M, d) each; None for none.
+        blocks: specs of the encoder that described them.
         augmented_of: row of the photo each view was made from, int (M,).
     """
 
     descriptors: Descriptors
     products: np.ndarray
     is_catalogue: np.ndarray
+    blocks: tuple[BlockSpec, ...]
     augmented: Descriptors | None = None
     augmented_of: np.ndarray | None = None
 
@@ -52,13 +54,15 @@ class TrainingSet:
         """The same with some photos only (row numbers), and the augmented views of those."""
         descriptors = {name: block[rows] for name, block in self.descriptors.items()}
         if self.augmented is None or self.augmented_of is None:
-            return TrainingSet(descriptors, self.products[rows], self.is_catalogue[rows])
+            return TrainingSet(descriptors, self.products[rows], self.is_catalogue[rows], self.blocks)
         place = np.full(len(self), -1)
         place[rows] = np.arange(len(rows))
         kept = np.flatnonzero(place[self.augmented_of] >= 0)
         augmented = {name: block[kept] for name, block in self.augmented.items()}
         moved = place[self.augmented_of[kept]]
-        return TrainingSet(descriptors, self.products[rows], self.is_catalogue[rows], augmented, moved)
+        return TrainingSet(
+            descriptors, self.products[rows], self.is_catalogue[rows], self.blocks, augmented, moved
+        )
 
 
 @dataclass(frozen=True)
@@ -154,19 +158,19 @@ def unit(rows: np.ndarray) -> np.ndarray:
     return np.asarray(rows / np.maximum(norms, EPSILON), np.float32)
 
 
-def generic(block_dims: Mapping[str, int], dim: int) -> Projection:
+def generic(specs: Sequence[BlockSpec], dim: int) -> Projection:
     """For a shop with too few photos to learn from: a seeded random projection of the unit-norm blocks.
 
     Keeps cosines to about ``1 / sqrt(dim)`` (Johnson & Lindenstrauss, 1984); nothing is fitted.
     """
     rng = np.random.default_rng(0)
-    blocks = _family_blocks(block_dims)
-    weights = _block_weights(DIVERSE_WEIGHTS, blocks)
+    weights = _block_weights(DIVERSE_WEIGHTS, specs)
+    dims = {block.name: block.dim for block in specs}
     maps, means = {}, {}
-    for name in blocks:
-        maps[name] = _float16(rng.standard_normal((block_dims[name], dim)) / np.sqrt(dim))
-        means[name] = np.zeros(block_dims[name], np.float32)
-    final = _float16(np.tile(np.eye(dim), (len(blocks), 1)))
+    for name in weights:
+        maps[name] = _float16(rng.standard_normal((dims[name], dim)) / np.sqrt(dim))
+        means[name] = np.zeros(dims[name], np.float32)
+    final = _float16(np.tile(np.eye(dim), (len(weights), 1)))
     scales = {name: float(np.sqrt(weight)) for name, weight in weights.items()}
     return Projection(maps, means, scales, final, np.zeros(len(final), np.float32), {"kind": "generic"})
 
@@ -198,9 +202,8 @@ def fit(training: TrainingSet, *, dim: int, seed: int = 0) -> Projection:
     diverse = diverse_products(training)
     several = len(_several(training.products))
     weights = DIVERSE_WEIGHTS if 2 * len(diverse) >= max(several, 1) else UNIFORM_WEIGHTS
-    blocks = _family_blocks({name: block.shape[1] for name, block in training.descriptors.items()})
     maps, means, scales, parts = {}, {}, {}, []
-    for name, weight in _block_weights(weights, blocks).items():
+    for name, weight in _block_weights(weights, training.blocks).items():
         maps[name], means[name] = _fit_block(training, name, diverse)
         rows = unit((unit(training.descriptors[name]) - means[name]) @ maps[name])
         scales[name] = float(np.sqrt(weight / _deviation(rows, training.products)))
@@ -218,17 +221,13 @@ def fit(training: TrainingSet, *, dim: int, seed: int = 0) -> Projection:
     return Projection(maps, means, scales, final, centre, recipe)
 
 
-def _family_blocks(dims: Mapping[str, int]) -> list[str]:
-    return [name for names in FAMILIES.values() for name in names if name in dims]
-
-
-def _block_weights(families: Mapping[str, float], blocks: Sequence[str]) -> dict[str, float]:
+def _block_weights(weights: Mapping[str, float], specs: Sequence[BlockSpec]) -> dict[str, float]:
     """A family's weight is shared equally by its blocks."""
-    out = {}
-    for family, names in FAMILIES.items():
-        present = [name for name in names if name in blocks]
-        out.update({name: families[family] / len(present) for name in present})
-    return out
+    return {
+        name: weights.get(family, OTHER_WEIGHT) / len(names)
+        for family, names in families(specs).items()
+        for name in names
+    }
 
 
 def _several(products: np.ndarray) -> np.ndarray:
@@ -238,9 +237,14 @@ def _several(products: np.ndarray) -> np.ndarray:
 
 
 def diverse_products(training: TrainingSet) -> list[int]:
-    """Products whose photos are really different: thumbnails correlate below 0.6 on average."""
+    """Products whose photos are really different: thumbnails correlate below 0.6 on average.
+
+    Where the encoder gives no thumbnails, every product with two photos or more counts.
+    """
     found = []
-    thumbs = training.descriptors["thumb"]
+    thumbs = training.descriptors.get("thumb")
+    if thumbs is None:
+        return [int(product) for product in _several(training.products)]
     for product in _several(training.products):
         rows = thumbs[training.products == product]
         rows = unit(rows - rows.mean(1, keepdims=True))
@@ -375,14 +379,3 @@ def augmented_views(image: Image.Image) -> list[Image.Image]:
     views.append(image.rotate(20, Image.Resampling.BILINEAR, fillcolor=(255, 255, 255)))
     views.append(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT))
     return views
-
-
-def block_similarities(a: Descriptors, b: Descriptors) -> dict[str, float]:
-    """Cosine of two photos (one row each) by family, the mean over the family's blocks; 1 is the same."""
-    out = {}
-    for family, names in FAMILIES.items():
-        present = [name for name in names if name in a and name in b]
-        cosines = [float(unit(a[name][:1])[0] @ unit(b[name][:1])[0]) for name in present]
-        if cosines:
-            out[family] = sum(cosines) / len(cosines)
-    return out

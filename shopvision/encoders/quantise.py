@@ -21,8 +21,7 @@ from onnxruntime.quantization import (
 from PIL.Image import Image
 
 from ..images.preprocess import PreprocessSpec, normalise, squares
-from .base import Descriptors, EncoderSpec
-from .descriptor import FAMILIES
+from .base import BlockSpec, Descriptors, EncoderSpec, families
 from .onnx import METADATA
 
 CALIBRATION_PHOTOS = 96  # more changed no descriptor by more than its own rounding
@@ -119,7 +118,7 @@ def quantise_model(model: onnx.ModelProto, batches: Iterator[np.ndarray]) -> onn
         return onnx.load(target)
 
 
-def fidelity(exact: Descriptors, rounded: Descriptors) -> float:
+def fidelity(exact: Descriptors, rounded: Descriptors, specs: Sequence[BlockSpec]) -> float:
     """How alike two descriptions of the same photos are, [-1, 1]: the worst block's mean cosine.
 
     Each block is taken less its mean over the photos: what all photos share would hide what differs. At 0.979
@@ -129,7 +128,8 @@ def fidelity(exact: Descriptors, rounded: Descriptors) -> float:
         exact, rounded: blocks (N, d) of the same photos, N of 2 or more.
     """
     worst = 1.0
-    for name in (*FAMILIES["shape"], *FAMILIES["texture"]):
+    named = [name for family, names in families(specs).items() if family != "colour" for name in names]
+    for name in named:
         a, b = (block[name] - block[name].mean(0) for block in (exact, rounded))
         lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
         worst = min(worst, float(((a * b).sum(1) / np.maximum(lengths, 1e-12)).mean()))

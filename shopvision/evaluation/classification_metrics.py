@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
-
-RESAMPLES = 1000
-Measure = Callable[[np.ndarray], float]
 
 
 def accuracy(predicted: np.ndarray, labels: np.ndarray) -> float:
@@ -78,38 +74,6 @@ def macro(measures: Sequence[LabelMeasures], name: str) -> float:
 def macro_f1(predicted: np.ndarray, labels: np.ndarray, count: int) -> float:
     """Mean F1 of the labels that occur: every label weighs the same."""
     return macro(per_label(confusion(predicted, labels, count)), "f1")
-
-
-def interval(
-    measure: Measure, groups: np.ndarray, *, level: float = 0.95, seed: int = 0, resamples: int = RESAMPLES
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of a measure, drawing whole products with replacement.
-
-    Photos of one product err together, so the product is what is drawn.
-
-    Args:
-        measure: of row numbers, ``rows -> value``.
-        groups: product of each row, (N,).
-
-    Returns:
-        lower and upper bound; (nan, nan) without rows.
-
-    Source: Efron & Tibshirani, "An Introduction to the Bootstrap", 1993.
-    """
-    if not len(groups):
-        return float("nan"), float("nan")
-    rng = np.random.default_rng(seed)
-    _, place = np.unique(groups, return_inverse=True)
-    order = np.argsort(place, kind="stable")
-    starts = np.searchsorted(place[order], np.arange(place.max() + 2))
-    rows_of = [order[a:b] for a, b in pairwise(starts)]
-    values = []
-    for _ in range(resamples):
-        drawn = rng.integers(0, len(rows_of), len(rows_of))
-        values.append(measure(np.concatenate([rows_of[one] for one in drawn])))
-    tail = (1 - level) / 2
-    low, high = np.nanquantile(values, [tail, 1 - tail])
-    return float(low), float(high)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-
-RESAMPLES = 2000
-RESAMPLES_AT_ONCE = 200
 
 
 def ranked(relevance: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -72,53 +68,3 @@ def novelty_at(listings: Sequence[np.ndarray], k: int, counts: np.ndarray) -> fl
         return 0.0
     bits = -np.log2((counts + 1) / (counts + 1).sum())
     return float(np.concatenate([bits[one[:k]] for one in listings]).mean())
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """How much better one ranker is than another on the same listings.
-
-    Args:
-        value: mean of ours over mean of theirs.
-        low, high: bounds of its interval.
-    """
-
-    value: float
-    low: float
-    high: float
-
-
-def bootstrap_ratio(
-    ours: np.ndarray,
-    theirs: np.ndarray,
-    users: np.ndarray,
-    *,
-    level: float = 0.95,
-    seed: int = 0,
-    resamples: int = RESAMPLES,
-) -> Ratio:
-    """Ratio of two means with a percentile bootstrap interval, paired, drawing whole users with replacement.
-
-    One user's listings go well or badly together, so the user is what is drawn; both rankers are judged on
-    the same draw. nan where theirs is 0, or without listings.
-
-    Args:
-        ours, theirs: a measure of each listing, (Q,). users: whose listing each was, (Q,).
-
-    Source: Efron & Tibshirani, "An Introduction to the Bootstrap", 1993.
-    """
-    if not len(ours) or not theirs.sum():
-        return Ratio(float("nan"), float("nan"), float("nan"))
-    _, place = np.unique(users, return_inverse=True)
-    sums = np.stack([np.bincount(place, ours), np.bincount(place, theirs)])
-    rng = np.random.default_rng(seed)
-    count = sums.shape[1]
-    found = []
-    for start in range(0, resamples, RESAMPLES_AT_ONCE):
-        size = min(RESAMPLES_AT_ONCE, resamples - start)
-        drawn = rng.multinomial(count, np.full(count, 1 / count), size=size)
-        top, bottom = sums @ drawn.T
-        found.append(top / np.where(bottom > 0, bottom, np.nan))
-    tail = (1 - level) / 2
-    low, high = np.nanquantile(np.concatenate(found), [tail, 1 - tail])
-    return Ratio(float(ours.mean() / theirs.mean()), float(low), float(high))

@@ -23,6 +23,8 @@ BACKGROUND_SCALE = 14.0  # Lab units: a pixel this far from every border colour 
 FINE = (5, 9, 9)  # bins over L, a, b
 COARSE = (4, 7, 7)
 LEVELS = (1, 2, 3)  # the pyramid's grids
+BINS, COARSE_BINS = FINE[0] * FINE[1] * FINE[2], COARSE[0] * COARSE[1] * COARSE[2]
+BLOCK_DIMS = {"colour": BINS, "figure": BINS, "layout": COARSE_BINS * sum(grid * grid for grid in LEVELS)}
 AB_RANGE = 90.0  # a and b are clipped to +-this; sRGB reaches about 108, photos rarely 80
 
 NAMES: dict[str, tuple[int, int, int]] = {
@@ -253,9 +255,7 @@ class ColourBlocks:
 def colour_blocks(pixels: np.ndarray) -> ColourBlocks:
     """Measure the colours of squares, uint8 (N, S, S, 3); about 1 ms each."""
     n = len(pixels)
-    fine, coarse = int(np.prod(FINE)), int(np.prod(COARSE)) * sum(k * k for k in LEVELS)
-    sizes = {"colour": fine, "figure": fine, "layout": coarse}
-    out = {name: np.empty((n, size), np.float32) for name, size in sizes.items()}
+    out = {name: np.empty((n, size), np.float32) for name, size in BLOCK_DIMS.items()}
     front = np.empty((n, WORK_SIDE, WORK_SIDE), np.float32)
     palette = np.empty((n, 4 * len(NAMES)), np.float32)
     centre = _centre()
@@ -280,12 +280,6 @@ def foreground(pixels: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=1)
 def _palette() -> tuple[list[str], np.ndarray]:
     return list(NAMES), rgb_to_lab(np.array(list(NAMES.values())))
-
-
-def colour_name(rgb: tuple[int, int, int]) -> str:
-    """The nearest of ``NAMES`` in Lab."""
-    names, lab = _palette()
-    return names[int(_distances(rgb_to_lab(np.array([rgb])), lab).argmin())]
 
 
 @lru_cache(maxsize=1)

@@ -29,32 +29,3 @@ def alike_pairs(hashes: Sequence[int | None], *, bits: int = ALIKE_BITS) -> Iter
         for a, b in zip(*np.nonzero(near), strict=True):
             if a < b:
                 yield int(places[start + a]), int(places[start + b])
-
-
-class Groups:
-    """Things that belong together, directly or through others (union-find).
-
-    Args:
-        count: of the things; each begins alone.
-    """
-
-    def __init__(self, count: int) -> None:
-        self._above = list(range(count))
-
-    def root(self, one: int) -> int:
-        """A thing that stands for its whole group."""
-        while self._above[one] != one:
-            self._above[one] = self._above[self._above[one]]
-            one = self._above[one]
-        return one
-
-    def join(self, one: int, other: int) -> None:
-        """Make the two groups one."""
-        a, b = sorted((self.root(one), self.root(other)))
-        self._above[b] = a
-
-    def numbers(self) -> np.ndarray:
-        """The group of each thing, numbered from 0 in the order of their first members, int (N,)."""
-        roots = [self.root(one) for one in range(len(self._above))]
-        place = {root: number for number, root in enumerate(dict.fromkeys(roots))}
-        return np.array([place[root] for root in roots], int)

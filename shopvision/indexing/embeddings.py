@@ -10,7 +10,6 @@ from django.db import transaction
 from django.db.models import F
 
 from ..catalogue.models import CatalogueImage
-from ..catalogue.upsert import upsert
 from ..encoders.descriptor import unpack
 from ..encoders.projection import Projection, gallery
 from ..exceptions import Misconfigured
@@ -109,7 +108,12 @@ def _write(release: EncoderRelease, rows: Sequence[Embedding], sequence: int) ->
     for row in rows:
         sequence += 1
         row.sequence = sequence
-    upsert(Embedding, rows, ["release", "image_id"], ["entry_id", "vector", "sequence", "changed_at"])
+    Embedding.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["release", "image_id"],
+        update_fields=["entry_id", "vector", "sequence", "changed_at"],
+    )
     EncoderRelease.objects.filter(pk=release.pk).update(sequence=sequence)
     return sequence
 

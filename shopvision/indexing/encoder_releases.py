@@ -16,11 +16,10 @@ from typing import Any
 
 from django.db import connections, transaction
 from django.utils.module_loading import import_string
-from PIL import Image
 
 from .. import conf, metrics
 from ..encoders.backbones import graph_for
-from ..encoders.base import Encoder
+from ..encoders.base import Encoder, check_blocks
 from ..encoders.onnx import OnnxEncoder
 from ..encoders.projection import Projection, generic
 from ..encoders.remote import RemoteEncoder
@@ -215,8 +214,9 @@ def _index_folder() -> Path:
 
 
 def _index_of(row: EncoderRelease) -> VectorIndex:
-    kind: Callable[..., VectorIndex] = import_string(conf.INDEX)
-    return kind(_index_folder() / row.digest[:16], digest=row.digest, dim=row.dim)
+    chosen = conf.backend(conf.INDEX)
+    kind: Callable[..., VectorIndex] = import_string(chosen.path)
+    return kind(_index_folder() / row.digest[:16], digest=row.digest, dim=row.dim, **chosen.options)
 
 
 def _projection_of(row: EncoderRelease) -> Projection:
@@ -240,12 +240,13 @@ def _encoder_of(row: EncoderRelease) -> Encoder:
 def make_encoder(name: str, graph: bytes | None = None) -> Encoder:
     """An encoder by its name in ``SHOPVISION["ENCODER"]``, or from its graph."""
     if graph is None and ":" not in name:
-        built: Encoder = import_string(name)()
-        return built
+        chosen = conf.backend(conf.ENCODER)
+        make: Callable[..., Encoder] = import_string(name)
+        return check_blocks(make(**(chosen.options if chosen.path == name else {})))
     if graph is None and _on_device():
         on_device: Encoder = import_string(TORCH_ENCODER)(name, conf.DEVICE)
-        return on_device
-    return OnnxEncoder(graph or graph_for(name), threads=conf.INFERENCE_THREADS)
+        return check_blocks(on_device)
+    return check_blocks(OnnxEncoder(graph or graph_for(name), threads=conf.INFERENCE_THREADS))
 
 
 def allow_torch() -> None:
@@ -332,14 +333,14 @@ def bootstrap() -> EncoderRelease:
 
 def generic_for(encoder: Encoder) -> Projection:
     """The projection a shop starts with: nothing fitted."""
-    blank = encoder.describe([Image.new("RGB", (8, 8), "white")])
-    return generic({name: block.shape[1] for name, block in blank.items()}, conf.EMBEDDING_DIM)
+    return generic(encoder.spec.blocks, conf.EMBEDDING_DIM)
 
 
 def first_encoder() -> tuple[Encoder, bytes | None]:
     """The encoder that the settings ask for, and its graph if it is one of the shop's own."""
-    encoder = make_encoder(conf.ENCODER)
-    if conf.PRECISION == "fp32" or ":" not in conf.ENCODER:
+    name = conf.backend(conf.ENCODER).path
+    encoder = make_encoder(name)
+    if conf.PRECISION == "fp32" or ":" not in name:
         return encoder, None
     rounding = import_module(QUANTISE)
     photos = sample_photos(rounding.CALIBRATION_PHOTOS + FIDELITY_PHOTOS)
@@ -347,10 +348,12 @@ def first_encoder() -> tuple[Encoder, bytes | None]:
     kept = [photo for photo in photos if not any(photo is one for one in held_out)]
     if len(kept) < rounding.MIN_CALIBRATION_PHOTOS:
         return encoder, None
-    graph = bytes(rounding.quantise(graph_for(conf.ENCODER), kept))
-    small = make_encoder(conf.ENCODER, graph)
-    alike = float(rounding.fidelity(encoder.describe(held_out), small.describe(held_out)))
-    metrics.event("encoder_quantised", encoder=conf.ENCODER, fidelity=round(alike, 3))
+    graph = bytes(rounding.quantise(graph_for(name), kept))
+    small = make_encoder(name, graph)
+    alike = float(
+        rounding.fidelity(encoder.describe(held_out), small.describe(held_out), encoder.spec.blocks)
+    )
+    metrics.event("encoder_quantised", encoder=name, fidelity=round(alike, 3))
     if conf.PRECISION == "auto" and alike < LEAST_FIDELITY:
         return encoder, None
     return small, graph
@@ -363,7 +366,7 @@ def make_release(
     spec = encoder.spec
     values = {
         "name": spec.name.rpartition(":")[2].rpartition(".")[2],
-        "backbone": conf.ENCODER,
+        "backbone": conf.backend(conf.ENCODER).path,
         "backbone_digest": spec.digest,
         "precision": spec.precision,
         "graph": store_artefact("graph", graph) if graph else None,

@@ -48,6 +48,10 @@ def looks(images: Sequence[int], backbone_digest: str) -> dict[int, Look]:
         if not part:
             continue
         blocks = unpack([bytes(data) for _, data in part])
+        if not {"thumb", "colour"} <= set(
+            blocks
+        ):  # an encoder without colour blocks: copies are told by their bytes
+            return {}
         thumbs = blocks["thumb"] - blocks["thumb"].mean(axis=1, keepdims=True)
         shapes, colours = unit(thumbs), unit(blocks["colour"])
         found.update({image: Look(shapes[n], colours[n]) for n, (image, _) in enumerate(part)})

@@ -13,7 +13,6 @@ from .. import conf, metrics, signals
 from ..catalogue import outbox
 from ..catalogue.mirror import remove
 from ..catalogue.models import CatalogueEntry, CatalogueImage
-from ..catalogue.upsert import upsert
 from ..exceptions import IndexUnavailable, Misconfigured, TemporaryFailure
 from ..index.models import Descriptor, Embedding, EncoderRelease
 from ..messages import Message, error_message
@@ -153,13 +152,20 @@ def _store_photos(products: Sequence[Product], seen: Mapping[int, Sighting], rep
     there = CatalogueImage.objects.select_for_update().filter(pk__in=[image.pk for image in images])
     alive = set(there.values_list("pk", flat=True))
     changed = [image for image in images if image.pk in alive and _apply(image, seen[image.pk])]
-    upsert(CatalogueImage, changed, ["id"], list(SEEN_COLUMNS))
+    CatalogueImage.objects.bulk_create(
+        changed, update_conflicts=True, unique_fields=["id"], update_fields=SEEN_COLUMNS
+    )
     rows = [
         Descriptor(image=image, backbone_digest=name, content_digest=seen[image.pk].digest, data=data)
         for image in changed
         for name, data in seen[image.pk].packed.items()
     ]
-    upsert(Descriptor, rows, ["image", "backbone_digest"], ["content_digest", "data", "created_at"])
+    Descriptor.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["image", "backbone_digest"],
+        update_fields=["content_digest", "data", "created_at"],
+    )
     unusable = [image.pk for image in changed if image.state == REJECTED]
     Descriptor.objects.filter(image_id__in=unusable).delete()
     report.images += sum(1 for image in changed if seen[image.pk].packed)

@@ -10,12 +10,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connections, router
 from django.db.migrations.executor import MigrationExecutor
+from tqdm import tqdm
 
 from .. import jobs
 from ..catalogue.models import CatalogueEntry
 from ..exceptions import InvalidRequest
 from ..jobs import Job
-from .progress import Progress
 
 WATCH_SECONDS = 0.5
 
@@ -29,19 +29,28 @@ def run_here(job: Job, label: str) -> None:
         except InvalidRequest:
             raise KeyboardInterrupt from None
 
-    bar = Progress(label)
+    bar = tqdm(
+        desc=label, disable=None, dynamic_ncols=True, miniters=0
+    )  # on a terminal's standard error only
     before = signal.signal(signal.SIGINT, interrupt)
     try:
-        while not jobs.run(job, watch=lambda now: bar.show(now.done, now.total, now.message)):
+        while not jobs.run(job, watch=lambda now: _show(bar, now, now.message)):
             job.refresh_from_db()
             if job.state not in jobs.ACTIVE:
                 break
-            bar.show(job.done, job.total, "by another worker")
+            _show(bar, job, "by another worker")
             time.sleep(WATCH_SECONDS)
     finally:
         signal.signal(signal.SIGINT, before)
         bar.close()
         job.refresh_from_db()
+
+
+def _show(bar: Any, now: Job, note: object) -> None:
+    """Draw how far a job is; one that counts nothing shows the time and the note."""
+    bar.total = now.total or None
+    bar.set_postfix_str(str(note), refresh=False)
+    bar.update(now.done - bar.n)
 
 
 class ReadyCommand(BaseCommand):

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from .. import conf, timestamps
+from ..timestamps import SECONDS_A_DAY
 from ..types import Subject
 from . import pseudonyms
 from .models import ConsentRecord
@@ -94,9 +95,7 @@ def choice_of(request: HttpRequest) -> Choice:
 def _read(request: HttpRequest) -> Choice:
     signal = refusal_signal(request)
     try:
-        kept = signing.loads(
-            request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=CONSENT_DAYS * pseudonyms.DAY_SECONDS
-        )
+        kept = signing.loads(request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=CONSENT_DAYS * SECONDS_A_DAY)
         purposes = frozenset(kept["p"]) & frozenset(PURPOSES)
         key, since = str(kept["k"]), timestamps.from_seconds(kept["s"])
     except (signing.BadSignature, KeyError, TypeError, ValueError):
@@ -181,7 +180,7 @@ def put_cookies(response: HttpResponseBase, request: HttpRequest, choice: Choice
         "s": round(choice.since.timestamp(), 6) if choice.since else 0,
     }
     options: dict[str, Any] = {
-        "max_age": CONSENT_DAYS * pseudonyms.DAY_SECONDS,
+        "max_age": CONSENT_DAYS * SECONDS_A_DAY,
         "path": settings.SESSION_COOKIE_PATH,
         "domain": settings.SESSION_COOKIE_DOMAIN,
         "secure": settings.SESSION_COOKIE_SECURE or request.is_secure(),

@@ -11,15 +11,15 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from .. import conf
+from ..timestamps import SECONDS_A_DAY
 from ..types import Subject
 
-DAY_SECONDS = 86_400
 KEPT_BYTES = 16  # of the HMAC: 128 bits, far beyond any collision among visitors
 
 
 def key_id(at: datetime) -> int:
     """Number of the day (since 1970) on which the key in use at ``at`` began."""
-    day = int(at.timestamp() // DAY_SECONDS)
+    day = int(at.timestamp() // SECONDS_A_DAY)
     return day - day % int(conf.PSEUDONYM_ROTATION_DAYS)
 
 
@@ -41,7 +41,7 @@ def lineage(subject: Subject, since: datetime, until: datetime | None = None) ->
 
 def every(subject: Subject, days: int) -> tuple[str, ...]:
     """All names a subject can have had within ``days``; the oldest key may have begun a rotation before."""
-    today = int(timezone.now().timestamp() // DAY_SECONDS)
+    today = int(timezone.now().timestamp() // SECONDS_A_DAY)
     first = today - days - int(conf.PSEUDONYM_ROTATION_DAYS)
     return tuple(_all(subject, range(today, first - 1, -1))) if _names(subject) else ()
 

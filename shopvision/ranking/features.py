@@ -45,16 +45,6 @@ class Candidates:
         return len(self.numbers)
 
 
-def plain(numbers: np.ndarray) -> Candidates:
-    """Candidates of which nothing but their number is known, in no particular order."""
-    length = len(numbers)
-    nothing = np.full(length, np.nan, np.float32)
-    unknown = np.full(length, -1, np.int32)
-    return Candidates(
-        numbers.astype(np.int32), nothing, unknown, nothing, np.ones(length, bool), unknown, nothing
-    )
-
-
 SIGNALS = ("next", "after", "together", "ease")
 SPACES = ("text", "visual")
 COUNTS = ("popularity", "recent", "trend", "today")

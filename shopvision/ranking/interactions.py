@@ -62,12 +62,6 @@ class Profile:
         return np.where(rated, np.maximum(stars - NEUTRAL_STARS, 0), found).astype(np.float32)
 
 
-def nobody() -> Profile:
-    """The profile of a visitor who did nothing yet."""
-    none = np.empty(0, np.float32)
-    return Profile(np.empty(0, np.int32), (), (), none, none, none, np.empty(0, np.int32))
-
-
 KINDS = tuple(STRENGTHS)
 """Kinds of acts; ``Interactions.kinds`` are places in it."""
 STRENGTH_OF = np.array([STRENGTHS[kind] for kind in KINDS], np.float32)

@@ -25,8 +25,6 @@ from ..catalogue.models import CatalogueEntry, CatalogueImage
 from ..indexing.encoder_releases import LiveRelease
 from ..types import ProductRef
 
-SECONDS_A_DAY = 86400.0
-
 
 def ages_days(shop: Catalogue, object_ids: Sequence[str]) -> dict[str, float]:
     """By key, days since products came into the shop; empty where the adapter's ``added`` names no field."""
@@ -46,7 +44,7 @@ def ages_days(shop: Catalogue, object_ids: Sequence[str]) -> dict[str, float]:
 def _days(moment: Any, now: datetime) -> float:
     if not isinstance(moment, datetime):
         moment = datetime.combine(moment, datetime.min.time())
-    return max(0.0, float((now - timestamps.as_kept(moment)).total_seconds()) / SECONDS_A_DAY)
+    return max(0.0, float((now - timestamps.as_kept(moment)).total_seconds()) / timestamps.SECONDS_A_DAY)
 
 
 KEEP_SECONDS = 30.0  # price and stock on a page are the shop's of now; these only order it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -132,11 +133,12 @@ def kept() -> Kept:
 
 def current() -> Serving:
     """The ranker that RANKING asks for; before one was trained, a blend that is sensible from the first click."""
-    wanted = conf.RANKING["ranker"]
+    wanted = conf.backend(conf.RANKING["ranker"])
     live = kept().live
-    if wanted == AUTO:
+    if wanted.path == AUTO:
         return live
-    return Serving(live.knowledge, _loaded(wanted), f"{live.name} {wanted}", ours=False)
+    ranker = _loaded(wanted.path, json.dumps(wanted.options, sort_keys=True, default=repr))
+    return Serving(live.knowledge, ranker, f"{live.name} {wanted.path}", ours=False)
 
 
 def forget() -> None:
@@ -146,6 +148,7 @@ def forget() -> None:
 
 
 @lru_cache(maxsize=4)
-def _loaded(path: str) -> Ranker:
-    found: Ranker = import_string(path)()
+def _loaded(path: str, options: str) -> Ranker:
+    """The shop's own ranker; made anew where its options, as JSON, change."""
+    found: Ranker = import_string(path)(**conf.backend(conf.RANKING["ranker"]).options)
     return found

@@ -13,7 +13,6 @@ import numpy as np
 from django.db import transaction
 from django.utils import timezone
 
-from ..catalogue.upsert import upsert
 from ..events import simulated_events
 from ..events.models import Event, ProductCount
 from ..events.simulated_events import MadeUp
@@ -44,8 +43,8 @@ def simulate(visitors: int = 400, days: int = 45, *, seed: int = 0) -> int:
         return 0
     events, sums = simulated_events.rows_of(_Crowd(facts, days, seed).acts(visitors))
     with transaction.atomic():
-        upsert(Event, events, unique=["key"], update=[])
-        upsert(ProductCount, sums, unique=["id"], update=[])
+        Event.objects.bulk_create(events, ignore_conflicts=True)
+        ProductCount.objects.bulk_create(sums)
     for visitor in range(0, visitors - 1, LEAVES_EVERY):
         simulated_events.exercise_rights(visitor)
     return simulated_events.there()

@@ -16,11 +16,11 @@ from ..events.history import Seen, latest
 from ..events.models import Kind
 from ..events.session_history import Visit
 from ..privacy.consent import subject_of
+from ..timestamps import SECONDS_A_DAY
 from .interactions import Profile
 from .item_model.model import Knowledge
 
 LATEST = 30  # acts looked at; older ones of the same visit say little more
-SECONDS_A_DAY = 86400.0
 NOBODY = ""
 LONGEST_SESSION = 40  # characters of a session's key, as the table has; a cookie session's is all it holds
 

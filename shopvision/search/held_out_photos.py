@@ -14,7 +14,7 @@ from ..catalogue.models import CatalogueEntry, CatalogueImage
 from ..catalogue.visibility import visible_refs
 from ..encoders.descriptor import unpack
 from ..encoders.projection import gallery
-from ..evaluation.classification_metrics import interval
+from ..evaluation.bootstrap import mean_interval
 from ..index.models import Descriptor, EncoderRelease
 from ..indexing.encoder_releases import LiveRelease
 from ..types import Filter, ProductRef
@@ -80,7 +80,7 @@ def evaluate_held_out_photos(live: LiveRelease, *, sample: int = SAMPLE, seed: i
     for depth in DEPTHS:
         found = (places <= depth).astype(float)
         answer[f"recall@{depth}"] = round(float(found.mean()), 4)
-        bounds = interval(lambda rows, found=found: float(found[rows].mean()), groups)  # type: ignore[misc]
+        bounds = mean_interval(found, groups)
         answer[f"recall@{depth}_interval"] = [round(bound, 4) for bound in bounds]
     return {**answer, "by_category": _by_category(places, categories)}
 

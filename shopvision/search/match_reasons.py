@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from django.utils.translation import gettext as _
 
-from ..encoders.base import Descriptors
-from ..encoders.descriptor import FAMILIES
+from ..encoders.base import BlockSpec, Descriptors, families
 from ..encoders.projection import unit
 
 
-def alike(query: Descriptors, found: Descriptors) -> list[dict[str, float]]:
+def alike(query: Descriptors, found: Descriptors, specs: Sequence[BlockSpec]) -> list[dict[str, float]]:
     """Cosine by family (mean over its blocks) of one query with each of N photos, in their order."""
     count = len(next(iter(found.values()), ()))
     out: list[dict[str, float]] = [{} for _ in range(count)]
-    for family, blocks in FAMILIES.items():
+    for family, blocks in families(specs).items():
         present = [name for name in blocks if name in query and name in found]
         if present:
             cosines = sum(unit(found[name]) @ unit(query[name][:1])[0] for name in present) / len(present)
@@ -48,5 +47,11 @@ def reasons(
                 _("same colour: %(name)s") % {"name": _(shared[0])} if shared else _("similar colours")
             )
         else:
-            named.append(_("same shape") if family == "shape" else _("same pattern"))
+            named.append(_named(family))
     return tuple(named)
+
+
+def _named(family: str) -> str:
+    if family == "shape":
+        return _("same shape")
+    return _("same pattern") if family == "texture" else _("similar look")

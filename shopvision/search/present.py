@@ -95,7 +95,7 @@ def _photos(
         return {pk: (name, ()) for pk, name in names}
     rows = Descriptor.objects.filter(image_id__in=ids, backbone_digest=live.row.backbone_digest)
     stored = list(rows.values_list("image_id", "image__name", "image__colours", "data"))
-    similar = alike(query.descriptors, unpack([bytes(data) for *_, data in stored]))
+    similar = alike(query.descriptors, unpack([bytes(data) for *_, data in stored]), live.encoder.spec.blocks)
     return {
         image_id: (name, reasons(row, limits, query.colours, [one["name"] for one in colours]))
         for (image_id, name, colours, _), row in zip(stored, similar, strict=True)

@@ -12,7 +12,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from .. import conf
-from ..evaluation.classification_metrics import interval
+from ..evaluation.bootstrap import mean_interval
 from ..events.history import OUTCOMES, SIMULATED
 from ..events.models import Event, Kind
 from ..privacy.consent import BITS
@@ -101,7 +101,7 @@ def _share(searches: Sequence[_Search]) -> dict[str, Any]:
         return {"click_share": None, "click_share_interval": None}
     clicked = np.array([one.clicked for one in searches], float)
     subjects = np.array([one.subject for one in searches])
-    low, high = interval(lambda some: float(clicked[some].mean()), subjects)
+    low, high = mean_interval(clicked, subjects)
     return {
         "click_share": round(float(clicked.mean()), 4),
         "click_share_interval": [round(low, 4), round(high, 4)],

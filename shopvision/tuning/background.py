@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from ..encoders.base import Descriptors
-from ..encoders.descriptor import FAMILIES
+from ..encoders.base import BlockSpec, Descriptors, families
 from ..encoders.projection import unit
 
 LEVELS = (*range(0, 99), *(99 + step / 20 for step in range(21)))
@@ -30,13 +31,15 @@ def background(vectors: np.ndarray, products: np.ndarray, *, limit: int = 2000) 
     return [round(float(q), 5) for q in np.percentile(pairs, LEVELS)] if len(pairs) else []
 
 
-def family_background(descriptors: Descriptors, products: np.ndarray) -> dict[str, float]:
+def family_background(
+    descriptors: Descriptors, products: np.ndarray, specs: Sequence[BlockSpec]
+) -> dict[str, float]:
     """By family, the similarity that only five of a hundred pairs of different products exceed."""
     step = max(1, len(products) // PAIRS)
     names = products[::step]
     apart = names[:, None] != names[None, :]
     out = {}
-    for family, blocks in FAMILIES.items():
+    for family, blocks in families(specs).items():
         total = np.zeros(apart.shape, np.float32)
         for block in blocks:
             rows = unit(descriptors[block][::step])

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from .. import metrics, timestamps
 from ..catalogue.models import CatalogueEntry
-from ..encoders.base import Descriptors
+from ..encoders.base import BlockSpec, Descriptors
 from ..encoders.descriptor import pack, unpack
 from ..encoders.projection import TrainingSet
 from ..events.bot_filter import permission_of
@@ -76,7 +76,7 @@ def remember(request: Any, listing: str, backbone_digest: str, looks: Descriptor
     return True
 
 
-def clicked(row: EncoderRelease, known: np.ndarray) -> Clicked:
+def clicked(row: EncoderRelease, known: np.ndarray, blocks: tuple[BlockSpec, ...]) -> Clicked:
     """Photos searched with, as further photos of the product that was chosen of their answer.
 
     Of several products the one bought, or put into the basket, or clicked last, counts.
@@ -84,6 +84,7 @@ def clicked(row: EncoderRelease, known: np.ndarray) -> Clicked:
     Args:
         row: release whose encoder described them; photos described by another one are left out.
         known: keys of the entries that may be learned of.
+        blocks: specs of that encoder.
 
     Raises:
         InvalidRequest: fewer than ``LEAST_PAIRS`` (``too_few_clicks``).
@@ -102,7 +103,7 @@ def clicked(row: EncoderRelease, known: np.ndarray) -> Clicked:
             "too_few_photo_clicks", code="too_few_clicks", count=len(pairs), least_pairs=LEAST_PAIRS
         )
     packed, at, wanted = zip(*pairs, strict=True)
-    photos = TrainingSet(unpack(packed), np.array(wanted), np.zeros(len(pairs), bool))
+    photos = TrainingSet(unpack(packed), np.array(wanted), np.zeros(len(pairs), bool), blocks)
     return Clicked(photos, np.array(at))
 
 

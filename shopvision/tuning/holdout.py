@@ -103,6 +103,7 @@ def joined(photos: TrainingSet, more: TrainingSet) -> TrainingSet:
         {name: np.concatenate([block, more.descriptors[name]]) for name, block in photos.descriptors.items()},
         np.concatenate([photos.products, more.products]),
         np.concatenate([photos.is_catalogue, more.is_catalogue]),
+        photos.blocks,
         photos.augmented,
         photos.augmented_of,
     )
@@ -133,6 +134,7 @@ def _view_fold(training: TrainingSet, fold: int) -> tuple[Queries, TrainingSet]:
         training.descriptors,
         training.products,
         training.is_catalogue,
+        training.blocks,
         {n: b[~half] for n, b in training.augmented.items()},
         training.augmented_of[~half],
     )

@@ -78,7 +78,7 @@ def tuning(
     base = yield from _on_best_encoder(live)
     yield Message("reading_catalogue_photos")
     training = yield from load_sample(base)
-    chosen = clicked(base.row, training.products) if clicks else None
+    chosen = clicked(base.row, training.products, training.blocks) if clicks else None
     extra = chosen.photos if chosen is not None else None
     yield Message("judging_on_held_out_photos")
     verdict = judge(training, base.projection, dim=conf.EMBEDDING_DIM, extra=extra)
@@ -152,9 +152,10 @@ def _on_best_encoder(live: LiveRelease) -> Generator[Message, None, LiveRelease]
 
     A young shop starts without photos to calibrate int8 on; ``SHOPVISION["ENCODER"]`` may have changed.
     """
-    wanted_int8 = conf.PRECISION != "fp32" and ":" in conf.ENCODER
-    settled = live.row.backbone == conf.ENCODER and (live.row.precision == "int8") == wanted_int8
-    if settled or (live.row.backbone == conf.ENCODER and ":" not in conf.ENCODER):
+    name = conf.backend(conf.ENCODER).path
+    wanted_int8 = conf.PRECISION != "fp32" and ":" in name
+    settled = live.row.backbone == name and (live.row.precision == "int8") == wanted_int8
+    if settled or (live.row.backbone == name and ":" not in name):
         return live
     encoder, graph = encoder_releases.first_encoder()
     if encoder.spec.digest == live.encoder.spec.digest:
@@ -195,7 +196,7 @@ def load_sample(live: LiveRelease) -> Generator[Message, None, TrainingSet]:
         raise InvalidRequest("too_few_photos_to_tune", count=count, min_photos=MIN_PHOTOS)
     blocks, products, images = _stored(live.row, MAX_FIT_PHOTOS)
     augmented, of = yield from _augmented(live.encoder, images)
-    return TrainingSet(blocks, products, _firsts(products), augmented, of)
+    return TrainingSet(blocks, products, _firsts(products), live.encoder.spec.blocks, augmented, of)
 
 
 def _stored(row: EncoderRelease, most: int) -> tuple[Descriptors, np.ndarray, list[int]]:
@@ -283,7 +284,7 @@ def measure_generic() -> bool:
     blocks, products, _ = _stored(live.row, BACKGROUND_PHOTOS)
     if len(np.unique(products)) < MIN_PRODUCTS:
         return False
-    training = TrainingSet(blocks, products, _firsts(products))
+    training = TrainingSet(blocks, products, _firsts(products), live.encoder.spec.blocks)
     found = {**_likeness(training, live.projection), "photos": photos}
     EncoderRelease.objects.filter(pk=live.row.pk).update(background=found)
     live.row.background = found
@@ -295,7 +296,7 @@ def _likeness(training: TrainingSet, projection: Projection) -> dict[str, Any]:
     vectors = gallery(projection.embed(training.descriptors), training.products, training.is_catalogue)
     return {
         "quantiles": background(vectors, _groups(training.products)),
-        "families": family_background(training.descriptors, training.products),
+        "families": family_background(training.descriptors, training.products, training.blocks),
         "products": len(np.unique(training.products)),
     }
 

@@ -89,13 +89,13 @@ def test_metrics_are_prometheus_text(db: None, numbers: dict[str, Any]) -> None:
     lines = response.content.decode().splitlines()
     assert response["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
     for line in (
-        "shopvision_search_queue_full_total 2",
-        'shopvision_products{state="indexed"} 4',
-        "shopvision_changes_waiting 3",
+        "shopvision_search_queue_full_total 2.0",
+        'shopvision_products{state="indexed"} 4.0',
+        "shopvision_changes_waiting 3.0",
         "shopvision_oldest_change_seconds 1.5",
-        "shopvision_ready 1",
-        "shopvision_drift 2",
-        "shopvision_index_photos 12",
+        "shopvision_ready 1.0",
+        "shopvision_drift 2.0",
+        "shopvision_index_photos 12.0",
     ):
         assert line in lines
 

@@ -17,7 +17,7 @@ import pytest
 
 from bench import metarank, ranking
 from bench.purchases import Baskets, periods, read
-from shopvision.ranking.item_model.covisitation import SECONDS_A_DAY
+from shopvision.timestamps import SECONDS_A_DAY
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("SHOPVISION_DATA") or ROOT.parent / "shared" / "data") / "online-retail"

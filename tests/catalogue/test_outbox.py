@@ -269,7 +269,7 @@ def test_a_change_that_fails_waits_longer_each_time_and_is_set_aside_in_the_end(
     assert row.state == Outbox.State.POISONED
     assert row.last_error == Message("made_up", {"what": "the storage said no"})
     assert outbox.claim(1).changes == []
-    assert outbox.retry() == 1
+    assert outbox.retry(Outbox.objects.all()) == 1
     assert outbox.claim(1).changes == refs
 
 

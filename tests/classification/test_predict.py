@@ -9,8 +9,9 @@ from demo_shop.models import Product
 from shopvision import signals, timestamps
 from shopvision.catalogue.models import CatalogueEntry
 from shopvision.classification.classifier_releases import open_live
+from shopvision.classification.inference import opinion
 from shopvision.classification.models import ClassifierRelease, Decision, Prediction
-from shopvision.classification.predict import predict_photo, predict_products, worth, write
+from shopvision.classification.predict import Predicted, look, predict_photo, suggestions, worth, write
 from shopvision.classifiers.base import Examples
 from shopvision.encoders.descriptor import unpack
 from shopvision.exceptions import ImageRejected, InvalidRequest
@@ -23,8 +24,15 @@ from tests.fakes import FakeEncoder
 pytestmark = pytest.mark.django_db
 
 
+def predicted(keys: list[str]) -> Predicted:
+    """What a job's three steps make of products."""
+    opened = open_live(SOURCE, TARGET)
+    looked = look(keys, opened)
+    return suggestions(looked, opinion(opened.classifier, looked.material), TARGET, opened)
+
+
 def suggest(*products: Product, job: Any = None) -> list[Prediction]:
-    found = predict_products([str(one.pk) for one in products], TARGET, open_live(SOURCE, TARGET))
+    found = predicted([str(one.pk) for one in products])
     return write(found.rows, SOURCE, job)
 
 
@@ -32,7 +40,7 @@ def test_a_products_probabilities_are_the_mean_over_its_photos(trained: Classifi
     both = make_product("red", 600, photos=2, labelled=False)
     drain_outbox()
     opened = open_live(SOURCE, TARGET)
-    (row,) = predict_products([str(both.pk)], TARGET, opened).rows
+    (row,) = predicted([str(both.pk)]).rows
     alone = []
     for image in Descriptor.objects.filter(image__entry__object_id=str(both.pk)):
         examples = Examples(unpack([bytes(image.data)]), [""])
@@ -58,7 +66,7 @@ def test_products_nobody_looked_at_are_described_first(trained: ClassifierReleas
 
 def test_products_without_a_usable_photo_and_products_gone_are_told(trained: ClassifierRelease) -> None:
     bare = Product.objects.create(sku="bare", title="bare")
-    found = predict_products([str(bare.pk), "987654"], TARGET, open_live(SOURCE, TARGET))
+    found = predicted([str(bare.pk), "987654"])
     assert found.rows == []
     assert found.problems == {
         f"{SOURCE}:{bare.pk}": Message("photo_failed"),
@@ -100,7 +108,7 @@ def test_a_decision_made_while_a_job_predicts_stands(
 ) -> None:
     """The job has looked at the product already when the person accepts; its write must notice."""
     suggest(labelled[0])
-    late = predict_products([str(labelled[0].pk)], TARGET, open_live(SOURCE, TARGET))
+    late = predicted([str(labelled[0].pk)])
     Prediction.objects.update(state="accepted")
     assert write(late.rows, SOURCE) == []
     assert Prediction.objects.get().state == "accepted"
@@ -109,7 +117,7 @@ def test_a_decision_made_while_a_job_predicts_stands(
 def test_a_product_that_left_meanwhile_is_no_error(
     trained: ClassifierRelease, labelled: list[Product]
 ) -> None:
-    late = predict_products([str(labelled[0].pk)], TARGET, open_live(SOURCE, TARGET))
+    late = predicted([str(labelled[0].pk)])
     CatalogueEntry.objects.filter(object_id=str(labelled[0].pk)).delete()
     assert write(late.rows, SOURCE) == []
 

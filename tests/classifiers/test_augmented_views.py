@@ -10,7 +10,7 @@ from shopvision.classifiers.augmented_views import (
     pack_other_glances,
     unpack_glances,
 )
-from shopvision.encoders.descriptor import PALETTE
+from shopvision.encoders.base import PALETTE
 from tests.drawing import draw
 from tests.fakes import FakeEncoder
 

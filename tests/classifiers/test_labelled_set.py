@@ -17,11 +17,12 @@ def test_folds_never_tear_a_product_apart_and_spread_every_label() -> None:
         assert not set(groups[mine]) & set(groups[~mine])
 
 
-def test_few_products_of_many_labels_fill_the_folds_evenly() -> None:
-    """7 labels of 2 products in 4 folds: 14 products, 3 or 4 in each."""
+def test_no_more_folds_are_made_than_a_label_has_examples() -> None:
+    """7 labels of 2 products in 4 folds: two folds, each with a product of every label."""
     targets = np.repeat(np.arange(7), 2)
     folds = stratified_folds(targets, np.arange(14), 4)
-    assert sorted(np.bincount(folds)) == [3, 3, 4, 4]
+    assert np.bincount(folds).tolist() == [7, 7]
+    assert sorted(targets[folds == 0]) == list(range(7))
 
 
 def test_splits_cover_every_example_once() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 from shopvision.classifiers.base import Examples
 from shopvision.classifiers.head_selection import fit_head
 from shopvision.classifiers.labelled_set import Glances, LabelledSet, parts
-from shopvision.classifiers.near_duplicates import join_copies
+from shopvision.classifiers.near_duplicates import connected_groups, join_copies
 
 
 def around(degrees: list[float]) -> dict[str, np.ndarray]:
@@ -70,3 +70,9 @@ def test_parts_count_every_example_equally_often() -> None:
         for rows in found:
             assert len(rows) == 40 * share
             assert all((groups[rows] == group).sum() == 2 for group in groups[rows])
+
+
+def test_groups_join_through_others() -> None:
+    """3 with 1 and 4 with 3; 0 and 2 stay alone."""
+    assert connected_groups(5, np.array([[3, 4], [1, 3]])).tolist() == [0, 1, 2, 1, 1]
+    assert connected_groups(2, np.empty((2, 0), int)).tolist() == [0, 1]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,21 +12,19 @@ from shopvision.classifiers.heads import LinearHead
 from shopvision.classifiers.labelled_set import LabelledSet
 from shopvision.classifiers.saliency import (
     DRAWS,
-    Evidence,
     _pooled_part,
     evidence,
     faithfulness,
     head_evidence,
     network_evidence,
     over_photo,
-    overlay,
 )
 from shopvision.encoders.descriptor import describe_maps
 from shopvision.encoders.onnx import OnnxEncoder
 from shopvision.encoders.projection import unit
 from shopvision.images.preprocess import normalise, squares
 from tests.drawing import draw
-from tests.encoders.colour_graph import LABELS, SPEC, colour_classifier
+from tests.encoders.colour_graph import LABELS, colour_classifier
 
 RED = LABELS.index("red")
 
@@ -139,17 +135,6 @@ def test_a_map_lies_over_the_photo_and_not_over_its_letterbox() -> None:
     assert laid[:, 2:8].mean() > 0.8
     assert laid[:, -5:].mean() < 0.1
     assert over_photo(heat, (40, 20), "crop").shape == (20, 40)
-
-
-def test_an_overlay_is_a_small_picture_coloured_where_the_evidence_is() -> None:
-    photo = Image.new("RGB", (800, 400), "#808080")
-    heat = np.zeros((4, 4), np.float32)
-    heat[:, 0] = 1.0
-    data = overlay(photo, Evidence(heat, 1.0), SPEC)
-    picture = np.asarray(Image.open(io.BytesIO(data)), int)
-    assert picture.shape == (160, 320, 3)
-    assert picture[80, 5, 0] - picture[80, 5, 2] > 60  # yellow: much red, little blue
-    assert picture[80, 300].tolist() == [128, 128, 128]
 
 
 def test_masking_what_counts_costs_more_than_masking_elsewhere() -> None:

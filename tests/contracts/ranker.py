@@ -11,7 +11,7 @@ from safetensors.numpy import load, save
 
 from shopvision.checkpoints import METADATA, CorruptCheckpoint, IncompatibleCheckpoint, pack
 from shopvision.ranking.features import FEATURES
-from shopvision.ranking.rankers.base import Ranker, digest, ranker_from_bytes
+from shopvision.ranking.rankers.base import Ranker, ranker_from_bytes
 
 
 class RankerContract:
@@ -62,7 +62,7 @@ class RankerContract:
         again = ranker_from_bytes(data)
         assert type(again) is type(ranker)
         assert (again.kind, again.features) == (ranker.kind, ranker.features)
-        assert (again.to_bytes(), digest(again)) == (data, digest(ranker))
+        assert again.to_bytes() == data
         np.testing.assert_array_equal(again.score(listing), ranker.score(listing))
 
     def test_damaged_bytes_are_refused(self, ranker: Ranker) -> None:

@@ -13,6 +13,7 @@ from shopvision.encoders.onnx import OnnxEncoder
 from shopvision.exceptions import Misconfigured
 from shopvision.indexing import encoder_releases
 from tests.contracts.encoder import PHOTOS, cosines
+from tests.fakes import FakeEncoder
 
 NAMES = ("timm:mobilenetv3_small_050", "torchvision:mobilenet_v3_small", "timm:vit_tiny_patch16_224")
 
@@ -117,7 +118,9 @@ def test_a_worker_with_a_device_runs_fp32_in_torch_and_int8_never(
     seen = []
     monkeypatch.setattr(encoder_releases._seen, "torch", False)
     monkeypatch.setattr(
-        encoder_releases, "import_string", lambda path: lambda *args: seen.append((path, *args))
+        encoder_releases,
+        "import_string",
+        lambda path: lambda *args: seen.append((path, *args)) or FakeEncoder(),
     )
     settings.SHOPVISION = {**settings.SHOPVISION, "DEVICE": "cuda"}
     assert isinstance(encoder_releases.make_encoder(efficientnet_weights.SPEC.name), OnnxEncoder)

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from shopvision.encoders import projection
+from shopvision.encoders.base import BlockSpec
 from shopvision.encoders.projection import (
     Projection,
     TrainingSet,
     augmented_views,
-    block_similarities,
     diverse_products,
     fit,
     gallery,
@@ -22,6 +22,7 @@ from shopvision.encoders.projection import (
 )
 
 DIMS = {"c5": 24, "t10": 16, "colour": 16}
+SPECS = (BlockSpec("c5", 24, "shape"), BlockSpec("t10", 16, "texture"), BlockSpec("colour", 16, "colour"))
 
 
 def catalogue(products: int = 40, photos: int = 4, seed: int = 0) -> TrainingSet:
@@ -39,7 +40,7 @@ def catalogue(products: int = 40, photos: int = 4, seed: int = 0) -> TrainingSet
         nuisance = 3 * rng.standard_normal((n, d - d // 2)) + 4 * first[:, None]
         blocks[name] = np.concatenate([signal, nuisance], axis=1).astype(np.float32)
     blocks["thumb"] = rng.random((n, 144), dtype=np.float32)
-    return TrainingSet(blocks, owner, first)
+    return TrainingSet(blocks, owner, first, SPECS)
 
 
 def recall_at_1(rows: np.ndarray, training: TrainingSet) -> float:
@@ -71,7 +72,7 @@ def test_embeddings_are_unit_rows_in_the_order_given() -> None:
 
 
 def test_no_rows_give_no_rows() -> None:
-    made = generic(DIMS, 16)
+    made = generic(SPECS, 16)
     assert made.embed({}).shape == (0, 16)
     assert made.embed({name: np.empty((0, d), np.float32) for name, d in DIMS.items()}).shape == (0, 16)
 
@@ -79,14 +80,14 @@ def test_no_rows_give_no_rows() -> None:
 @pytest.mark.parametrize("kind", ["fitted", "generic"])
 def test_saved_and_read_again_it_embeds_the_same_to_the_last_bit(kind: str) -> None:
     training = catalogue()
-    made = fit(training, dim=16) if kind == "fitted" else generic(DIMS, 16)
+    made = fit(training, dim=16) if kind == "fitted" else generic(SPECS, 16)
     back = Projection.from_bytes(made.to_bytes())
     np.testing.assert_array_equal(back.embed(training.descriptors), made.embed(training.descriptors))
     assert (back.digest, back.dim, back.recipe["kind"]) == (made.digest, 16, kind)
 
 
 def test_fits_and_generic_projections_are_deterministic() -> None:
-    assert len({generic(DIMS, 16).digest for _ in range(8)}) == 1  # metadata keys come in a random order
+    assert len({generic(SPECS, 16).digest for _ in range(8)}) == 1  # metadata keys come in a random order
     assert fit(catalogue(), dim=16).digest == fit(catalogue(), dim=16).digest
     assert fit(catalogue(seed=1), dim=16).digest != fit(catalogue(), dim=16).digest
 
@@ -94,14 +95,14 @@ def test_fits_and_generic_projections_are_deterministic() -> None:
 def test_the_generic_projection_keeps_cosines() -> None:
     """Two blocks in which one in two numbers agree: cosine 1/2, to three deviations of 1/sqrt(1024)."""
     blocks = {"c5": np.array([[1, 1, 0], [1, 0, 1]], np.float32)}
-    a, b = generic({"c5": 3}, 1024).embed(blocks)
+    a, b = generic([BlockSpec("c5", 3, "shape")], 1024).embed(blocks)
     assert float(a @ b) == pytest.approx(0.5, abs=3 / 32)
 
 
 def test_other_bytes_and_other_formats_are_refused() -> None:
     with pytest.raises(ValueError, match="no projection"):
         Projection.from_bytes(b"\x02\x00\x00\x00\x00\x00\x00\x00{}")
-    data = generic(DIMS, 16).to_bytes()
+    data = generic(SPECS, 16).to_bytes()
     with pytest.raises(ValueError, match="format 7"):
         Projection.from_bytes(data.replace(b'\\"format\\": 1', b'\\"format\\": 7'))
 
@@ -144,7 +145,7 @@ def test_copies_of_one_photo_are_not_diverse() -> None:
     rng = np.random.default_rng(0)
     thumbs = rng.random((6, 144), dtype=np.float32)
     thumbs[1] = thumbs[0] * 0.5 + 0.2  # product 0: the same photo, recoloured
-    training = TrainingSet({"thumb": thumbs}, np.array([0, 0, 1, 1, 2, 3]), np.ones(6, bool))
+    training = TrainingSet({"thumb": thumbs}, np.array([0, 0, 1, 1, 2, 3]), np.ones(6, bool), SPECS)
     assert diverse_products(training) == [1]
 
 
@@ -154,7 +155,7 @@ def test_balanced_scatter_is_worked_by_hand() -> None:
     Others: (1, 1), (1, -1): diag(1, 1); catalogue: (-1, 0): diag(1, 0); half of each: diag(1, 1/2).
     """
     rows = np.array([[0, 0], [2, 1], [2, -1]], float)
-    training = TrainingSet({}, np.zeros(3, int), np.array([True, False, False]))
+    training = TrainingSet({}, np.zeros(3, int), np.array([True, False, False]), SPECS)
     np.testing.assert_allclose(projection._between_photos(rows, training, [0]), np.diag([1, 0.5]))
 
 
@@ -176,6 +177,7 @@ def test_taking_photos_takes_their_views_along() -> None:
         {"thumb": np.arange(3.0)[:, None]},
         np.array([5, 6, 7]),
         np.ones(3, bool),
+        SPECS,
         {"thumb": np.arange(4.0)[:, None]},
         np.array([0, 2, 2, 1]),
     )
@@ -206,8 +208,11 @@ def test_views_are_crops_a_turn_and_a_mirror_image() -> None:
     assert [view.size for view in augmented_views(Image.new("RGB", (1, 1)))][:2] == [(1, 1), (1, 1)]
 
 
-def test_why_two_photos_are_alike_is_said_by_family() -> None:
-    """Shape: c5 the same, c3 at right angles: mean 1/2; colour: (3, 4) against (1, 0): 3/5; no texture."""
-    a = {"c5": np.array([[1.0, 0]]), "c3": np.array([[1.0, 0]]), "colour": np.array([[3.0, 4]])}
-    b = {"c5": np.array([[2.0, 0]]), "c3": np.array([[0, 1.0]]), "colour": np.array([[1.0, 0]])}
-    assert block_similarities(a, b) == pytest.approx({"shape": 0.5, "colour": 0.6}, abs=1e-6)
+def test_a_family_of_the_encoders_own_is_part_of_the_embedding() -> None:
+    """One pooled vector: shape's weight is its own, and the block is kept whole, up to rounding."""
+    specs = (BlockSpec("clip", 8, "semantic"), BlockSpec("thumb", 4, ""))
+    rows = np.random.default_rng(0).standard_normal((6, 8)).astype(np.float32)
+    made = generic(specs, 512)
+    assert list(made.maps) == ["clip"]
+    cosines = made.embed({"clip": rows}) @ made.embed({"clip": rows}).T
+    np.testing.assert_allclose(cosines, projection.unit(rows) @ projection.unit(rows).T, atol=0.2)

@@ -8,7 +8,7 @@ import pytest
 from onnx import numpy_helper
 from PIL import Image
 
-from shopvision.encoders.base import Descriptors, EncoderSpec
+from shopvision.encoders.base import BlockSpec, Descriptors, EncoderSpec
 from shopvision.encoders.onnx import OnnxEncoder
 from shopvision.encoders.projection import unit
 from shopvision.encoders.quantise import MIN_CALIBRATION_PHOTOS, fidelity, quantise
@@ -60,10 +60,10 @@ def test_fidelity_looks_at_what_differs_between_photos() -> None:
     """Less their mean the rows are +-(1, 0) and +-(0, 1): at right angles, though the photos share (9, 9)."""
     exact = np.array([[10.0, 9.0], [8.0, 9.0]])
     turned = np.array([[9.0, 10.0], [9.0, 8.0]])
-    names = ("c5", "c3", "t10", "t4")
-    same = dict.fromkeys(names, exact)
-    assert fidelity(same, same) == pytest.approx(1.0)
-    assert fidelity(same, {**same, "t4": turned}) == pytest.approx(0.0)
+    specs = [BlockSpec(name, 2, "shape") for name in ("c5", "c3", "t10", "t4")]
+    same = dict.fromkeys((one.name for one in specs), exact)
+    assert fidelity(same, same, specs) == pytest.approx(1.0)
+    assert fidelity(same, {**same, "t4": turned}, specs) == pytest.approx(0.0)
 
 
 def test_no_pair_of_products_can_overflow_sixteen_bits(int8_graph: bytes) -> None:

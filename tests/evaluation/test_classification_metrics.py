@@ -10,7 +10,6 @@ from shopvision.evaluation.classification_metrics import (
     confusion,
     coverage_curve,
     fit_power_law,
-    interval,
     macro,
     macro_f1,
     per_label,
@@ -51,16 +50,6 @@ def test_top_k_looks_at_the_k_most_probable() -> None:
     probabilities = np.array([[0.5, 0.3, 0.2]] * 3)
     labels = np.array([0, 1, 2])
     assert [top_k(probabilities, labels, k) for k in (1, 2, 3)] == pytest.approx([1 / 3, 2 / 3, 1.0])
-
-
-def test_the_interval_draws_products_not_photos() -> None:
-    """Two products, one all right, one all wrong, however many photos: resamples give 0, 1/2 or 1."""
-    right = np.array([1.0] * 9 + [0.0] * 9)
-    low, high = interval(lambda rows: float(right[rows].mean()), np.repeat([0, 1], 9))
-    assert (low, high) == (0.0, 1.0)
-    low, high = interval(lambda rows: float(right[rows].mean()), np.arange(18))
-    assert 0.25 < low < 0.35 < 0.65 < high < 0.75
-    assert math.isnan(interval(lambda rows: 0.0, np.array([]))[0])
 
 
 def two_sided(sure: list[float], wrong: list[bool]) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from shopvision.evaluation.ranking_metrics import (
-    bootstrap_ratio,
     coverage_at,
     ndcg_at,
     novelty_at,
@@ -73,32 +72,3 @@ def test_novelty_is_the_surprise_in_bits() -> None:
     assert novelty_at([np.array([0, 2])], 1, counts) == pytest.approx(log2(9))
     assert novelty_at([np.array([0, 2])], 2, counts) == pytest.approx((log2(9) + log2(9 / 6)) / 2)
     assert novelty_at([], 2, counts) == 0
-
-
-def test_ratio_of_means_and_its_interval() -> None:
-    ours, theirs = row(0.4, 0.8, 0.3), row(0.2, 0.4, 0.15)
-    found = bootstrap_ratio(ours, theirs, np.array([1, 1, 2]))
-    assert (found.value, found.low, found.high) == pytest.approx((2, 2, 2))
-
-
-def test_the_interval_is_that_of_users_not_of_listings() -> None:
-    """Two users of 50 equal listings each: three ratios are possible, 1/2, 3/2 and 1 (half the draws)."""
-    ours = np.repeat(row(0.5, 1.5), 50)
-    found = bootstrap_ratio(ours, np.ones(100), np.repeat([1, 2], 50))
-    assert (found.value, found.low, found.high) == pytest.approx((1, 0.5, 1.5))
-
-
-def test_the_interval_covers_a_known_ratio_as_often_as_it_says() -> None:
-    rng = np.random.default_rng(5)
-    covered = 0
-    for seed in range(200):
-        theirs = rng.exponential(1, 150)
-        ours = 0.6 * theirs + rng.exponential(0.6, 150)  # means 1.2 and 1
-        found = bootstrap_ratio(ours, theirs, np.arange(150), seed=seed, resamples=400)
-        covered += found.low <= 1.2 <= found.high
-    assert 0.9 <= covered / 200 <= 0.99
-
-
-def test_no_listings_or_a_ranker_that_finds_nothing_have_no_ratio() -> None:
-    assert np.isnan(bootstrap_ratio(row(), row(), np.array([], int)).value)
-    assert np.isnan(bootstrap_ratio(row(1), row(0), np.array([1])).low)

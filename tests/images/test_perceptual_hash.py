@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from shopvision.images.perceptual_hash import Groups, alike_pairs
+from shopvision.images.perceptual_hash import alike_pairs
 
 BASE = 0x0F0F0F0F0F0F0F0F
 
@@ -16,10 +16,3 @@ def test_hashes_within_four_bits_are_alike_and_five_are_not() -> None:
 
 def test_a_picture_without_contrast_is_like_nothing() -> None:
     assert list(alike_pairs([0, 0, -1, -1, 0b1111111, 0b1111111])) == []
-
-
-def test_groups_join_through_others() -> None:
-    groups = Groups(5)
-    groups.join(3, 1)
-    groups.join(4, 3)
-    assert groups.numbers().tolist() == [0, 1, 2, 1, 1]

@@ -16,13 +16,14 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test.utils import isolate_apps
 from django.urls import reverse
 from django.utils import timezone
+from tqdm import tqdm
 
 from demo_shop.models import Product
 from shopvision.catalogue.adapter import NAMING, Catalogue, catalogue
 from shopvision.jobs import Job
 from shopvision.management.commands.shopvision_index import _tuned
 from shopvision.management.inspect_models import adapter_source, guess, look
-from shopvision.management.progress import Progress, line
+from shopvision.management.job_command import _show
 from shopvision.messages import Message
 from shopvision.ranking.models import RankerRelease
 from tests.factories import ArticleFactory, DemoProductFactory
@@ -68,7 +69,7 @@ def test_index_counts_tuning_in_its_estimate_and_shows_that_it_tunes(
     [ArticleFactory(views=4) for _ in range(5)]
     monkeypatch.setattr("shopvision.search.jobs.TUNE_FROM_PHOTOS", 20)
     shown: list[str] = []
-    monkeypatch.setattr(Progress, "show", lambda self, done, total, note="": shown.append(str(note)))
+    monkeypatch.setattr(tqdm, "set_postfix_str", lambda self, note, refresh=True: shown.append(note))
     err = io.StringIO()
     call_command("shopvision_index", stdout=io.StringIO(), stderr=err)
     first, tuning, outcome = err.getvalue().splitlines()
@@ -98,11 +99,6 @@ def test_a_tuning_that_found_no_more_is_not_called_failed(state: str, outcome: s
         message=Message("unexpected_error", {"type": "OSError", "text": "the disk is full"}),
     )
     assert _tuned(job) == words
-
-
-def test_the_progress_of_what_counts_nothing_shows_the_time() -> None:
-    assert line("tuning", 0, 0, 12.3, "fitting") == "tuning 12s fitting"
-    assert line("index", 50, 100, 2.0) == f"index [{'#' * 15}{'.' * 15}] 50/100 25/s 2s left"
 
 
 def test_check_tries_everything(indexed_shop: list[Any]) -> None:
@@ -287,3 +283,12 @@ def test_a_command_on_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert "run python manage.py migrate" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_progress_shows_the_share_or_where_nothing_is_counted_the_note() -> None:
+    out = io.StringIO()
+    bar = tqdm(desc="index", file=out, ncols=80, mininterval=0, miniters=0)
+    _show(bar, Job(done=50, total=100), "")
+    assert re.search(r"index:  50%\|.+\| 50/100 ", out.getvalue())
+    _show(bar, Job(done=0, total=0), "fitting")
+    assert "fitting" in out.getvalue()

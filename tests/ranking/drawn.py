@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from shopvision.ranking.features import FEATURES, PLACE
+from shopvision.ranking.features import FEATURES, PLACE, Candidates
 from shopvision.ranking.interactions import KINDS, Facts, Interactions, Profile
 from shopvision.ranking.training.examples import Lessons
 
@@ -60,3 +60,19 @@ def taught(listings: int = 100, length: int = 30, seed: int = 0) -> Lessons:
         np.ones(len(x), np.float32),
         np.full(len(x), -1, np.int32),
     )
+
+
+def plain(numbers: np.ndarray) -> Candidates:
+    """Candidates of which nothing but their number is known, in no particular order."""
+    length = len(numbers)
+    nothing = np.full(length, np.nan, np.float32)
+    unknown = np.full(length, -1, np.int32)
+    return Candidates(
+        numbers.astype(np.int32), nothing, unknown, nothing, np.ones(length, bool), unknown, nothing
+    )
+
+
+def nobody() -> Profile:
+    """The profile of a visitor who did nothing yet."""
+    none = np.empty(0, np.float32)
+    return Profile(np.empty(0, np.int32), (), (), none, none, none, np.empty(0, np.int32))

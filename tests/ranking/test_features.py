@@ -7,12 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shopvision.ranking.features import FEATURES, HALF_LIFE_DAYS, LATELY_DAYS, PLACE, features, plain
-from shopvision.ranking.interactions import nobody
+from shopvision.ranking.features import FEATURES, HALF_LIFE_DAYS, LATELY_DAYS, PLACE, features
 from shopvision.ranking.item_model.builder import build
 from shopvision.ranking.item_model.model import NOTHING, Knowledge
 from shopvision.ranking.item_model.neighbours import Neighbours
-from tests.ranking.drawn import DAY, facts, log, viewed
+from tests.ranking.drawn import DAY, facts, log, nobody, plain, viewed
 
 
 @pytest.fixture

@@ -10,12 +10,13 @@ from demo_shop.models import Product
 from shopvision.catalogue.adapter import catalogues
 from shopvision.listings import personalised_listing, rank_queryset
 from shopvision.ranking import reasons
-from shopvision.ranking.interactions import Profile, nobody
+from shopvision.ranking.interactions import Profile
 from shopvision.ranking.item_model.model import NOTHING, Knowledge
 from shopvision.ranking.item_model.neighbours import Neighbours
 from shopvision.ranking.order_cache import Reason
 from shopvision.ranking.reasons import in_words
 from shopvision.types import ProductRef
+from tests.ranking.drawn import nobody
 from tests.ranking.test_api import looked_at
 
 KNOWN = Knowledge(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shopvision.encoders.descriptor import FAMILIES
+from shopvision.encoders.base import BlockSpec
 from shopvision.encoders.projection import TrainingSet, generic
 from shopvision.search.match import decide, lead, nearest_stranger, percentiles
 from shopvision.tuning.background import LEVELS, background
@@ -78,7 +78,8 @@ def test_what_a_further_photo_looks_like_is_known_where_half_of_the_products_hav
     further: int, fitted: bool
 ) -> None:
     products = np.concatenate([np.arange(6), np.arange(further)])
-    rng, names = np.random.default_rng(0), [name for family in FAMILIES.values() for name in family]
-    blocks = {name: rng.random((len(products), 8)).astype(np.float32) for name in names}
-    training = TrainingSet(blocks, products, np.arange(len(products)) < 6)
-    assert measure(training, generic(dict.fromkeys(names, 8), 4))["fitted"] is fitted
+    rng = np.random.default_rng(0)
+    specs = (BlockSpec("c5", 8, "shape"), BlockSpec("t4", 8, "texture"), BlockSpec("colour", 8, "colour"))
+    blocks = {one.name: rng.random((len(products), 8)).astype(np.float32) for one in specs}
+    training = TrainingSet(blocks, products, np.arange(len(products)) < 6, specs)
+    assert measure(training, generic(specs, 4))["fitted"] is fitted

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,13 +18,10 @@ from ...classification import classifier_releases as classification
 from ...exceptions import TemporaryFailure
 from ...messages import Message
 from ...search import status
-from ..health import gauges
 from ..permissions import VIEW_OVERVIEW
 from ..schema import described, errors, openapi
 from ..serializers import HealthAnswer
 from .base import ProbeView, PublicView, WorkView
-
-PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class LiveView(ProbeView):
@@ -71,8 +73,36 @@ class MetricsView(WorkView):
         },
     )
     def get(self, request: Request) -> HttpResponse:
-        """This process's counters and timers, and the shop's counts."""
-        return HttpResponse(metrics.prometheus() + gauges(), content_type=PROMETHEUS)
+        """Counters and timers of this process, or of all (multiprocess mode), and the shop's counts."""
+        return HttpResponse(metrics.exposition([ShopCollector()]), content_type=metrics.CONTENT_TYPE)
+
+
+class ShopCollector(Collector):
+    """Numbers of the whole shop: products, photos, waiting changes and their age, and whether searches answer."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Asked of the database for each scrape."""
+        counts, serving = status.counts(), status.serving()
+        for what in ("products", "photos"):
+            states = GaugeMetricFamily(f"shopvision_{what}", f"{what} by state", labels=["state"])
+            for state, number in counts[what].items():
+                states.add_metric([state], number)
+            yield states
+        single = {
+            "changes_waiting": counts["waiting"],
+            "changes_set_aside": counts["set_aside"],
+            "oldest_change_seconds": counts["oldest_waiting_seconds"],
+            "ready": int(serving["ok"]),
+            "index_photos": serving.get("count", 0),
+            "drift": status.drift_known()["total"],
+        }
+        for name, value in single.items():
+            if value is not None:
+                yield GaugeMetricFamily(f"shopvision_{name}", name.replace("_", " "), value=value)
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: registering asks the database nothing."""
+        return iter(())
 
 
 class SchemaView(PublicView):

@@ -47,17 +47,23 @@ class SearchView(PublicView):
                 context=request._request,
             )
             return respond(found, limit)
-        with search_slot():
-            found = listings.search_by_photo(
-                given["image"],
-                region=given.get("crop"),
-                text=given["text"],
-                where=asked.where(),
-                limit=limit,
-                context=request._request,
-            )
-        tracking.record(request, "photo_search", listing=found.id, text=given["text"])
-        return respond(found, limit)
+        return respond(photo_search(request, asked, limit), limit)
+
+
+def photo_search(request: Request, asked: SearchRequest, limit: int) -> Listing:
+    """Search by the photo that was sent, within the bounds of this process, and record the search."""
+    given = asked.validated_data
+    with search_slot():
+        found = listings.search_by_photo(
+            given["image"],
+            region=given.get("crop"),
+            text=given["text"],
+            where=asked.where(),
+            limit=limit,
+            context=request._request,
+        )
+    tracking.record(request, "photo_search", listing=found.id, text=given["text"])
+    return found
 
 
 class StoredSearchView(PublicView):

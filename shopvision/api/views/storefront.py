@@ -22,9 +22,9 @@ from ..answers import answer
 from ..cursors import cursor, public_id, read_cursor, search_id
 from ..errors import answer_error
 from ..serializers import SearchRequest, SimilarRequest
-from ..throttles import BrowseThrottle, SearchThrottle, search_slot
+from ..throttles import BrowseThrottle, SearchThrottle
 from .base import PublicView, checked
-from .search import product_ref
+from .search import photo_search, product_ref
 
 TEMPLATE = "shopvision/results.html"
 LIMIT = 24
@@ -80,18 +80,7 @@ class PhotoPage(PublicView):
         filled = _filled(request.data)
         if "image" not in filled:
             raise InvalidRequest("photo_missing", code="empty")
-        asked = checked(SearchRequest, filled)
-        given = asked.validated_data
-        with search_slot():
-            found = listings.search_by_photo(
-                given["image"],
-                region=given.get("crop"),
-                text=given["text"],
-                where=asked.where(),
-                limit=LIMIT,
-                context=request._request,
-            )
-        tracking.record(request, "photo_search", listing=found.id, text=given["text"])
+        found = photo_search(request, checked(SearchRequest, filled), LIMIT)
         return _page(request, found, request.data, 0, LIMIT)
 
     def _further(self, request: Request, public: str, place: str) -> Response:

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...timestamps import SECONDS_A_DAY
 from ..interactions import Interactions
 from .neighbours import DENSE_ITEMS, WIDTH, Neighbours, Pairs, from_pairs, from_sums
 
 VISIT_ACTS = 64  # acts of a visit that make pairs, spread evenly over it; wholesalers buy hundreds
 VISITS_ON = 3  # visits between two that are still a pair
 HALF_LIFE_DAYS = 90.0
-SECONDS_A_DAY = 86400.0
 LIFT = 0.5
 """Exponent on the target's own weight that a pair is divided by: 0 favours what is popular, 1 what is rare."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -116,11 +115,6 @@ class PriorRanker:
         weights = unpack(data, KIND + "prior").record["weights"]
         check_features(weights)
         return cls(MappingProxyType(weights))
-
-
-def digest(ranker: Ranker) -> str:
-    """sha256 of a ranker's bytes."""
-    return hashlib.sha256(ranker.to_bytes()).hexdigest()
 
 
 READERS: dict[str, Callable[[bytes], Ranker]] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...checkpoints import pack, unpack
-from ...classifiers.logistic import minimise
+from ...classifiers.logistic import minimize
 from ..training.examples import Lessons
 from .feature_scaling import KIND, Scaling, fit_scaling, scaling_of
 
@@ -79,7 +79,7 @@ def fit_linear(lessons: Lessons, *, ridge: float = RIDGE) -> LinearRanker:
         slope = slope.astype(np.float64) / count + ridge * weights
         return value + ridge / 2 * float(weights @ weights), slope
 
-    weights = minimise(loss, np.zeros(rows.shape[1]))
+    weights = minimize(loss, np.zeros(rows.shape[1]))
     return LinearRanker(scaling, weights.astype(np.float32))
 
 

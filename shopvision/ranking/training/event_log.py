@@ -20,7 +20,6 @@ from ...events.models import Kind, ProductCount
 from ...indexing.encoder_releases import answering_or_none
 from ...types import ProductRef
 from ..interactions import KINDS, STRENGTH_OF, STRENGTHS, Facts, Interactions
-from ..item_model.covisitation import SECONDS_A_DAY
 from ..product_features import shelf_of
 from .examples import Answered
 
@@ -177,7 +176,7 @@ def read_facts(now: datetime) -> Facts:
         [text for _, _, text in rows],
         _joined([one.prices for one in shelves], np.float32),
         _joined([one.categories for one in shelves], np.int32),
-        now.timestamp() - ages.astype(np.float64) * SECONDS_A_DAY,
+        now.timestamp() - ages.astype(np.float64) * timestamps.SECONDS_A_DAY,
         *_shown_and_clicked(items),
         np.concatenate(looks) if shelves and len(looks) == len(shelves) else None,
     )

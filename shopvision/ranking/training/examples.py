@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...timestamps import SECONDS_A_DAY
 from ..features import FEATURES, Candidates, features
 from ..interactions import KINDS, Facts, Interactions, Profile
 from ..item_model.builder import Builder
-from ..item_model.covisitation import SECONDS_A_DAY
 from ..item_model.model import Knowledge
 
 PROFILE_ACTS = 200  # of a subject, the latest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...evaluation.classification_metrics import interval
+from ...evaluation.bootstrap import mean_interval
 from ..features import COUNTS, PLACE, SIGNALS, SPACES
 from ..rankers.base import Ranker
 from .examples import Lessons
@@ -69,5 +69,5 @@ def _dealt(lessons: Lessons, columns: list[int], draw: np.random.Generator) -> n
 
 
 def _in_numbers(lost: np.ndarray, judge: Judge) -> dict[str, float]:
-    low, high = interval(lambda rows: mean(lost[rows], judge.weights[rows]), judge.subjects)
+    low, high = mean_interval(lost, judge.subjects, weights=judge.weights)
     return {"lost": round(mean(lost, judge.weights), 4), "low": round(low, 4), "high": round(high, 4)}

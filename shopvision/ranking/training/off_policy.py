@@ -11,6 +11,7 @@ import numpy as np
 
 from ...classifiers.base import softmax
 from ...classifiers.logistic import fit_logistic
+from ...evaluation.bootstrap import ratio_interval
 from ...messages import Message
 from ..item_model.builder import Builder
 from ..rankers.base import Ranker
@@ -23,7 +24,6 @@ LEAST_EFFECTIVE = 500.0
 LEAST_CLICKS = 50
 """Below either the interval says more about luck than about the rankers, so no number is given."""
 CLIP = 100.0  # largest weight: one lucky click must not decide
-RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,17 +122,8 @@ def _estimate(
     refused = _refusal(effective, clicks)
     if refused:
         return Estimate(float("nan"), float("nan"), float("nan"), effective, clicks, refused)
-    _, place = np.unique(logged.groups, return_inverse=True)
-    sums = np.stack([np.bincount(place, top), np.bincount(place, bottom)])
-    draw, count = np.random.default_rng(seed), sums.shape[1]
-    found = np.empty(RESAMPLES)
-    for row in range(RESAMPLES):
-        times = np.bincount(draw.integers(0, count, count), minlength=count)
-        high, low = sums @ times
-        found[row] = high / low if low > 0 else np.nan
-    tail = (1 - level) / 2
-    low, high = np.nanquantile(found, [tail, 1 - tail])
-    return Estimate(float(top.sum() / bottom.sum()), float(low), float(high), effective, clicks)
+    low, high = ratio_interval(top, bottom, logged.groups, level=level, seed=seed)
+    return Estimate(float(top.sum() / bottom.sum()), low, high, effective, clicks)
 
 
 def _refusal(effective: float, clicks: int) -> Message | None:
@@ -204,14 +195,13 @@ def _guesses(
     place = np.arange(len(x)) - np.repeat(lessons.starts[:-1], sizes)
     depth = np.log1p(place)[:, None]
     shown, other = np.hstack([x, depth]), np.hstack([x[orders], depth])
-    answers = np.column_stack([1 - clicked, clicked])
     _, number = np.unique(groups, return_inverse=True)
     half = number % 2 == 0
     guessed, instead = np.full((2, len(x)), clicked.mean())
     for mine in (half, ~half):
-        if not clicked[~mine].any():
+        if len(np.unique(clicked[~mine])) < 2:
             continue  # the mean says as much
-        slopes, intercept = fit_logistic(shown[~mine], answers[~mine], ridge=RIDGE)
+        slopes, intercept = fit_logistic(shown[~mine], clicked[~mine].astype(int), 2, ridge=RIDGE)
         for rows, out in ((shown, guessed), (other, instead)):
             out[mine] = softmax(rows[mine] @ slopes + intercept)[:, 1]
     return guessed, instead

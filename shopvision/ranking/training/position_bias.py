@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...classifiers.base import sigmoid
-from ...classifiers.logistic import minimise
+from ...classifiers.logistic import minimize
 from ..rankers.feature_scaling import fit_scaling
 from ..rankers.linear import scaled
 from .examples import Lessons
@@ -62,7 +62,7 @@ def _attraction(x: np.ndarray, wanted: np.ndarray, start: np.ndarray) -> np.ndar
         value = float(np.mean(np.logaddexp(0, z) - wanted * z)) + float(pull @ weights**2) / 2
         return value, x.T @ (sigmoid(z) - wanted) / len(x) + pull * weights
 
-    return minimise(loss, start)
+    return minimize(loss, start)
 
 
 def corrected(lessons: Lessons, looked: np.ndarray | None = None) -> Lessons:

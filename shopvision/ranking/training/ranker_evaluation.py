@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...evaluation.classification_metrics import interval
+from ...evaluation.bootstrap import mean_interval
 from ...evaluation.ranking_metrics import coverage_at, ndcg_at, novelty_at, recall_at, reciprocal_rank
 from ..features import PLACE
 from ..interactions import Interactions
@@ -128,7 +128,7 @@ class Judge:
 
         ``cold_ndcg@10`` is None where fewer than ``LEAST_COLD`` listings speak for it.
         """
-        low, high = interval(lambda rows: mean(outcome.ndcg[rows], self.weights[rows]), self.subjects)
+        low, high = mean_interval(outcome.ndcg, self.subjects, weights=self.weights)
         cold = np.flatnonzero(~np.isnan(outcome.cold))
         found = {
             NDCG: mean(outcome.ndcg, self.weights),

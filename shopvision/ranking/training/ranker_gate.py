@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...evaluation.classification_metrics import interval
+from ...evaluation.bootstrap import mean_interval
 from ...messages import Message
 from .ranker_evaluation import Outcome, mean
 
@@ -83,5 +83,5 @@ REFERENCES = ("live", "prior", "popularity", "shuffle", "no_op")
 
 
 def _gain(gain: np.ndarray, subjects: np.ndarray, weights: np.ndarray) -> dict[str, float]:
-    low, high = interval(lambda rows: mean(gain[rows], weights[rows]), subjects)
+    low, high = mean_interval(gain, subjects, weights=weights)
     return {"gain": round(mean(gain, weights), 4), "low": round(low, 4), "high": round(high, 4)}

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from shopvision.ranking.features import PLACE, features, plain
+from shopvision.ranking.features import PLACE, features
 from shopvision.ranking.interactions import Interactions
 from shopvision.ranking.item_model.builder import Builder
 from shopvision.ranking.training.examples import Answered, Lessons, Past, joined, learn_from
-from tests.ranking.drawn import DAY, facts, log, taught
+from tests.ranking.drawn import DAY, facts, log, plain, taught
 
 CATALOGUE = facts("red mug", "blue mug", "plate", "cup")
 ROWS = ((1, 1, 0, 1.0), (1, 1, 1, 1.0), (2, 2, 0, 2.0), (1, 3, 2, 5.0), (2, 4, 3, 20.0))

@@ -1,0 +1,88 @@
+"""An encoder from outside that gives one pooled vector works end to end, alone and beside our colour blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL.Image import Image
+
+from shopvision import listings
+from shopvision.encoders.base import BlockSpec, Descriptors, Encoder, EncoderSpec
+from shopvision.exceptions import Misconfigured
+from shopvision.indexing import encoder_releases
+from shopvision.indexing.pipeline import drain_outbox
+from shopvision.tuning import tuner
+from tests.contracts.encoder import EncoderContract
+from tests.factories import DemoProductFactory, demo_ref
+
+
+class Pooled(Encoder):
+    """Sixteen cells of a photo in one row: as little as an encoder needs to say."""
+
+    spec = EncoderSpec("tests.pooled", "0" * 64, "fp32", (BlockSpec("clip", 48, "semantic"),))
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = gain
+
+    def describe(self, images: Sequence[Image]) -> Descriptors:
+        cells = [
+            np.asarray(image.convert("RGB").resize((4, 4)), np.float32).ravel() / 255 for image in images
+        ]
+        return {"clip": self.gain * np.array(cells, np.float32).reshape(len(images), 48)}
+
+
+class Misnamed(Pooled):
+    """Gives another block than its record says."""
+
+    def describe(self, images: Sequence[Image]) -> Descriptors:
+        return {"pooled": super().describe(images)["clip"]}
+
+
+class TestPooled(EncoderContract):
+    """The contract that every encoder keeps."""
+
+    @pytest.fixture(scope="class")
+    def encoder(self) -> Encoder:
+        return Pooled()
+
+
+HERE = __name__
+WITH_COLOUR = {
+    "BACKEND": "shopvision.encoders.with_colour.WithColour",
+    "OPTIONS": {"encoder": f"{HERE}.Pooled", "gain": 2.0},
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("encoder", "blocks"),
+    [(f"{HERE}.Pooled", {"clip"}), (WITH_COLOUR, {"clip", "colour", "figure", "layout", "thumb"})],
+)
+def test_it_indexes_and_finds_the_demos_products(
+    encoder: Any, blocks: set[str], data_dir: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.SHOPVISION = {**settings.SHOPVISION, "ENCODER": encoder}
+    encoder_releases.reset()
+    products = DemoProductFactory.create_batch(12)
+    drain_outbox()
+    live = encoder_releases.live()
+    assert {one.name for one in live.encoder.spec.blocks} == blocks
+    assert live.index.count() == 12
+    for product in products[:4]:
+        with product.image.open() as file:
+            found = listings.search_by_photo(file.read())
+        assert found.hits[0].product.object_id == str(product.pk)
+        assert len(listings.similar_products(demo_ref(product)).hits) == 11
+    monkeypatch.setattr(tuner, "MIN_PHOTOS", 12)
+    row = tuner.tune(force=True)
+    assert row.state == "live"
+    assert encoder_releases.live().index.count() == 12
+    encoder_releases.reset()
+
+
+def test_an_encoder_that_gives_other_blocks_than_its_record_is_refused_with_both_lists() -> None:
+    with pytest.raises(Misconfigured, match=r"clip float32 \(1, 48\); on a blank image it gave pooled"):
+        encoder_releases.make_encoder(f"{HERE}.Misnamed")
