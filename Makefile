@@ -52,7 +52,8 @@ bench: .venv/.dev
 	$(BIN)/python -m bench.http --size 100000 --json
 	$(BIN)/python -m bench.events --json
 	$(BIN)/python -m bench.rerank --json
-	$(BIN)/python manage.py shopvision_bench freshness --json
+	$(BIN)/python -m bench.freshness --json
+	$(BIN)/python -m bench.classify_throughput --json
 
 clean:
 	rm -rf .venv .tox node_modules dist build demo_data artefacts .mypy_cache .ruff_cache .pytest_cache

@@ -1,8 +1,14 @@
-"""How well photos are classified: the measures of ``shopvision_evaluate classification``."""
+"""Quality of photo classification on a folder: ``python -m bench.classification --data DIR --json``.
+
+The folder holds labels.csv (image, label, split: train or validation), or it is a catalogue folder (products.csv,
+queries.csv), of which a few photos a label are learned from. Classifiers are trained on the training photos, the
+best is chosen by cross-validation there, and it is judged once on the others.
+"""
 
 from __future__ import annotations
 
 import time
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +16,19 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image
 
-from bench import labelled_folder
-from bench.baselines import HEADS, NETWORKS, Contender, best_of, need_torch, train_head, train_networks
+import bench.django_setup  # noqa: F401 - before models are imported
+from bench import command_line, labelled_folder
+from bench.classification_peers import (
+    HEADS,
+    NETWORKS,
+    Contender,
+    best_of,
+    need_torch,
+    train_head,
+    train_networks,
+)
 from bench.labelled_folder import Folder
+from bench.optional_peers import OptionalPeers
 from shopvision import conf
 from shopvision.classifiers import baselines
 from shopvision.classifiers.augmented_views import (
@@ -92,9 +108,9 @@ def evaluate(
     train = LabelledSet(Examples(descriptors), data.labels, data.train_targets, data.train_groups, glances)
     shown = Examples(look_closely(encoder, data.validation))
     models = {kind: train_head(train, kind, folds=folds, seed=seed, say=say) for kind in HEADS}
-    left_out = _left_out(compare=compare, finetune=finetune)
-    if not left_out:
-        models.update(train_networks(data, finetune=finetune, seed=seed, say=say))
+    networks, left_out = _networks(data, compare=compare, finetune=finetune, seed=seed, say=say)
+    if networks:
+        models.update(networks)
         shown, stored = with_pixels(data, shown, stored)
     best = best_of(models)
     released = models[best]
@@ -119,6 +135,18 @@ def evaluate(
     }
 
 
+def _networks(
+    data: Folder, *, compare: bool, finetune: bool, seed: int, say: Say
+) -> tuple[dict[str, Contender], dict[str, str]]:
+    """Networks trained on the photos, and why there are none."""
+    if left_out := _left_out(compare=compare, finetune=finetune):
+        return {}, left_out
+    torch = OptionalPeers("torch")
+    with torch.attempt("torch"):
+        return train_networks(data, finetune=finetune, seed=seed, say=say), {}
+    return {}, {baselines.KIND: f"torch {torch.fault('torch')}"}
+
+
 def with_pixels(data: Folder, *parts: Examples) -> list[Examples]:
     """The validation photos as networks look at them, beside their descriptors."""
     pictures = _read(data.validation)
@@ -127,8 +155,12 @@ def with_pixels(data: Folder, *parts: Examples) -> list[Examples]:
 
 def _left_out(*, compare: bool, finetune: bool) -> dict[str, str]:
     """Models that are not compared, and why."""
-    why = "it was not asked for" if not (compare or finetune) else str(baselines.why_not() or "")
-    return {baselines.KIND: why} if why else {}
+    if not (compare or finetune):
+        return {baselines.KIND: "it was not asked for"}
+    if why := baselines.why_not():
+        return {baselines.KIND: str(why)}
+    faults = [f"{name} {fault}" for name, fault in OptionalPeers("torch", "timm").faults().items()]
+    return {baselines.KIND: "; ".join(faults)} if faults else {}
 
 
 def _model(model: Contender, test: Examples, targets: np.ndarray) -> dict[str, Any]:
@@ -280,3 +312,33 @@ def _learning_curve(train: LabelledSet, model: Contender, folds: int, seed: int)
     law = fit_power_law([p["labels"] for p in points], [1 - p["accuracy"] for p in points])
     gain = law.error(len(train)) - law.error(len(train) + MORE_LABELS)
     return {"points": points, f"next_{MORE_LABELS}": round(gain, 4)}
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """Read the command line, measure and print."""
+    parser = command_line.make_parser("bench.classification", __doc__)
+    parser.add_argument(
+        "--data", required=True, type=Path, help="folder of labelled photos, or of a catalogue"
+    )
+    parser.add_argument("--folds", type=int, default=5, help="of the cross-validation (default 5)")
+    parser.add_argument(
+        "--shots", type=int, default=5, help="photos a label of a catalogue folder (default 5)"
+    )
+    parser.add_argument("--target", choices=["sku", "category"], default="sku", help="label of its products")
+    parser.add_argument("--finetune", action="store_true", help="fine-tune the backbone too; needs torch")
+    parser.add_argument(
+        "--no-baseline", action="store_true", help="leave out the small network from scratch, to be quick"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the folds (default 0)")
+
+    def measure(options: Namespace) -> dict[str, Any]:
+        folder = options.data.resolve()
+        chosen = {name: getattr(options, name) for name in ("folds", "shots", "target", "finetune", "seed")}
+        found = evaluate(folder, **chosen, say=command_line.say, compare=not options.no_baseline)
+        return {"data": folder.name, **found}
+
+    return command_line.run(parser, measure, arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,13 @@
-"""How many products a classify job works off a second, measured in a throw-away database."""
+"""Products per second of a classify job: ``python -m bench.classify_throughput --json``.
+
+A throw-away shop classifies many products whose descriptors are stored, and some whose photos have none yet, beside
+the bare forward pass of the same photos.
+"""
 
 from __future__ import annotations
 
 import time
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,12 +16,15 @@ from django.core.files.base import ContentFile
 from django.db import connection
 from PIL import Image
 
+import bench.django_setup  # noqa: F401 - before models are imported
+from bench import command_line
 from bench.freshness import BenchProduct, photo, throwaway_shop
 from shopvision import conf, jobs, metrics
 from shopvision.catalogue.models import CatalogueEntry, CatalogueImage
 from shopvision.classification.classifier_training import train
 from shopvision.encoders.base import Descriptors, MapEncoder
 from shopvision.encoders.descriptor import pack
+from shopvision.exceptions import InvalidRequest
 from shopvision.images.decode import decode
 from shopvision.images.preprocess import normalise, squares
 from shopvision.index.models import Descriptor
@@ -41,7 +49,14 @@ def measure(products: int, photos: int) -> dict[str, Any]:
     Returns:
         products per second of both jobs, milliseconds a product by stage, and the ratio of the second job to
         decoding and the bare forward pass, and to the bare forward pass alone, of the same photos.
+
+    Raises:
+        InvalidRequest: fewer than ``LABELLED`` products, or a negative number of photos.
     """
+    if products < LABELLED:
+        raise InvalidRequest(f"--products takes {LABELLED} or more: the classifier learns from so many")
+    if photos < 0:
+        raise InvalidRequest("--photos takes a whole number, 0 or more")
     with throwaway_shop():
         live = ensure_live()
         _stock(products, live)
@@ -165,3 +180,37 @@ def _forward(encoder: MapEncoder, pixels: np.ndarray) -> float:
     for start in range(0, len(pixels), conf.BATCH_SIZE):
         encoder.maps(pixels[start : start + conf.BATCH_SIZE])
     return time.perf_counter() - begun
+
+
+def in_words(answer: Mapping[str, Any]) -> str:
+    """The figures as two sentences."""
+    stored, missing = answer["stored"], answer["missing"]
+    stages = ", ".join(f"{name} {ms}" for name, ms in stored["ms_per_product"].items() if ms)
+    lines = [
+        f"{stored['done']} products with descriptors: {stored['per_second']}/s (ms a product: {stages})",
+    ]
+    if missing:
+        lines.append(
+            f"{missing['done']} without: {missing['per_second']}/s, {missing['ratio_to_forward']} of the bare "
+            f"forward pass ({missing['forward_per_second']}/s), {missing['ratio_to_decode_and_forward']} of "
+            "decoding and forward pass"
+        )
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """Read the command line, measure and print."""
+    parser = command_line.make_parser("bench.classify_throughput", __doc__)
+    parser.add_argument(
+        "--products", type=int, default=5000, help=f"with descriptors, {LABELLED} or more (default 5000)"
+    )
+    parser.add_argument("--photos", type=int, default=256, help="products without; 0 for none (default 256)")
+
+    def timed(options: Namespace) -> dict[str, Any]:
+        return measure(options.products, options.photos)
+
+    return command_line.run(parser, timed, arguments, words=in_words)
+
+
+if __name__ == "__main__":
+    main()

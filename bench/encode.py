@@ -18,13 +18,14 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from bench.optional_peers import OptionalPeers
 
 ROOT = Path(__file__).resolve().parents[1]
 CORES = os.cpu_count() or 1
@@ -185,6 +186,15 @@ def torch_loop(files: Sequence[bytes], batch: int) -> float:
     return ms(loop, len(files))
 
 
+def torch_loops(files: Sequence[bytes], peers: OptionalPeers) -> dict[str, float]:
+    """``torch_loop`` by batch size; empty where one of its libraries is missing or fails, which ``peers`` names."""
+    if peers.faults():
+        return {}
+    with peers.attempt("torch"):
+        return {f"batch_{batch}": torch_loop(files, batch) for batch in (1, 32)}
+    return {}
+
+
 def measure(folder: Path | None, count: int) -> dict[str, Any]:
     """Everything, as one record."""
     from shopvision.encoders.efficientnet_graph import build_graph
@@ -205,16 +215,12 @@ def measure(folder: Path | None, count: int) -> dict[str, Any]:
             "steps_one_thread_ms": blocks(files, graph),
             "ratio_to_decode_plus_forward": round(alone["decode_plus_forward"] / found["ms_per_image"], 2),
         }
-    if find_spec("timm") and find_spec("faiss"):
-        loops = {f"batch_{batch}": torch_loop(files, batch) for batch in (1, 32)}
-        out["torch_loop_ms"] = loops
-        for precision in graphs:
-            own = out[precision]["indexing"]["ms_per_image"]
-            out[precision]["ratio_to_torch_loop"] = {
-                name: round(value / own, 2) for name, value in loops.items()
-            }
-    else:
-        out["torch_loop_ms"] = "left out: needs the torch extra and faiss-cpu"
+    peers = OptionalPeers("torch", "timm", "faiss")
+    loops = torch_loops(files, peers)
+    out |= {"torch_loop_ms": loops, "peers": peers.status()}
+    for precision in graphs if loops else ():
+        own = out[precision]["indexing"]["ms_per_image"]
+        out[precision]["ratio_to_torch_loop"] = {name: round(value / own, 2) for name, value in loops.items()}
     return out
 
 

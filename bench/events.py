@@ -9,7 +9,6 @@ docs/operations.md says, and PostgreSQL from a wheel where it is installed (fsyn
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import platform
@@ -20,6 +19,9 @@ import time
 import uuid
 from pathlib import Path
 from typing import Any
+
+from bench.optional_peers import OptionalPeers
+from tests.postgres import server
 
 ROOT = Path(__file__).resolve().parents[1]
 VISITORS = 200
@@ -104,25 +106,25 @@ def child(database: str, count: int, socket: str = "") -> dict[str, Any]:
         command = [sys.executable, "-m", "bench.events", "--one", database, "--events", str(count)]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise SystemExit(done.stderr[-4000:])
+            raise RuntimeError(done.stderr[-4000:])
         return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
 def postgres(count: int) -> dict[str, Any] | str:
     """The same on PostgreSQL, or why not."""
-    if importlib.util.find_spec("psycopg") is None:
-        return "skipped: needs psycopg"
-    from tests.postgres import server
-
+    peer = OptionalPeers("psycopg")
+    if not peer.usable("psycopg"):
+        return f"skipped: psycopg {peer.fault('psycopg')}"
     if reason := server.why_not():
         return f"skipped: {reason}"
-    with server.running(durable=True) as socket:
+    with peer.attempt("psycopg"), server.running(durable=True) as socket:
         return child("postgres", count, str(socket))
+    return peer.fault("psycopg")
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.events", description=__doc__)
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--one", default="", help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true", help="one line (else indented)")

@@ -1,11 +1,16 @@
-"""How long a save takes to become searchable, measured in a throw-away database."""
+"""Seconds from saving a product to finding it by its photo: ``python -m bench.freshness --json``.
+
+Products are saved one by one in a throw-away shop with a worker thread, and searched for until each is found: new
+ones, ones with another photo, and ones that were deleted, until they are gone.
+"""
 
 from __future__ import annotations
 
 import io
 import tempfile
 import time
-from collections.abc import Iterator
+from argparse import Namespace
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,9 +23,11 @@ from django.db import connection, models
 from django.test.utils import override_settings
 from PIL import Image, ImageDraw
 
+import bench.django_setup  # noqa: F401 - before models are imported
+from bench import command_line
 from shopvision import jobs
 from shopvision.catalogue.adapter import Catalogue, register
-from shopvision.exceptions import TemporaryFailure
+from shopvision.exceptions import InvalidRequest, TemporaryFailure
 from shopvision.indexing import encoder_releases
 from shopvision.listings import search_by_photo
 from shopvision.metrics import quantile
@@ -131,7 +138,12 @@ def measure(saves: int) -> dict[str, Any]:
 
     Returns:
         seconds at p50, p95 and worst from save to found, the same from delete to gone, and what it ran on.
+
+    Raises:
+        InvalidRequest: fewer than one save is asked for.
     """
+    if saves < 1:
+        raise InvalidRequest("--saves takes a whole number above 0")
     with throwaway_shop():
         for seed in range(FIRST_PRODUCTS):
             _save(seed)
@@ -167,3 +179,27 @@ def _figures(prefix: str, seconds: list[float]) -> dict[str, float]:
         f"{prefix}p95_s": round(quantile(seconds, 0.95), 3),
         f"{prefix}max_s": round(max(seconds, default=0.0), 3),
     }
+
+
+def in_words(answer: Mapping[str, Any]) -> str:
+    """The figures as a sentence."""
+    return (
+        f"{answer['found']} of {answer['saves']} saves found; save to searchable "
+        f"p50 {answer['p50_s']} s, p95 {answer['p95_s']} s, worst {answer['max_s']} s; "
+        f"delete to gone p95 {answer['gone_p95_s']} s"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """Read the command line, measure and print."""
+    parser = command_line.make_parser("bench.freshness", __doc__)
+    parser.add_argument("--saves", type=int, default=40, help="how many saves to time (default 40)")
+
+    def timed(options: Namespace) -> dict[str, Any]:
+        return measure(options.saves)
+
+    return command_line.run(parser, timed, arguments, words=in_words)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,19 +1,27 @@
-"""How well listings are ranked: the measures of ``shopvision_evaluate ranking``, on a log of purchases."""
+"""Quality of ranking on a log of purchases: ``python -m bench.ranking --data DIR --json``.
+
+The folder holds events.csv or events.csv.gz (timestamp, user_id, sku, event, and if known quantity and unit_price)
+and products.csv. Three months train, the next one chooses, the last one is judged once, by every ranker on the same
+listings. ``peers`` in the answer says which optional libraries were compared with, and why others were not.
+"""
 
 from __future__ import annotations
 
 import time
+from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import bench.django_setup  # noqa: F401 - before models are imported
+from bench import command_line
 from bench.metarank import GRID, MetarankFeatures, Peer, as_lessons, fit_lambdamart
+from bench.optional_peers import OptionalPeers
 from bench.purchases import Baskets, Periods, Purchases, periods, read
-from bench.ranking_peers import Peers, has_als
+from bench.ranking_peers import Peers, Scores
 from shopvision.evaluation.bootstrap import Ratio, ratio_of_means
 from shopvision.evaluation.ranking_metrics import (
     coverage_at,
@@ -105,9 +113,7 @@ class _Study:
         return found
 
     def with_peers(self, parts: Mapping[str, list[_Part]]) -> dict[str, list[_Part]]:
-        """The same with the peers' features, where LightGBM can learn from them."""
-        if find_spec("lightgbm") is None:
-            return dict(parts)
+        """The same with the features of the peers that LightGBM learns."""
         makers = {row: MetarankFeatures(self.data, self.past, words=words) for row, words in PEERS.items()}
         return {
             way: [
@@ -149,12 +155,16 @@ def evaluate(folder: Path, *, seeds: int, users: int | None, say: Say) -> dict[s
     test = study.parts(spans.test, spans.end, first=True, seeds=range(seeds))
     if not all(len(parts[way][0].listings) for parts in (train, validation, test) for way in WAYS):
         raise InvalidRequest(f"{folder}: too few returning users to train, choose and judge on")
-    train, validation, test = (study.with_peers(parts) for parts in (train, validation, test))
+    optional = OptionalPeers("lightgbm", "implicit", "torch")
+    if optional.usable("lightgbm"):
+        train, validation, test = (study.with_peers(parts) for parts in (train, validation, test))
     fitted: list[_Fitted] = []
     for seed in range(seeds):
         say(f"rankers, seed {seed}")
-        fitted.append(_fit(train, validation, seed, fitted))
-    rows = _rows(study, test, fitted)
+        fitted.append(_fit(train, validation, seed, fitted, optional))
+    if not optional.usable("lightgbm"):  # it may have failed at a later seed
+        fitted = [replace(one, peers={way: {} for way in WAYS}) for one in fitted]
+    rows = _rows(study, test, fitted, optional)
     fit_s = float(np.mean([sum(one.ours.seconds.values()) for one in fitted]))
     return {
         **{way: _table(study, test[way], rows[way]) for way in WAYS},
@@ -166,6 +176,7 @@ def evaluate(folder: Path, *, seeds: int, users: int | None, say: Say) -> dict[s
         "events": len(data.log),
         "listings": {way: sum(len(one.listings) for one in test[way]) for way in WAYS},
         "chosen": _chosen(fitted[0]),
+        "peers": optional.status(),
     }
 
 
@@ -174,28 +185,30 @@ def _fit(
     validation: Mapping[str, list[_Part]],
     seed: int,
     earlier: Sequence[_Fitted],
+    optional: OptionalPeers,
 ) -> _Fitted:
     """All rankers of one seed; the sizes of the peers' trees are those that the first seed chose."""
     ours = choose(
         joined([train[way][0].lessons for way in WAYS]),
         joined([validation[way][0].lessons for way in WAYS]),
         seed=seed,
-        only=OURS,
+        only=[kind for kind in OURS if kind != "mlp" or optional.usable("torch")],
     )
-    peers: dict[str, dict[str, Peer]] = {}
-    for way in WAYS:
-        peers[way] = {}
-        for row, lessons in train[way][0].theirs.items():
-            grid = (earlier[0].peers[way][row].grid,) if earlier else GRID
-            peers[way][row] = fit_lambdamart(lessons, validation[way][0].theirs[row], seed, grid)
+    peers: dict[str, dict[str, Peer]] = {way: {} for way in WAYS}
+    if optional.usable("lightgbm"):
+        with optional.attempt("lightgbm"):
+            for way in WAYS:
+                for row, lessons in train[way][0].theirs.items():
+                    grid = (earlier[0].peers[way][row].grid,) if earlier else GRID
+                    peers[way][row] = fit_lambdamart(lessons, validation[way][0].theirs[row], seed, grid)
     return _Fitted(ours, peers)
 
 
-def _rows(study: _Study, test: Mapping[str, list[_Part]], fitted: Sequence[_Fitted]) -> dict[str, Rows]:
-    """Scores of every ranker that is installed, by way; the simple peers' models serve all seeds."""
-    everything = [one for way in WAYS for part in test[way] for one in part.listings]
-    start = study.spans.test * SECONDS_A_DAY
-    simple = Peers(study.data, study.past).scores(everything, start=start, als=has_als())
+def _rows(
+    study: _Study, test: Mapping[str, list[_Part]], fitted: Sequence[_Fitted], optional: OptionalPeers
+) -> dict[str, Rows]:
+    """Scores of every ranker that is usable, by way; the simple peers' models serve all seeds."""
+    simple = _simple(study, test, optional)
     found: dict[str, Rows] = {way: {row: [] for row in ROWS} for way in WAYS}
     place = 0
     for way in WAYS:
@@ -209,6 +222,18 @@ def _rows(study: _Study, test: Mapping[str, list[_Part]], fitted: Sequence[_Fitt
             for row, by_listing in scores.items():
                 found[way][row].append(by_listing)
     return {way: {row: scores for row, scores in rows.items() if scores} for way, rows in found.items()}
+
+
+def _simple(study: _Study, test: Mapping[str, list[_Part]], optional: OptionalPeers) -> Scores:
+    """Scores of the peers without features; without ALS where ``implicit`` is missing or fails."""
+    everything = [one for way in WAYS for part in test[way] for one in part.listings]
+    start = study.spans.test * SECONDS_A_DAY
+    peers = Peers(study.data, study.past)
+    found: Scores = {}
+    if optional.usable("implicit"):
+        with optional.attempt("implicit"):
+            found = peers.scores(everything, start=start, als=True)
+    return found or peers.scores(everything, start=start, als=False)
 
 
 def _scores(lessons: Lessons, score: Callable[[np.ndarray], np.ndarray]) -> list[np.ndarray]:
@@ -270,3 +295,22 @@ def _chosen(fitted: _Fitted) -> dict[str, Any]:
             for row, peer in peers.items()
         },
     }
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """Read the command line, measure and print."""
+    parser = command_line.make_parser("bench.ranking", __doc__)
+    parser.add_argument("--data", required=True, type=Path, help="folder of events and products")
+    parser.add_argument("--seeds", type=int, default=3, help="times the listings are drawn (default 3)")
+    parser.add_argument("--users", type=int, help="train and judge on so many baskets only, to be quick")
+
+    def measure(options: Namespace) -> dict[str, Any]:
+        folder = options.data.resolve()
+        found = evaluate(folder, seeds=options.seeds, users=options.users, say=command_line.say)
+        return {"data": folder.name, **found}
+
+    return command_line.run(parser, measure, arguments)
+
+
+if __name__ == "__main__":
+    main()

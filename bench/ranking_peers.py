@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,11 +20,6 @@ KNN_HALF_LIFE_DAYS = 60.0
 FACTORS, ALS_ROUNDS, ALS_REGULARIZATION, ALS_ALPHA = 64, 15, 0.05, 10.0
 SHUFFLE_SEED = 7
 Scores = dict[str, list[np.ndarray]]
-
-
-def has_als() -> bool:
-    """``implicit`` is installed."""
-    return importlib.util.find_spec("implicit") is not None
 
 
 class Peers:

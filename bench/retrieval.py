@@ -1,9 +1,15 @@
-"""How well the shop is searched: the measures of ``shopvision_evaluate retrieval``."""
+"""Quality of photo search on a catalogue folder: ``python -m bench.retrieval --data DIR --json``.
+
+The folder holds products.csv (sku, title, description, category, price, image, photos) and queries.csv (image,
+relevant_sku). It is indexed in a throw-away database, the encoder is tuned on the catalogue's own photos (never on
+queries), and the queries are searched for through the code that the API uses.
+"""
 
 from __future__ import annotations
 
 import io
 import time
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +17,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from bench import catalogue_folder
+import bench.django_setup  # noqa: F401 - before models are imported
+from bench import catalogue_folder, command_line
 from bench.catalogue_folder import Query, Row
 from shopvision.catalogue.models import CatalogueImage
 from shopvision.evaluation.retrieval_metrics import auroc, map_at, recall_at
@@ -168,3 +175,20 @@ def _jpeg(image: Image.Image, quality: int = 90) -> bytes:
     out = io.BytesIO()
     image.save(out, "JPEG", quality=quality)
     return out.getvalue()
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """Read the command line, measure and print."""
+    parser = command_line.make_parser("bench.retrieval", __doc__)
+    parser.add_argument("--data", required=True, type=Path, help="catalogue folder")
+    parser.add_argument("--no-tune", action="store_true", help="leave the encoder untuned, to compare")
+
+    def measure(options: Namespace) -> dict[str, Any]:
+        folder = options.data.resolve()
+        return {"data": folder.name, **evaluate(folder, tune=not options.no_tune, say=command_line.say)}
+
+    return command_line.run(parser, measure, arguments)
+
+
+if __name__ == "__main__":
+    main()

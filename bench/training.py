@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from bench.optional_peers import OptionalPeers
 from shopvision.classifiers.base import Classifier, Examples
 from shopvision.classifiers.fine_tuned import FineTuned
 from shopvision.classifiers.head_selection import fit_head
@@ -156,12 +157,14 @@ def run(data: Path, folder: Path, overrides: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m bench.training", description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--folder", type=Path, help="of the checkpoints; a temporary one if not given")
     parser.add_argument("--recipe", type=json.loads, default={}, help="JSON of Recipe's fields to change")
     parser.add_argument("--json", action="store_true", help="one line")
     args = parser.parse_args()
+    if faults := OptionalPeers("torch", "timm").faults():
+        parser.exit(1, f"networks cannot be trained here: {faults}; pip install 'shopvision[torch]'\n")
     with tempfile.TemporaryDirectory() as temporary:
         found = run(args.data, args.folder or Path(temporary), args.recipe)
     print(json.dumps(found, indent=None if args.json else 2))

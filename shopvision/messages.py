@@ -9,6 +9,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Self
 
+from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.serializers.json import DjangoJSONEncoder
@@ -39,10 +40,14 @@ def register(templates: Mapping[str, str]) -> None:
 
 
 def autodiscover() -> None:
-    """Import the ``messages`` module of every package of ours that has one."""
+    """Import the ``messages`` module of every package of ours that has one.
+
+    That of the admin is left out in a project without Django's admin, where it cannot be imported.
+    """
     root = __name__.rpartition(".")[0]
+    absent = set() if apps.is_installed("django.contrib.admin") else {f"{root}.admin"}
     for package in pkgutil.iter_modules(import_module(root).__path__, f"{root}."):
-        if package.ispkg and find_spec(f"{package.name}.messages"):
+        if package.ispkg and package.name not in absent and find_spec(f"{package.name}.messages"):
             import_module(f"{package.name}.messages")
 
 

@@ -2,17 +2,16 @@ from __future__ import annotations
 
 import csv
 import importlib
-import io
-import json
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from bench import baselines, labelled_folder
+from bench import classification, classification_peers, labelled_folder
+from shopvision.classifiers import baselines
 from shopvision.exceptions import InvalidRequest
 from tests.drawing import draw
 
@@ -34,10 +33,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(folder: Path, *args: str) -> dict[str, Any]:
-    out = io.StringIO()
-    given = ("--data", str(folder), "--json", *args)
-    call_command("shopvision_evaluate", "classification", *given, stdout=out, stderr=io.StringIO())
-    return dict(json.loads(out.getvalue()))
+    return classification.main(["--data", str(folder), "--json", *args])
 
 
 def test_a_folder_of_labelled_photos_is_judged(folder: Path, settings: Any) -> None:
@@ -62,7 +58,7 @@ def test_a_folder_of_labelled_photos_is_judged(folder: Path, settings: Any) -> N
 def test_every_run_reports_the_small_network_beside(
     folder: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    networks = importlib.import_module(baselines.TRAINING)
+    networks = importlib.import_module(classification_peers.TRAINING)
     recipe = networks.Recipe
     short = networks.Schedule(epochs=2, batch=8)
     monkeypatch.setattr(networks, "Recipe", lambda **given: recipe(**given, baseline=short, threads=2))
@@ -77,16 +73,31 @@ def test_every_run_reports_the_small_network_beside(
     assert small["seconds"] > 0
 
 
+def test_a_broken_torch_is_named_and_the_heads_are_judged(
+    folder: Path, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    broken = tmp_path_factory.mktemp("broken")
+    for name in ("torch", "timm"):
+        (broken / f"{name}.py").write_text("raise OSError('libtorch.so: cannot open shared object file')")
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(str(broken))
+    with override_settings(SHOPVISION={**settings.SHOPVISION, "ENCODER": "tests.fakes.FakeEncoder"}):
+        found = run(folder, "--folds", "2")
+    assert "libtorch.so" in found["left_out"]["cnn"]
+    assert set(found["models"]) == {"prototypes", "linear"}
+
+
 def test_without_torch_it_is_said_why_a_model_is_missing(
-    folder: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+    folder: Path, settings: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("shopvision.classifiers.baselines.find_spec", lambda name: None)
     with override_settings(SHOPVISION={**settings.SHOPVISION, "ENCODER": "tests.fakes.FakeEncoder"}):
         found = run(folder, "--folds", "2")
     assert "cnn" not in found["models"]
     assert "pip install" in found["left_out"]["cnn"]
-    with pytest.raises(CommandError, match="pip install"):
+    with pytest.raises(SystemExit):
         run(folder, "--finetune")
+    assert "pip install" in capsys.readouterr().err
 
 
 def test_a_few_photos_of_a_catalogue_folder_are_taken(tmp_path: Path) -> None:
@@ -107,9 +118,11 @@ def test_a_few_photos_of_a_catalogue_folder_are_taken(tmp_path: Path) -> None:
         labelled_folder.read(tmp_path, target="category")
 
 
-def test_a_folder_without_labels_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"neither labels\.csv \(image,label,split"):
+def test_a_folder_without_labels_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
         run(tmp_path)
+    assert "neither labels.csv (image,label,split" in capsys.readouterr().err
     (tmp_path / "labels.csv").write_text("file,label,split\na.jpg,hat,train\n")
-    with pytest.raises(CommandError, match=r"labels\.csv has no column image"):
+    with pytest.raises(SystemExit):
         run(tmp_path)
+    assert "labels.csv has no column image" in capsys.readouterr().err

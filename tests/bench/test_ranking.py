@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
-import json
 import os
 import shutil
+import sys
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from django.core.management import CommandError, call_command
 
 from bench import metarank, ranking
 from bench.purchases import Baskets, periods, read
@@ -62,10 +60,7 @@ def write(folder: Path, *, users: int = 60, items: int = 240, days: int = 240, s
 
 
 def run(folder: Path, *args: str) -> dict[str, Any]:
-    out = io.StringIO()
-    given = ("--data", str(folder), "--json", *args)
-    call_command("shopvision_evaluate", "ranking", *given, stdout=out, stderr=io.StringIO())
-    return dict(json.loads(out.getvalue()))
+    return ranking.main(["--data", str(folder), "--json", *args])
 
 
 @pytest.mark.slow
@@ -89,6 +84,25 @@ def test_a_log_is_judged_with_every_peer_that_is_installed(
         "with_repeats_low95",
         "train_s",
     }
+
+
+@pytest.mark.slow
+def test_peers_that_are_missing_or_fail_are_named_and_the_others_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lightgbm.py").write_text("raise OSError('libgomp.so.1: cannot open shared object file')")
+    package = tmp_path / "implicit"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "als.py").write_text("raise RuntimeError('built for another processor')")
+    for name in ("lightgbm", "implicit", "implicit.als"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = run(write(tmp_path, users=30, items=120), "--seeds", "1")
+    assert "libgomp.so.1" in found["peers"]["lightgbm"]
+    assert found["peers"]["implicit"] == "failed: RuntimeError: built for another processor"
+    assert set(found["new_only"]) == ROWS
+    assert found["ratio_to_metarank"]["new_only"] is None
 
 
 def test_the_last_month_tests_the_one_before_validates_and_three_train(tmp_path: Path) -> None:
@@ -143,12 +157,15 @@ def test_the_same_seed_draws_the_same_listings(tmp_path: Path) -> None:
         ("timestamp,user_id,sku,event\n2026-01-01,u,s,purchase\n", "too few returning users"),
     ],
 )
-def test_what_is_no_log_is_refused_with_the_reason(tmp_path: Path, events: str | None, reason: str) -> None:
+def test_what_is_no_log_is_refused_with_the_reason(
+    tmp_path: Path, events: str | None, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "products.csv").write_text("sku,title\ns,S\n")
     if events is not None:
         (tmp_path / "events.csv").write_text(events)
-    with pytest.raises(CommandError, match=reason):
+    with pytest.raises(SystemExit):
         run(tmp_path)
+    assert reason in capsys.readouterr().err
 
 
 @pytest.mark.realdata

@@ -50,7 +50,6 @@ def test_train_says_in_words_what_stops_it(live_release: Any, caplog: pytest.Log
     [
         (("shopvision_train", "--kind", "magic"), "magic", "auto, prototypes, linear, fused, finetuned"),
         (("shopvision_classify", "--apply", "0.3"), "0.3", "0.01, 0.02, 0.05, 0.1"),
-        (("shopvision_bench", "magic"), "magic", "freshness, classify"),
     ],
 )
 def test_a_wrong_choice_is_answered_with_the_choices(
@@ -110,9 +109,3 @@ def test_models_lists_promotes_and_rolls_back_classifiers(trained: ClassifierRel
     for key in ("99", "0"):
         with pytest.raises(CommandError, match=f"no classifier {key}"):
             run("shopvision_models", "--promote", key)
-
-
-@pytest.mark.slow
-def test_bench_prints_the_split_by_stage(settings: Any) -> None:
-    with pytest.raises(CommandError, match="400 or more"):
-        run("shopvision_bench", "classify", "--products", "5")

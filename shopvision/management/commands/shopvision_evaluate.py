@@ -1,82 +1,64 @@
-"""Measure quality on real data, through the real code, in a throw-away database."""
+"""Judge the shop's own live data: photo search, clicks after it, classifiers, rankers."""
 
 from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from bench import classification, ranking, retrieval
-
+from ...classification.review_outcomes import evaluate_reviews
 from ...exceptions import ShopvisionError
+from ...indexing import encoder_releases
+from ...messages import translated_data
+from ...ranking.ranker_outcomes import evaluate_rankers
+from ...search.held_out_photos import SAMPLE, evaluate_held_out_photos
+from ...search.search_clicks import DAYS, evaluate_search_clicks
+from ..evaluation_report import report
+from ..job_command import ReadyCommand
+
+PARTS = ("held_out_photos", "search_clicks", "reviews", "rankers")
 
 
-class Command(BaseCommand):
-    """``shopvision_evaluate retrieval|classification|ranking --data DIR``: train and tune, then judge once."""
+class Command(ReadyCommand):
+    """``shopvision_evaluate [PART ...]``: reads only; nothing is said of fewer than five visitors."""
 
     help = (
-        "Evaluate searching on a catalogue folder (products.csv, queries.csv), or classifying on a folder of "
-        "labelled photos (labels.csv: image,label,split) or a catalogue folder, or ranking on a folder of "
-        "purchases (events.csv, products.csv); the shop's data is not touched."
+        "Judge the shop's own live data: recall on held-out photos, clicks after photo searches, people's decisions "
+        "about classifiers' suggestions, and the live ranker. Nothing is changed; events are read only of visitors "
+        "who agreed to improvement, and nothing is said of fewer than five of them. For data sets in folders see "
+        "bench/ in the repository."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=["retrieval", "classification", "ranking"])
-        parser.add_argument("--data", required=True, type=Path, help="folder of photos, or of events")
-        parser.add_argument("--no-tune", action="store_true", help="leave the encoder untuned, to compare")
-        parser.add_argument("--folds", type=int, default=5, help="of the cross-validation of classifiers")
-        parser.add_argument("--shots", type=int, default=5, help="photos a label of a catalogue folder")
         parser.add_argument(
-            "--target", choices=["sku", "category"], default="sku", help="label of its products"
+            "parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; all of them if none is named"
         )
-        parser.add_argument("--finetune", action="store_true", help="fine-tune the backbone too; needs torch")
         parser.add_argument(
-            "--no-baseline", action="store_true", help="leave out the small network from scratch, to be quick"
+            "--sample", type=int, default=SAMPLE, help=f"most photos held out (default {SAMPLE})"
         )
-        parser.add_argument("--seed", type=int, default=0, help="of the folds")
-        parser.add_argument("--seeds", type=int, default=3, help="times the listings of ranking are drawn")
-        parser.add_argument(
-            "--users", type=int, help="train and judge a ranking on so many baskets only, to be quick"
-        )
+        parser.add_argument("--seed", type=int, default=0, help="of the draw of photos (default 0)")
+        parser.add_argument("--days", type=int, default=DAYS, help=f"of photo searches (default {DAYS})")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        chosen = options["parts"] or PARTS
+        if unknown := sorted(set(chosen) - set(PARTS)):
+            raise CommandError(f"no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}")
+        if options["sample"] < 1 or options["days"] < 1:
+            raise CommandError("--sample and --days take whole numbers above 0")
         try:
-            answer = self._evaluate(options["data"].resolve(), options)
+            answer = {part: _evaluate(part, options) for part in PARTS if part in chosen}
         except ShopvisionError as error:
             raise CommandError(str(error)) from error
-        answer = {"data": options["data"].name, **answer}
-        self.stdout.write(json.dumps(answer) if options["json"] else _table(answer))
-
-    def _evaluate(self, folder: Path, options: dict[str, Any]) -> dict[str, Any]:
-        if options["what"] == "retrieval":
-            return retrieval.evaluate(folder, tune=not options["no_tune"], say=self._say)
-        if options["what"] == "ranking":
-            return ranking.evaluate(folder, seeds=options["seeds"], users=options["users"], say=self._say)
-        chosen = {name: options[name] for name in ("folds", "shots", "target", "finetune", "seed")}
-        return classification.evaluate(folder, **chosen, say=self._say, compare=not options["no_baseline"])
-
-    def _say(self, words: str) -> None:
-        self.stderr.write(f"evaluating: {words}")
+        self.stdout.write(json.dumps(translated_data(answer)) if options["json"] else report(answer))
 
 
-def _table(answer: dict[str, Any]) -> str:
-    """A line for each figure, and for each row of a table of figures."""
-    lines = []
-    for key, value in answer.items():
-        nested = isinstance(value, dict) and any(isinstance(one, dict) for one in value.values())
-        lines += (
-            [key, *(f"  {name:26} {_line(row)}" for name, row in value.items())]
-            if nested
-            else [f"{key:22} {_line(value)}"]
-        )
-    return "\n".join(lines)
-
-
-def _line(value: Any) -> str:
-    if isinstance(value, dict):
-        return "  ".join(f"{name} {number}" for name, number in value.items())
-    return str(value)
+def _evaluate(part: str, options: dict[str, Any]) -> Any:
+    if part == "held_out_photos":
+        live = encoder_releases.answering()
+        return evaluate_held_out_photos(live, sample=options["sample"], seed=options["seed"])
+    if part == "search_clicks":
+        return evaluate_search_clicks(options["days"])
+    return evaluate_reviews() if part == "reviews" else evaluate_rankers()
