@@ -117,7 +117,7 @@ def ours(vectors: np.ndarray, queries: np.ndarray, truth: np.ndarray) -> dict[st
 
 
 def peers(vectors: np.ndarray, queries: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
-    """What else is installed, on the same data; what is not is named with null."""
+    """What else is installed, on the same data; what is not is named with null, what is broken with its problem."""
     makers: dict[str, tuple[str, Callable[[np.ndarray], Search]]] = {
         "faiss_flat": ("faiss", lambda v: _faiss(v, "Flat")),
         "faiss_sq8": ("faiss", lambda v: _faiss(v, "SQ8")),
@@ -132,7 +132,11 @@ def peers(vectors: np.ndarray, queries: np.ndarray, truth: np.ndarray) -> dict[s
             rows[name] = None
             continue
         start = time.perf_counter()
-        search = make(vectors)
+        try:
+            search = make(vectors)
+        except Exception as error:  # noqa: BLE001 - a peer that is broken here is named, and the others go on
+            rows[name] = {"problem": f"{type(error).__name__}: {error}"}
+            continue
         built = time.perf_counter() - start
         slow = name.startswith("sqlite")
         few = slice(0, 20 if slow else len(queries))

@@ -37,7 +37,7 @@ from .ranking.reasons import in_words
 from .search import search_session
 from .search.match import decide
 from .search.present import Query, Reasons, present
-from .search.query import VOTERS, Found, category_vote, facets, narrow_by_text, nearest
+from .search.query import VOTERS, Found, Nearest, category_vote, facets, narrow_by_text, nearest
 from .tuning import click_feedback
 from .types import EVERYTHING, FULL_FRAME, Filter, Hit, Listing, Match, Ordering, ProductRef, Region
 

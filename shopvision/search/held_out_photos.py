@@ -156,7 +156,7 @@ def _rank(live: LiveRelease, entry: _Entry, photo: int) -> int:
     similarity = float((kept @ vectors[own][0]).max())
     variants = frozenset(CatalogueEntry.objects.filter(group=entry.group).values_list("pk", flat=True))
     found = nearest(live, vectors[own][0], where=Filter(exclude=variants | {entry.pk}), limit=max(DEPTHS))
-    return 1 + sum(one.similarity > similarity for one in found)
+    return 1 + sum(one.similarity > similarity for one in found.found)
 
 
 def _by_category(ranks: np.ndarray, categories: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -36,9 +36,24 @@ class IndexContract:
         return self.make(tmp_path / "index")
 
     def test_an_empty_index_finds_nothing(self, index: VectorIndex) -> None:
-        assert len(index.query(E[0], 5, digest=DIGEST)) == 0
+        found = index.query(E[0], 5, digest=DIGEST)
+        assert (len(found), found.count, found.sequence, found.as_of) == (0, 0, 0, None)
         assert (index.count(), index.sequence()) == (0, 0)
         assert index.health().ok
+        assert isinstance(index.check(), list)
+        assert isinstance(index.shared_between_hosts, bool)
+
+    def test_an_answer_says_of_which_state_of_the_index_it_is(self, index: VectorIndex) -> None:
+        index.apply([row(1, 10, E[0]), row(2, 10, E[1])], [], sequence=7, digest=DIGEST)
+        found = index.query(E[0], 1, digest=DIGEST)
+        assert (len(found), found.count, found.sequence) == (1, 2, 7)
+
+    def test_what_is_dropped_is_gone_and_can_be_filled_again(self, index: VectorIndex) -> None:
+        index.apply([row(1, 10, E[0])], [], sequence=3, digest=DIGEST)
+        index.drop()
+        assert (index.count(), index.sequence()) == (0, 0)
+        index.apply([row(2, 20, E[1])], [], sequence=1, digest=DIGEST)
+        assert index.query(E[1], 5, digest=DIGEST).products.tolist() == [20]
 
     def test_cosines_are_what_the_hand_computes(self, index: VectorIndex) -> None:
         """[3, 4]/5 against the axes: 3/5 and 4/5; against itself 1; against its opposite -1."""

@@ -242,7 +242,10 @@ def test_a_search_costs_the_same_queries_for_few_and_many_results(
 def test_bad_bytes_and_an_empty_shop_say_what_is_wrong(live_release: Any) -> None:
     with pytest.raises(ImageRejected):
         listings.search_by_photo(b"no photo")
-    assert listings.search_by_photo(jpeg(1)).hits == ()
+    with pytest.raises(TemporaryFailure) as raised:
+        listings.search_by_photo(jpeg(1))
+    assert raised.value.code == "warming"
+    assert not Demand.objects.exists()
     EncoderRelease.objects.update(state="retired")
     encoder_releases.reset()
     with pytest.raises(TemporaryFailure) as error:
