@@ -13,12 +13,15 @@ class ShopvisionConfig(AppConfig):
 
     def ready(self) -> None:
         """Import every app's ``shopvision_catalogue`` module; its models are all there by now."""
-        from . import checks  # noqa: F401 - checks register themselves
+        from . import (
+            checks,  # noqa: F401 - checks register themselves
+            jobs,
+        )
         from .catalogue import adapter
         from .catalogue import signals as product_signals
         from .events import signals as visitor_signals
+        from .jobs import engine
         from .ranking import experiments
-        from .tasks import engine
 
         for connect in (product_signals.connect, visitor_signals.connect):
             for (
@@ -29,4 +32,5 @@ class ShopvisionConfig(AppConfig):
         adapter.autodiscover()
         visitor_signals.connect_people()
         experiments.connect()
+        jobs.autodiscover()
         engine.connect()

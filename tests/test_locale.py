@@ -26,7 +26,7 @@ GETTEXTS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "word"}
 DJANGOS_OWN = {"Select this object for an action - {}"}
 RAISED = {"InvalidRequest", "TemporaryFailure", "Misconfigured", "ImageRejected", "IndexUnavailable"}
 TELLING = (
-    *("jobs.py", "images/decode.py", "images/crop.py", "images/header.py", "indexing/releases.py"),
+    *("jobs/runner.py", "images/decode.py", "images/crop.py", "images/header.py", "indexing/releases.py"),
     *("search/bulk.py", "search/clicks.py", "search/switch.py", "search/tuning.py"),
     *(
         "classification/bulk.py",

@@ -18,7 +18,7 @@ from ..exceptions import ShopvisionError
 from ..ranking import ranker_releases as releases
 from ..ranking import serving
 from ..ranking.models import RankerRelease
-from .jobs import started
+from .job_pages import started
 from .plots import Axis, Line, Whisker, chart, forest
 from .release_pages import ReleaseAdmin, TrainingAdmin
 from .sentences import said

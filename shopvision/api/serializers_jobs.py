@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -9,7 +10,7 @@ from rest_framework import serializers
 
 from .. import jobs
 from ..catalogue.adapter import catalogues
-from ..classification import classifier_training
+from ..classification.classifier_evaluation import ERRORS
 from ..classification.models import Prediction
 from ..jobs import Job
 from ..types import ProductRef
@@ -25,9 +26,6 @@ from .serializers import (
 )
 
 MOST_PRODUCTS = 1000  # named in one request; more are taken by ``all``
-MOST_ID = 2**63 - 1  # of a row
-ERRORS = (0.01, 0.02, 0.05, 0.1)  # acceptable shares of wrong labels, as the admin offers them
-KINDS = tuple(jobs.KINDS)
 ANY = {"type": "object", "additionalProperties": {}}
 
 
@@ -109,36 +107,40 @@ class ClassifyRequest(Chosen):
         return super().validate({"target": "category", **attrs})
 
 
-class TrainParams(serializers.Serializer):  # type: ignore[type-arg]
-    """What a training job takes; everything where nothing is named."""
-
-    source = serializers.CharField(required=False, max_length=100)  # type: ignore[assignment]
-    target = serializers.CharField(required=False, max_length=64)
-    kind = OneOfField(["auto", *classifier_training.KINDS], required=False)
-    seed = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """What is named is there."""
-        source = attrs.get("source")
-        if source is not None and source not in catalogues():
-            raise serializers.ValidationError({"source": no_such(source, catalogues())})
-        known = [catalogues()[source]] if source else list(catalogues().values())
-        if "target" in attrs and not any(attrs["target"] in one.targets() for one in known):
-            there = dict.fromkeys(name for one in known for name in one.targets())
-            raise serializers.ValidationError({"target": no_such(attrs["target"], there)})
-        return attrs
+def _field(param: jobs.Param) -> serializers.Field[Any, Any, Any, Any]:
+    """The field that checks a registered parameter."""
+    required = {"required": param.required}
+    if param.choices is not None:
+        return OneOfField(list(param.choices()), **required)
+    if param.type in (int, float):
+        number = serializers.IntegerField if param.type is int else serializers.FloatField
+        return number(min_value=param.least, max_value=param.most, **required)
+    if param.type is bool:
+        return StrictBoolean(**required)
+    return serializers.UUIDField(**required) if param.type is uuid.UUID else serializers.CharField(**required)
 
 
-class UndoParams(serializers.Serializer):  # type: ignore[type-arg]
-    """What an undo job takes."""
+def job_params(kind: str, given: Any) -> dict[str, Any]:
+    """A job's parameters, checked; JSON.
 
-    job = serializers.UUIDField()
-
-
-class PromoteParams(serializers.Serializer):  # type: ignore[type-arg]
-    """What a job takes that makes an encoder release live."""
-
-    release = serializers.IntegerField(min_value=1, max_value=MOST_ID)
+    Raises:
+        ValidationError: what is wrong, field by field.
+    """
+    if kind == "classify":  # its products are named in the API's own way
+        chosen = Chosen(data=given)
+        chosen.is_valid(raise_exception=True)
+        return chosen.params()
+    known = jobs.kind_of(kind).params
+    if unknown := sorted(set(given) - set(known)):
+        there = f"it takes {', '.join(known)}" if known else f"{kind} takes no params"
+        raise serializers.ValidationError(dict.fromkeys(unknown, there))
+    fields = {name: _field(param) for name, param in known.items()}
+    asked = type("Params", (serializers.Serializer,), fields)(data=given)
+    asked.is_valid(raise_exception=True)
+    return {
+        name: str(value) if isinstance(value, uuid.UUID) else value
+        for name, value in asked.validated_data.items()
+    }
 
 
 @extend_schema_field(ANY)
@@ -146,10 +148,17 @@ class ParamsField(serializers.DictField):
     """A job's parameters; each kind checks its own."""
 
 
+class KindField(OneOfField):
+    """The kind of a job: one of those registered by now."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(list(jobs.KINDS), **options)
+
+
 class JobRequest(serializers.Serializer):  # type: ignore[type-arg]
     """A job to start."""
 
-    kind = OneOfField(KINDS)
+    kind = KindField()
     params = ParamsField(required=False, default=dict)
 
 
@@ -167,7 +176,7 @@ class Paged(serializers.Serializer):  # type: ignore[type-arg]
 class JobsRequest(Paged):
     """Query parameters of ``jobs/``."""
 
-    kind = OneOfField(KINDS, required=False)
+    kind = KindField(required=False)
     state = OneOfField(Job.State.values, required=False)
 
 

@@ -92,6 +92,15 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='JobItem',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('position', models.PositiveIntegerField(help_text='from 1, in the order of work')),
+                ('key', models.CharField(help_text="a product's key in the shop", max_length=255)),
+                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='shopvision.job')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Prediction',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -126,6 +135,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='joberror',
             constraint=models.UniqueConstraint(fields=('job', 'item'), name='shopvision_job_error_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='jobitem',
+            constraint=models.UniqueConstraint(fields=('job', 'position'), name='shopvision_job_item_place'),
         ),
         migrations.AddIndex(
             model_name='prediction',

@@ -14,7 +14,7 @@ from ...index.models import EncoderRelease
 from ...indexing import encoder_releases
 from ...indexing.change_feed import verify
 from ...jobs import Job
-from ...search.jobs import tune_due, tuning_after
+from ...tuning.jobs import tune_due, tuning_after
 from ..job_command import ReadyCommand, run_here
 
 STOPPED = (Job.State.CANCELLED, Job.State.FAILED)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from shopvision import conf, jobs
 from shopvision.exceptions import InvalidRequest
-from shopvision.jobs import Job, Kind
+from shopvision.jobs import Job, Kind, runner
 from shopvision.types import Step
 
 pytestmark = pytest.mark.django_db
@@ -38,9 +38,7 @@ def cost(params: Mapping[str, Any]) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def counting(monkeypatch: pytest.MonkeyPatch) -> None:
     worked.clear()
-    monkeypatch.setitem(
-        jobs.KINDS, "count", Kind(f"{__name__}.count_up", f"{__name__}.cost", "count to five", counted=True)
-    )
+    monkeypatch.setitem(jobs.KINDS, "count", Kind("count", count_up, cost, "count to five", counted=True))
 
 
 def start(**params: Any) -> Job:
@@ -192,15 +190,5 @@ def test_one_failure_of_the_database_does_not_end_the_renewal_of_a_lease(
         return 1
 
     monkeypatch.setattr(Job.objects, "filter", lambda **_: SimpleNamespace(update=update))
-    with jobs._kept(Job(kind="count"), "token"):
+    with runner._kept(Job(kind="count"), "token"):
         assert renewed.wait(10)
-
-
-def test_workers_are_alive_while_they_say_so() -> None:
-    jobs.here_i_am("command")
-    jobs.here_i_am("command")
-    assert jobs.workers_alive().count() == 1
-    jobs.Worker.objects.update(seen_at=timezone.now() - timedelta(seconds=jobs.WORKER_SEEN_SECONDS + 1))
-    assert jobs.workers_alive().count() == 0
-    jobs.good_bye()
-    assert not jobs.Worker.objects.exists()
