@@ -19,7 +19,7 @@ FOLDER = Path(admin.__file__).parent
 @pytest.mark.parametrize("head", ["def change_view(", "self.admin_site.each_context(request)"])
 def test_the_head_of_a_page_is_written_once(head: str) -> None:
     found = [file.name for file in FOLDER.glob("*.py") if head in file.read_text()]
-    assert found == ["readonly.py"]
+    assert found == ["read_only.py"]
 
 
 @pytest.mark.django_db

@@ -229,7 +229,7 @@ def test_each_kind_of_job_takes_its_own_permission_and_params(indexed_shop: list
 @pytest.mark.parametrize(
     ("what", "body", "choices"),
     [
-        ("jobs/", {"kind": "nonsense"}, "index_all, reconcile, tune"),
+        ("jobs/", {"kind": "nonsense"}, "index_all, reconcile, train_ranker"),
         (
             "jobs/",
             {"kind": "train", "params": {"kind": "magic"}},
