@@ -291,8 +291,9 @@ class JobAdmin(ReadOnlyAdmin):
     def _is_own(self, request: HttpRequest, job: Job) -> bool:
         """Who started a job may look at it and stop it while they may start such jobs."""
         kind = jobs.KINDS.get(job.kind)
-        own = kind is not None and job.created_by_id == request.user.pk
-        return own and request.user.has_perm(kind.permission)
+        if kind is None or job.created_by_id != request.user.pk:
+            return False
+        return request.user.has_perm(kind.permission)
 
     def may(self, request: HttpRequest, job: Job, verb: str) -> bool:
         """May this person press this button now."""

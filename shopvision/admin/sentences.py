@@ -158,10 +158,6 @@ SENTENCES = (
     _("somebody has decided since; undo the later decision first"),
     _("the shop has no product %(name)s any more"),
     _("the product left the catalogue; nothing can be undone"),
-    _("%(name)s may not see %(names)s"),
-    _("the user who chose the products is gone or not active"),
-    _("the filter %(name)s does not hold: %(error)s"),
-    _("%(name)s does not list products of %(source)s"),
     _("no classifier of kind %(kind)s; it takes auto, %(names)s"),
     _("no product has a title or description that a fused classifier could read"),
     _("%(target)s of %(source)s has %(n)s label(s) with %(m)s or more different products that have "

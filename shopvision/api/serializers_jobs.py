@@ -109,15 +109,18 @@ class ClassifyRequest(Chosen):
 
 def _field(param: jobs.Param) -> serializers.Field[Any, Any, Any, Any]:
     """The field that checks a registered parameter."""
-    required = {"required": param.required}
+    needed = param.required
     if param.choices is not None:
-        return OneOfField(list(param.choices()), **required)
-    if param.type in (int, float):
-        number = serializers.IntegerField if param.type is int else serializers.FloatField
-        return number(min_value=param.least, max_value=param.most, **required)
+        return OneOfField(list(param.choices()), required=needed)
+    if param.type is int:
+        return serializers.IntegerField(min_value=param.least, max_value=param.most, required=needed)
+    if param.type is float:
+        return serializers.FloatField(min_value=param.least, max_value=param.most, required=needed)
     if param.type is bool:
-        return StrictBoolean(**required)
-    return serializers.UUIDField(**required) if param.type is uuid.UUID else serializers.CharField(**required)
+        return StrictBoolean(required=needed)
+    if param.type is uuid.UUID:
+        return serializers.UUIDField(required=needed)
+    return serializers.CharField(required=needed)
 
 
 def job_params(kind: str, given: Any) -> dict[str, Any]:

@@ -269,7 +269,7 @@ def estimate_undo(params: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidRequest: there is no such classify job (``not_found``), or nothing of it can be undone now.
     """
-    key = params.get("job")
+    key = str(params.get("job"))
     try:
         job = jobs.Job.objects.filter(pk=key, kind="classify").first()
     except (ValueError, TypeError, ValidationError) as error:

@@ -12,7 +12,7 @@ from .. import timestamps
 from ..catalogue.models import CatalogueEntry, CatalogueImage, Outbox
 from ..exceptions import ShopvisionError
 from ..indexing import encoder_releases
-from ..indexing.drift import drift_known
+from ..indexing.drift import drift_known as drift_known
 from ..jobs import Job
 from ..metrics import quantile
 from .models import Demand, StoredSearch
