@@ -13,7 +13,7 @@ from django.db import OperationalError, transaction
 from shopvision.catalogue import outbox
 from shopvision.catalogue.models import CatalogueEntry
 from shopvision.indexing.encoder_releases import LiveRelease
-from shopvision.jobs import broker, engine, heartbeat, periodic, registration
+from shopvision.jobs import engine, heartbeat, periodic, registration
 from shopvision.jobs.engine import HostLock
 from shopvision.threads import Background
 from tests.factories import DemoProductFactory
@@ -118,16 +118,6 @@ def test_one_process_of_a_host_holds_the_lock(tmp_path: Path) -> None:
         assert lock.taken()  # it is ours already
         assert ask() == "False"
     assert ask() == "True"
-
-
-def test_nothing_is_sent_when_no_broker_answers_and_nothing_is_raised(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(name: str, *args: Any) -> None:
-        raise ConnectionRefusedError("no broker")
-
-    monkeypatch.setattr(broker, "enqueue", refuse)
-    broker.send_wake("gpu.drain_outbox")
 
 
 def test_the_worker_thread_outlives_a_database_that_is_away(

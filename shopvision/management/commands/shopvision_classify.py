@@ -8,15 +8,13 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from ... import jobs
 from ...classification.classifier_evaluation import ERRORS
 from ...classification.classifier_releases import live
 from ...classification.jobs import pairs
 from ...exceptions import ShopvisionError
 from ...jobs import Job
-from ..job_command import ReadyCommand, run_here
+from ..job_command import ReadyCommand, resume_or_start, run_here
 
-STOPPED = (Job.State.CANCELLED, Job.State.FAILED)
 SHOWN_ERRORS = 20
 
 
@@ -45,7 +43,7 @@ class Command(ReadyCommand):
         jobs_done = []
         for params in [{"job": options["undo"]}] if options["undo"] else self._todo(options):
             try:
-                job = _job(kind, params, fresh=options["fresh"])
+                job = resume_or_start(kind, params, fresh=options["fresh"])
             except ShopvisionError as error:
                 raise CommandError(str(error)) from error
             if not options["json"]:
@@ -79,14 +77,6 @@ class Command(ReadyCommand):
             {"source": source, "target": target, "acceptable_error": options["apply"], **more}
             for source, target in ready
         ]
-
-
-def _job(kind: str, params: dict[str, Any], *, fresh: bool) -> Job:
-    """The interrupted job of the same parameters if there is one, else a new one."""
-    last = Job.objects.filter(kind=kind, params=params).first()
-    if last and last.state in STOPPED and last.cursor and not fresh:
-        return jobs.resume(last, wake=False)
-    return jobs.start(kind, params, wake=False)
 
 
 def _name(job: Job) -> str:

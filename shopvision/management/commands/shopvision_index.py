@@ -15,9 +15,7 @@ from ...indexing import encoder_releases
 from ...indexing.change_feed import verify
 from ...jobs import Job
 from ...tuning.jobs import tune_due, tuning_after
-from ..job_command import ReadyCommand, run_here
-
-STOPPED = (Job.State.CANCELLED, Job.State.FAILED)
+from ..job_command import ReadyCommand, resume_or_start, run_here
 
 
 class Command(ReadyCommand):
@@ -37,7 +35,7 @@ class Command(ReadyCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         params = self._params(options)
-        job = self._job(params, fresh=options["fresh"])
+        job = resume_or_start("index_all", params, fresh=options["fresh"])
         if not options["json"]:
             self.stderr.write(_words(job))
         run_here(job, "indexing")
@@ -72,13 +70,6 @@ class Command(ReadyCommand):
             raise CommandError(f"no source {options['source']!r}; one of {', '.join(catalogues())}")
         chosen = {"source": options["source"], "failed": options["failed"]}
         return {key: value for key, value in chosen.items() if value}
-
-    def _job(self, params: dict[str, Any], *, fresh: bool) -> Job:
-        """The interrupted job of the same parameters if there is one, else a new one."""
-        last = Job.objects.filter(kind="index_all", params=params).first()
-        if last and last.state in STOPPED and last.cursor and not fresh:
-            return jobs.resume(last, wake=False)
-        return jobs.start("index_all", params, wake=False)
 
 
 def _tuned(job: Job) -> str:
