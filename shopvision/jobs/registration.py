@@ -92,7 +92,6 @@ KINDS: dict[str, Kind] = {}
 PERIODIC: dict[str, Periodic] = {}
 AFTER: dict[str, dict[str, Callable[[], object]]] = {}
 ANSWERS: dict[str, Callable[[bytes], bytes]] = {}
-_drains: list[Callable[[int | None], int]] = []
 _preparations: list[Callable[[], None]] = []
 
 
@@ -126,19 +125,24 @@ def answer(name: str, run: Callable[[bytes], bytes]) -> None:
     ANSWERS[name] = run
 
 
-def work_off_changes(drain: Callable[[int | None], int]) -> None:
+def _drain_nothing(most: int | None = None) -> int:
+    """Nobody has registered what works off the outbox."""
+    return 0
+
+
+drain: Callable[..., int] = _drain_nothing
+"""Works off at most so many changes, all that are due by default; how many."""
+
+
+def work_off_changes(run: Callable[..., int]) -> None:
     """Name what works off the outbox: ``(most) -> changes worked off``."""
-    _drains[:] = [drain]
+    global drain
+    drain = run
 
 
 def prepare_gpu_worker(run: Callable[[], None]) -> None:
     """Have something called before a task of the gpu queue."""
     _preparations.append(run)
-
-
-def drain(most: int | None = None) -> int:
-    """Work off at most so many changes, all that are due by default; how many."""
-    return sum(one(most) for one in _drains)
 
 
 def prepare() -> None:

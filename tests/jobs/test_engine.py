@@ -49,7 +49,7 @@ def test_a_save_succeeds_when_the_work_behind_it_fails(
     def fail() -> int:
         raise MemoryError("of the worker")
 
-    monkeypatch.setattr(registration, "_drains", [lambda most: fail()])
+    monkeypatch.setattr(registration, "drain", fail)
     DemoProductFactory()
     assert outbox.pending() == 1
 
