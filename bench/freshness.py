@@ -29,9 +29,9 @@ from shopvision import jobs
 from shopvision.catalogue.adapter import Catalogue, register
 from shopvision.exceptions import InvalidRequest, TemporaryFailure
 from shopvision.indexing import encoder_releases
+from shopvision.jobs import engine
 from shopvision.listings import search_by_photo
 from shopvision.metrics import quantile
-from shopvision.tasks import engine
 
 POLL_SECONDS = 0.02
 GIVE_UP_SECONDS = 60.0

@@ -15,22 +15,22 @@ class ShopvisionConfig(AppConfig):
         """Import every app's ``shopvision_catalogue`` module; its models are all there by now."""
         from . import (
             checks,  # noqa: F401 - checks register themselves
+            jobs,
             messages,
         )
         from .catalogue import adapter
         from .catalogue import signals as product_signals
         from .events import signals as visitor_signals
+        from .jobs import engine
         from .ranking import experiments
-        from .tasks import engine
 
         for connect in (product_signals.connect, visitor_signals.connect):
-            for (
-                early
-            ) in adapter.catalogues().values():  # a shop that imported its adapter before we were ready
+            for early in adapter.catalogues().values():  # registered before we were ready
                 connect(early)
             adapter.on_register.append(connect)
         messages.autodiscover()
         adapter.autodiscover()
         visitor_signals.connect_people()
         experiments.connect()
+        jobs.autodiscover()
         engine.connect()

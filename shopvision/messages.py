@@ -187,9 +187,6 @@ def _message(value: Any) -> Any:
 
 register(
     {
-        "job_cannot_be_cancelled": _("%(kind)s %(id)s is %(state)s and cannot be cancelled"),
-        "job_cannot_be_resumed": _("%(kind)s %(id)s is %(state)s and cannot be resumed"),
-        "job_lease_lost": _("another worker took the job over: the lease ran out"),
         "placement_needs_product": _("placement '%(placement)s' needs a product"),
         "product_not_in_index": _(
             "product %(ref)s is not in the index: the shop has no such product, or no photo of it is "
@@ -200,8 +197,6 @@ register(
         "settings_wrong": _("%(problems)s"),
         "this_placement_needs_product": _("this placement needs a product"),
         "unexpected_error": _("%(type)s: %(text)s"),
-        "unknown_job_kind": _("there is no job called '%(name)s'; one of %(names)s"),
         "unknown_placement": _("there is no placement '%(placement)s'; here: %(known)s"),
-        "workers_died_on_job": _("%(attempts)s workers died on it without a step forward"),
     }
 )

@@ -4,10 +4,11 @@ from .catalogue.models import CatalogueEntry, CatalogueImage, Outbox, Overview
 from .classification.models import ClassifierRelease, DatasetSnapshot, Decision, Prediction
 from .events.models import Event, ProductCount
 from .index.models import Artefact, Descriptor, Embedding, EncoderRelease
-from .jobs import Job, JobError, Worker
+from .indexing.models import Reading
+from .jobs import Job, JobError, JobItem, Worker
 from .privacy.models import ConsentRecord, ErasedSubject, PrivacyLog
 from .ranking.models import Experiment, ExperimentCount, KnowledgeSnapshot, RankerRelease
-from .search.models import Demand, Reading, StoredSearch
+from .search.models import Demand, StoredSearch
 from .tuning.models import PhotoQuery
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "ExperimentCount",
     "Job",
     "JobError",
+    "JobItem",
     "KnowledgeSnapshot",
     "Outbox",
     "Overview",

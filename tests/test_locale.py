@@ -85,7 +85,7 @@ def test_a_page_speaks_one_language_and_borrows_no_word_of_djangos(language: str
 def test_every_string_of_the_admins_pages_is_translated() -> None:
     pages = (ROOT / "shopvision/templates/admin/shopvision").glob("*.html")
     used = {ast.literal_eval(one) for page in pages for one in CALL.findall(templatize(page.read_text()))}
-    assert len(used) > 150
+    assert len(used) > 140
     assert used - compiled("shopvision").keys() == set()
 
 
@@ -97,7 +97,7 @@ def test_every_string_of_the_admins_code_is_translated() -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) in GETTEXTS
         if isinstance(node.args[0], ast.Constant)
     }
-    assert len(used) > 150
+    assert len(used) > 140
     assert used - compiled("shopvision").keys() == DJANGOS_OWN
 
 

@@ -27,9 +27,9 @@ JOURNEYS = (
     "tests/api/test_privacy.py::test_the_browsers_clock_is_corrected_and_never_runs_ahead",
     "tests/events/test_history.py",
     "tests/api/test_serializers_jobs.py::test_duplicates_are_those_of_the_latest_job",
-    "tests/test_jobs.py::test_a_job_whose_worker_was_killed_is_taken_over_when_its_lease_ran_out",
+    "tests/jobs/test_runner.py::test_a_job_whose_worker_was_killed_is_taken_over_when_its_lease_ran_out",
     "tests/tuning/test_click_feedback.py::test_shoppers_photos_make_the_search_better_and_the_gate_says_so",
-    "tests/tasks/test_duties.py",
+    "tests/jobs/test_periodic.py",
 )
 LONGEST_SECONDS = 600  # other workers' tests share the machine
 EVENT = {"id": "a-click-1", "kind": "click", "product": "demo_shop.product:1"}

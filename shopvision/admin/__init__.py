@@ -5,7 +5,7 @@ from .classifiers import ClassifierReleaseAdmin
 from .classify import shopvision_classify
 from .encoder_releases import EncoderReleaseAdmin
 from .experiments import ExperimentAdmin
-from .jobs import JobAdmin
+from .job_pages import JobAdmin
 from .overview import DemandAdmin, OverviewAdmin
 from .predictions import DecisionAdmin, PredictionAdmin
 from .privacy import EventAdmin, PrivacyLogAdmin

@@ -23,7 +23,7 @@ from ..exceptions import InvalidRequest, ShopvisionError
 from ..messages import translated
 from ..types import ProductRef
 from . import plots
-from .jobs import duration, started
+from .job_pages import duration, started
 from .plots import Axis, Line
 from .product_display import shown
 from .release_pages import ReleaseAdmin

@@ -23,14 +23,13 @@ from ..catalogue.models import CatalogueEntry
 from ..classification import classifier_releases
 from ..classification.classifier_evaluation import ERRORS
 from ..classification.models import ClassifierRelease
-from ..classification.selection import MAX_SHOWN, shows
 from ..exceptions import InvalidRequest, ShopvisionError
 from ..messages import translated
-from .jobs import duration, selection_in_words, started
+from .job_pages import duration, started
 from .verbose_names import word
 
 NAME = "shopvision_classify"  # the action's; cannot meet one of the shop's own
-MOST_BY_HAND = 1000  # keys a job keeps; more are given as the list's filter
+KEYS_AT_ONCE = 2000
 CLASSIFY, APPLY, TRAIN = (
     f"shopvision.{name}" for name in ("classify_products", "apply_classifications", "train_classifier")
 )
@@ -74,69 +73,49 @@ class Offer:
         return duration(float(self.estimate.get("seconds") or 0))
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a person chose: products of one catalogue, as rows of its model or of ``CatalogueEntry``."""
+
+    source: str
+    count: int
+    rows: QuerySet[Any]
+
+    def keys(self) -> Iterator[str]:
+        """Keys of the products in the shop, a batch in memory at a time."""
+        name = "object_id" if issubclass(self.rows.model, CatalogueEntry) else "pk"
+        return map(str, self.rows.values_list(name, flat=True).iterator(chunk_size=KEYS_AT_ONCE))
+
+
 @admin.action(description=gettext_lazy("Classify with shopvision…"), permissions=[NAME])
 def shopvision_classify(
     modeladmin: admin.ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]
 ) -> HttpResponse | None:
-    """Ask what to recognise and how careful to be; then start the job.
-
-    "Select all 48,000" keeps the list's filter, not the ids; the ids only where a worker, which has no session
-    and no middleware, would find other products under that filter than the person sees.
-    """
+    """Ask what to recognise and how careful to be; then start the job with exactly the products chosen."""
     try:
-        selection = selected(modeladmin, request, queryset)
+        chosen = selected(modeladmin, request, queryset)
         if "confirmed" in request.POST:
-            return started(request, start(request, selection))
-        return _confirmation(modeladmin, request, queryset, selection)
+            return started(request, start(request, chosen))
+        return _confirmation(modeladmin, request, chosen)
     except ShopvisionError as error:
         messages.error(request, translated(error))
         return None
 
 
-def selected(
-    modeladmin: admin.ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]
-) -> dict[str, Any]:
-    """What was selected, as a classify job's params: the filter where everything is, else keys.
+def selected(modeladmin: admin.ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]) -> Selection:
+    """The products that the list gives, each once.
 
     Raises:
-        InvalidRequest: nothing, products of several catalogues, or too many keys to keep.
+        InvalidRequest: nothing, or products of several catalogues.
     """
     ours = issubclass(modeladmin.model, CatalogueEntry)
     source = _source(request, queryset) if ours else _adapter(modeladmin.model).source
-    if request.POST.get("select_across") == "1":
-        by_filter = _filter(modeladmin, request, source)
-        if shows(by_filter, queryset):
-            return by_filter
-        too_many = _(
-            "A background job cannot make this list as you see it: it depends on your session. Filter it to "
-            "%(most)d products at most and select all of it again."
-        )
-        return {"source": source, "shown": _keys(queryset, MAX_SHOWN, too_many)}
-    too_many = _("More than %(most)d products were ticked by hand. Filter the list and select all of it.")
-    return {"source": source, "refs": _keys(queryset, MOST_BY_HAND, too_many)}
-
-
-def _filter(modeladmin: admin.ModelAdmin[Any], request: HttpRequest, source: str) -> dict[str, Any]:
-    """The list as a worker can make it again, by the address and the person it was made for."""
-    label = modeladmin.opts.label_lower
-    found: dict[str, Any] = {
-        "source": source,
-        "site": modeladmin.admin_site.name,
-        "query": request.GET.urlencode(),
-        "user": str(request.user.pk),
-        "url": request.build_absolute_uri(request.path),
-    }
-    return found if label == source else {**found, "model": label}
-
-
-def _keys(queryset: QuerySet[Any], most: int, too_many: str) -> list[str]:
-    name = "object_id" if issubclass(queryset.model, CatalogueEntry) else "pk"
-    keys = [str(key) for key in queryset.order_by().values_list(name, flat=True)[: most + 1]]
-    if not keys:
+    every: QuerySet[Any] = queryset.model._base_manager.using(queryset.db)
+    rows = every.filter(pk__in=queryset.order_by().values("pk")).order_by("pk")
+    count = rows.count()
+    if not count:
         raise InvalidRequest("no_product_chosen")
-    if len(keys) > most:
-        raise InvalidRequest("too_many_products_chosen", most=most)
-    return keys
+    return Selection(source, count, rows)
 
 
 def _source(request: HttpRequest, queryset: QuerySet[CatalogueEntry]) -> str:
@@ -153,7 +132,7 @@ def _adapter(model: type[Any]) -> Catalogue:
     raise InvalidRequest("model_without_catalogue")
 
 
-def start(request: HttpRequest, selection: Mapping[str, Any]) -> jobs.Job:
+def start(request: HttpRequest, selection: Selection) -> jobs.Job:
     """Queue the job the confirmation page describes.
 
     Raises:
@@ -161,29 +140,35 @@ def start(request: HttpRequest, selection: Mapping[str, Any]) -> jobs.Job:
     """
     target = request.POST.get("target", "")
     chosen = request.POST.get(f"error:{target}", "")
-    if target not in catalogues()[selection["source"]].targets():
+    if target not in catalogues()[selection.source].targets():
         raise InvalidRequest("classify_target_missing", code="unknown_target")
-    if classifier_releases.live(selection["source"], target) is None:
+    if classifier_releases.live(selection.source, target) is None:
         raise InvalidRequest(
-            "no_live_classifier_for_target", code="no_classifier", target=target, source=selection["source"]
+            "no_live_classifier_for_target", code="no_classifier", target=target, source=selection.source
         )
     error = next((one for one in ERRORS if str(one) == chosen), None)
     if error is not None and not request.user.has_perm(APPLY):
         raise InvalidRequest("may_not_apply_automatically")
-    params = {**selection, "target": target, "acceptable_error": error}
-    return jobs.start("classify", params, request.user)
+    params = params_of(selection, target, error)
+    return jobs.start("classify", params, request.user, items=selection.keys())
 
 
-def offers(selection: Mapping[str, Any]) -> Iterator[Offer]:
+def params_of(selection: Selection, target: str, error: float | None = None) -> dict[str, Any]:
+    """What a classify job takes; ``chosen`` lets it say its cost before the products are written."""
+    known = {"source": selection.source, "chosen": selection.count}
+    return {**known, "target": target, "acceptable_error": error}
+
+
+def offers(selection: Selection) -> Iterator[Offer]:
     """What can be recognised of these products."""
-    source = selection["source"]
+    source = selection.source
     for target in catalogues()[source].targets():
         live = classifier_releases.live(source, target)
         if live is None:
             yield Offer(target, None, {}, ())
             continue
-        params = {**selection, "target": target, "acceptable_error": None}
-        yield Offer(target, live, jobs.estimate("classify", params), tuple(choices(live)))
+        known = jobs.estimate("classify", params_of(selection, target))
+        yield Offer(target, live, known, tuple(choices(live)))
 
 
 def choices(live: ClassifierRelease) -> Iterator[Choice]:
@@ -205,10 +190,7 @@ def choices(live: ClassifierRelease) -> Iterator[Choice]:
 
 
 def _confirmation(
-    modeladmin: admin.ModelAdmin[Any],
-    request: HttpRequest,
-    queryset: QuerySet[Any],
-    selection: Mapping[str, Any],
+    modeladmin: admin.ModelAdmin[Any], request: HttpRequest, selection: Selection
 ) -> HttpResponse:
     everything = request.POST.get("select_across") == "1"
     site, offered = modeladmin.admin_site, list(offers(selection))
@@ -218,9 +200,8 @@ def _confirmation(
         "opts": modeladmin.opts,
         "media": modeladmin.media,
         "action": NAME,
-        "count": queryset.count(),
-        "selection": selection_in_words(dict(selection)),
-        "source": selection["source"],
+        "count": selection.count,
+        "source": selection.source,
         "offers": offered,
         "everything": everything,
         "checkbox": ACTION_CHECKBOX_NAME,

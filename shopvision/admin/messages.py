@@ -19,7 +19,6 @@ register(
         "release_not_live": _("%(release)s is %(state)s; only the live one is rolled back."),
         "share_not_a_percentage": _("Shares are numbers from 0 to 100."),
         "shop_has_no_label": _("The shop has no %(target)s called “%(label)s”."),
-        "too_many_products_chosen": _("Choose %(most)s products at most, or select all of the list."),
         "training_target_missing": _("Choose what to train."),
         "unknown_review_verb": _("One can accept, correct or reject, not %(verb)s."),
     }

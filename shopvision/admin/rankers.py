@@ -19,7 +19,7 @@ from ..messages import translated
 from ..ranking import ranker_releases as releases
 from ..ranking import serving
 from ..ranking.models import RankerRelease
-from .jobs import started
+from .job_pages import started
 from .plots import Axis, Line, Whisker, chart, forest
 from .release_pages import ReleaseAdmin, TrainingAdmin
 from .verbose_names import WordsFilter, column, word

@@ -7,17 +7,10 @@ from ..messages import register
 register(
     {
         "busy": _("busy for a moment; try again"),
-        "classify_job_not_found": _("there is no classify job %(id)s"),
         "duplicates_cursor_outdated": _("the cursor is not of the latest search; start from the first page"),
-        "encoder_release_not_found": _("there is no encoder release %(release)s"),
-        "error_rate_out_of_reach": _(
-            "classifier %(live)s cannot keep the error at %(error)s: accept more, or label more products"
-        ),
         "form_body_over_limit": _("the body may have %(form_bytes)s bytes; send less at once"),
-        "job_cannot_be_undone": _("of job %(id)s nothing can be undone: %(why)s"),
-        "job_not_finished": _("job %(id)s is %(state)s: cancel it, or wait until it ends"),
         "job_not_found": _("there is no job %(id)s"),
-        "job_takes_no_params": _("%(kind)s takes no params"),
+        "kind_cannot_be_undone": _("what %(kind)s does cannot be undone"),
         "list_cursor_invalid": _("the cursor is not one of this list's"),
         "listing_body_over_limit": _("the body may have %(listing_bytes)s bytes; send fewer products"),
         "no_live_classifier": _("no classifier is live; train one first"),

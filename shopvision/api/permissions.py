@@ -12,27 +12,21 @@ from rest_framework.views import APIView
 (
     CLASSIFY,
     REVIEW,
-    APPLY,
-    TRAIN,
     VIEW_JOB,
     CHANGE_JOB,
     VIEW_PREDICTION,
     VIEW_ENTRY,
     VIEW_OVERVIEW,
-    CHANGE_RELEASE,
 ) = (
     f"shopvision.{name}"
     for name in (
         "classify_products",
         "review_predictions",
-        "apply_classifications",
-        "train_classifier",
         "view_job",
         "change_job",
         "view_prediction",
         "view_catalogueentry",
         "view_overview",
-        "change_encoderrelease",
     )
 )
 

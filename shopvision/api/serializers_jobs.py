@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -9,10 +10,8 @@ from rest_framework import serializers
 
 from .. import jobs
 from ..catalogue.adapter import catalogues
-from ..classification import classifier_training
 from ..classification.classifier_evaluation import ERRORS
 from ..classification.models import Prediction
-from ..classification.review import MAX_AT_ONCE
 from ..jobs import Job
 from ..types import ProductRef
 from .serializers import (
@@ -26,8 +25,7 @@ from .serializers import (
     no_such,
 )
 
-MOST_ID = 2**63 - 1  # of a row
-KINDS = tuple(jobs.KINDS)
+MOST_PRODUCTS = 1000  # named in one request; more are taken by ``all``
 ANY = {"type": "object", "additionalProperties": {}}
 
 
@@ -45,7 +43,7 @@ class Chosen(serializers.Serializer):  # type: ignore[type-arg]
     """Products of one catalogue and what to do with them."""
 
     products = serializers.ListField(
-        child=ProductField(), required=False, min_length=1, max_length=MAX_AT_ONCE
+        child=ProductField(), required=False, min_length=1, max_length=MOST_PRODUCTS
     )
     source = serializers.CharField(required=False, max_length=100, help_text="app.model")  # type: ignore[assignment]
     all = StrictBoolean(required=False, default=False, help_text="every product of `source`")
@@ -109,36 +107,43 @@ class ClassifyRequest(Chosen):
         return super().validate({"target": "category", **attrs})
 
 
-class TrainParams(serializers.Serializer):  # type: ignore[type-arg]
-    """What a training job takes; everything where nothing is named."""
-
-    source = serializers.CharField(required=False, max_length=100)  # type: ignore[assignment]
-    target = serializers.CharField(required=False, max_length=64)
-    kind = OneOfField(["auto", *classifier_training.KINDS], required=False)
-    seed = serializers.IntegerField(required=False, min_value=0, max_value=2**31 - 1)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """What is named is there."""
-        source = attrs.get("source")
-        if source is not None and source not in catalogues():
-            raise serializers.ValidationError({"source": no_such(source, catalogues())})
-        known = [catalogues()[source]] if source else list(catalogues().values())
-        if "target" in attrs and not any(attrs["target"] in one.targets() for one in known):
-            there = dict.fromkeys(name for one in known for name in one.targets())
-            raise serializers.ValidationError({"target": no_such(attrs["target"], there)})
-        return attrs
+def _field(param: jobs.Param) -> serializers.Field[Any, Any, Any, Any]:
+    """The field that checks a registered parameter."""
+    needed = param.required
+    if param.choices is not None:
+        return OneOfField(list(param.choices()), required=needed)
+    if param.type is int:
+        return serializers.IntegerField(min_value=param.least, max_value=param.most, required=needed)
+    if param.type is float:
+        return serializers.FloatField(min_value=param.least, max_value=param.most, required=needed)
+    if param.type is bool:
+        return StrictBoolean(required=needed)
+    if param.type is uuid.UUID:
+        return serializers.UUIDField(required=needed)
+    return serializers.CharField(required=needed)
 
 
-class UndoParams(serializers.Serializer):  # type: ignore[type-arg]
-    """What an undo job takes."""
+def job_params(kind: str, given: Any) -> dict[str, Any]:
+    """A job's parameters, checked; JSON.
 
-    job = serializers.UUIDField()
-
-
-class PromoteParams(serializers.Serializer):  # type: ignore[type-arg]
-    """What a job takes that makes an encoder release live."""
-
-    release = serializers.IntegerField(min_value=1, max_value=MOST_ID)
+    Raises:
+        ValidationError: what is wrong, field by field.
+    """
+    if kind == "classify":  # its products are named in the API's own way
+        chosen = Chosen(data=given)
+        chosen.is_valid(raise_exception=True)
+        return chosen.params()
+    known = jobs.kind_of(kind).params
+    if unknown := sorted(set(given) - set(known)):
+        there = f"it takes {', '.join(known)}" if known else f"{kind} takes no params"
+        raise serializers.ValidationError(dict.fromkeys(unknown, there))
+    fields = {name: _field(param) for name, param in known.items()}
+    asked = type("Params", (serializers.Serializer,), fields)(data=given)
+    asked.is_valid(raise_exception=True)
+    return {
+        name: str(value) if isinstance(value, uuid.UUID) else value
+        for name, value in asked.validated_data.items()
+    }
 
 
 @extend_schema_field(ANY)
@@ -146,10 +151,17 @@ class ParamsField(serializers.DictField):
     """A job's parameters; each kind checks its own."""
 
 
+class KindField(OneOfField):
+    """The kind of a job: one of those registered by now."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(list(jobs.KINDS), **options)
+
+
 class JobRequest(serializers.Serializer):  # type: ignore[type-arg]
     """A job to start."""
 
-    kind = OneOfField(KINDS)
+    kind = KindField()
     params = ParamsField(required=False, default=dict)
 
 
@@ -167,7 +179,7 @@ class Paged(serializers.Serializer):  # type: ignore[type-arg]
 class JobsRequest(Paged):
     """Query parameters of ``jobs/``."""
 
-    kind = OneOfField(KINDS, required=False)
+    kind = KindField(required=False)
     state = OneOfField(Job.State.values, required=False)
 
 
@@ -328,7 +340,7 @@ _PRODUCTS: dict[str, Any] = {
         "type": "array",
         "items": {"type": "string", "maxLength": MOST_REF},
         "minItems": 1,
-        "maxItems": MAX_AT_ONCE,
+        "maxItems": MOST_PRODUCTS,
     },
     "all": {"type": "boolean", "default": False},
     "acceptable_error": {

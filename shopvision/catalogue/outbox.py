@@ -26,7 +26,7 @@ def _nobody() -> None:
 
 
 on_commit_wake: Callable[[], None] = _nobody
-"""Called after the commit that recorded a change; ``tasks.engine`` puts its wake-up here."""
+"""Called after the commit that recorded a change; ``jobs.engine`` puts its wake-up here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,17 @@
-"""The long jobs of classification, as steps: train, classify, undo; and what each would cost."""
+"""Jobs and periodic work of classification: train, classify, undo; and what each would cost."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from .. import conf, jobs
 from ..catalogue.adapter import catalogue, catalogues
 from ..catalogue.models import CatalogueImage
 from ..classifiers import baselines
@@ -16,6 +20,7 @@ from ..index.models import Descriptor, EncoderRelease
 from ..indexing import encoder_releases
 from ..messages import Message
 from ..types import Step
+from . import classifier_training, retraining
 from .apply import apply, undo_page, waiting_to_be_undone, why_not_undoable
 from .classifier_evaluation import ERRORS
 from .classifier_releases import OpenRelease, live, open_live
@@ -120,9 +125,9 @@ def classify(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[S
         params: a selection, ``target``, ``acceptable_error`` (None: suggest only).
         cursor: where an earlier run stopped; ``job``: the job's key.
     """
-    selection, release = selected(params), open_live(params["source"], _target(params))
-    threshold = _threshold(params, release)
-    job, total = cursor.get("job"), dict(cursor.get("sums") or {})
+    job = cursor.get("job")
+    selection, release = selected(params, job), open_live(params["source"], _target(params))
+    threshold, total = _threshold(params, release.row), dict(cursor.get("sums") or {})
     yield Step(total=selection.count(), message=Message("classifying_with_release", {"release": release.row}))
     for page, looked, judged in _ahead(selection, cursor, release):
         predicted = suggestions(looked, judged, release.row.target, release)
@@ -180,7 +185,7 @@ def _target(params: Mapping[str, Any]) -> str:
     return str(target)
 
 
-def _threshold(params: Mapping[str, Any], release: OpenRelease) -> float | None:
+def _threshold(params: Mapping[str, Any], row: ClassifierRelease) -> float | None:
     """From which sureness on suggestions are applied; None for suggestions only.
 
     Raises:
@@ -191,13 +196,10 @@ def _threshold(params: Mapping[str, Any], release: OpenRelease) -> float | None:
         return None
     if error not in ERRORS:
         raise InvalidRequest("acceptable_error_not_a_choice", names=", ".join(map(str, ERRORS)), error=error)
-    threshold = threshold_of(release.row, error)
+    threshold = threshold_of(row, error)
     if threshold is None:
         raise InvalidRequest(
-            "error_rate_out_of_reach_on_unseen",
-            code="unreachable_error",
-            release=release.row,
-            error=f"{error:.0%}",
+            "error_rate_out_of_reach_on_unseen", code="unreachable_error", release=row, error=f"{error:.0%}"
         )
     return threshold
 
@@ -206,16 +208,16 @@ def estimate_classify(params: Mapping[str, Any]) -> dict[str, Any]:
     """Products, photos that must be described first, and seconds.
 
     Raises:
-        InvalidRequest: the selection or the target is wrong, or no classifier is live.
+        InvalidRequest: the selection or the target is wrong, no classifier is live (``no_classifier``), or it
+            cannot keep the error (``unreachable_error``).
     """
     selection = selected(params)
     target = _target(params)
-    row = live(params["source"], target)
-    if row is None:
-        open_live(params["source"], target)
+    row = live(params["source"], target) or open_live(params["source"], target).row
+    _threshold(params, row)
     products = selection.count()
     whole = selection.adapter.queryset().order_by().count()
-    images = round(_undescribed(params["source"], row) * min(1.0, products / whole if whole else 0.0))
+    images = round(_undescribed(params["source"]) * min(1.0, products / whole if whole else 0.0))
     seconds = products / PRODUCTS_PER_SECOND + images / PHOTOS_PER_SECOND
     return {
         "products": products,
@@ -225,11 +227,11 @@ def estimate_classify(params: Mapping[str, Any]) -> dict[str, Any]:
             "basis_describe_then_classify",
             {"photos": images, "rate": f"{PHOTOS_PER_SECOND:.0f}", "products": f"{PRODUCTS_PER_SECOND:.0f}"},
         ),
-        "release": row.pk if row else None,
+        "release": row.pk,
     }
 
 
-def _undescribed(source: str, row: ClassifierRelease | None) -> int:
+def _undescribed(source: str) -> int:
     """Usable photos of a catalogue without a descriptor of the live encoder."""
     photos = CatalogueImage.objects.filter(entry__source=source).exclude(state=CatalogueImage.State.REJECTED)
     return photos.exclude(descriptors__backbone_digest__in=_live_backbone()).count()
@@ -271,18 +273,92 @@ def estimate_undo(params: Mapping[str, Any]) -> dict[str, Any]:
     """Decisions to undo, and seconds.
 
     Raises:
-        InvalidRequest: the job applied nothing, or it names no job.
+        InvalidRequest: there is no such classify job (``not_found``), or nothing of it can be undone now.
     """
+    key = str(params.get("job"))
     try:
-        products = waiting_to_be_undone(params.get("job")).count()
+        job = jobs.Job.objects.filter(pk=key, kind="classify").first()
     except (ValueError, TypeError, ValidationError) as error:
-        raise InvalidRequest("not_a_job_key", params_=params.get("job")) from error
-    if not products:
-        why = why_not_undoable(params.get("job"))
-        raise InvalidRequest("nothing_to_undo", code="nothing_to_undo", why=why)
+        raise InvalidRequest("not_a_job_key", key=key) from error
+    if job is None:
+        raise InvalidRequest("classify_job_not_found", code="not_found", key=key)
+    if job.state in jobs.ACTIVE:
+        raise InvalidRequest("job_not_finished", code="conflict", key=key, state=job.state)
+    if why := why_not_undoable(key):
+        raise InvalidRequest("job_cannot_be_undone", code="nothing_to_undo", key=key, why=why)
+    products = waiting_to_be_undone(key).count()
     return {
         "products": products,
         "images": 0,
         "seconds": round(products / UNDO_PER_SECOND, 1),
         "basis": Message("basis_shops_own_save"),
     }
+
+
+def about_classify(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a classify job works on and how careful it is, in words."""
+    yield _("products"), selection_in_words(params)
+    error = params.get("acceptable_error")
+    careful = _("applied where at most %(error)s are wrong")
+    yield _("mode"), careful % {"error": f"{float(error):.0%}"} if error else _("suggestions only")
+
+
+def selection_in_words(params: Mapping[str, Any]) -> str:
+    """Which products a classify job takes."""
+    chosen = params.get("chosen")
+    if params.get("refs") is not None:
+        chosen = len(params["refs"])
+    if chosen is None:
+        return _("all")
+    return ngettext("%(n)d product", "%(n)d products", chosen) % {"n": chosen}
+
+
+def _targets() -> list[str]:
+    return list(dict.fromkeys(name for one in catalogues().values() for name in one.targets()))
+
+
+SOURCE = jobs.Param(str, choices=catalogues)
+TARGET = jobs.Param(str, choices=_targets)
+jobs.register(
+    "train",
+    steps=train,
+    estimate=estimate_train,
+    words="Train a classifier on the shop's own labels",
+    queue="gpu",
+    permission="shopvision.train_classifier",
+    params={
+        "source": SOURCE,
+        "target": TARGET,
+        "kind": jobs.Param(str, choices=lambda: ("auto", *classifier_training.KINDS)),
+        "seed": jobs.Param(int, least=0, most=2**31 - 1),
+    },
+    release="classifierrelease",
+)
+jobs.register(
+    "classify",
+    steps=classify,
+    estimate=estimate_classify,
+    words="Suggest labels for products",
+    queue="gpu",
+    bare=False,
+    counted=True,
+    permission="shopvision.classify_products",
+    params={
+        "source": SOURCE,
+        "target": TARGET,
+        "acceptable_error": jobs.Param(float, permission="shopvision.apply_classifications"),
+    },
+    about=about_classify,
+    release="classifierrelease",
+    undone_by="undo",
+)
+jobs.register(
+    "undo",
+    steps=undo,
+    estimate=estimate_undo,
+    words="Undo what a classify job applied",
+    bare=False,
+    permission="shopvision.apply_classifications",
+    params={"job": jobs.Param(uuid.UUID, required=True)},
+)
+jobs.every("retrain_classifiers", seconds=lambda: conf.RECONCILE_SECONDS, run=retraining.start_due)

@@ -9,7 +9,6 @@ register(
         "acceptable_error_not_a_choice": _(
             "acceptable_error takes one of %(names)s or null, not '%(error)s'"
         ),
-        "admin_site_without_model": _("no admin site called '%(site)s' lists %(label)s"),
         "all_undone_or_decided": _(
             "all that it had applied (%(labels)s labels) has been undone or decided by a person since"
         ),
@@ -31,6 +30,7 @@ register(
         ),
         "classifier_kind_without_map": _("a '%(kind)s' classifier has no map of its reasons"),
         "classifier_label_unknown": _("the classifier knows no label '%(label)s'"),
+        "classify_job_not_found": _("there is no classify job %(key)s"),
         "classifying_with_release": _("classifying with %(release)s"),
         "compared_with_commonest_label": _(
             "%(ours)s right on %(products)s products it had not seen; always saying '%(label)s': %(theirs)s"
@@ -49,7 +49,8 @@ register(
             "accept more error, or label more products"
         ),
         "first_classifier": _("the first classifier of this target: %(why)s"),
-        "keys_must_be_text_list": _("'%(name)s' takes a list of product keys as text"),
+        "job_cannot_be_undone": _("of job %(key)s nothing can be undone: %(why)s"),
+        "job_not_finished": _("job %(key)s is %(state)s: cancel it, or wait until it ends"),
         "label_counted_as": _(
             "'%(label)s': %(products)s products, counted as %(different)s (near-copies or variants of "
             "one another, or of another label's)"
@@ -60,13 +61,7 @@ register(
         "left_decided_since": _("left alone: a person has decided since"),
         "left_product_gone": _("left alone: the shop has no such product any more"),
         "left_undone_already": _("left alone: undone already"),
-        "list_filter_fails_in_worker": _(
-            "%(model_admin)s does not show its list under the filter '%(params_)s' to a background "
-            "job: %(name)s: %(error)s"
-        ),
-        "list_of_other_source": _("%(label)s does not list products of %(source)s"),
         "measuring": _("measuring"),
-        "model_not_found": _("there is no model '%(label)s'"),
         "more_labels": _("%(labels)s more labels"),
         "networks_cannot_be_trained": _("networks cannot be trained here: %(why)s, best on a GPU worker"),
         "no_better_than_guess": _("no better than a guess: %(why)s"),
@@ -83,7 +78,7 @@ register(
         "no_text_for_fused_classifier": _(
             "no product has a title or description that a fused classifier could read"
         ),
-        "not_a_job_key": _("'%(params_)s' is no job's key"),
+        "not_a_job_key": _("'%(key)s' is no job's key"),
         "nothing_applied": _("it has applied nothing"),
         "nothing_to_recognise": _(
             "there is no '%(value)s' to recognise in %(value2)s: %(value3)s. Adapters name them "
@@ -99,7 +94,7 @@ register(
         "product_not_in_shop": _("the shop has no such product"),
         "product_photo_unreadable": _("no photo of the product can be read"),
         "reading_labels": _("reading the labels of %(target)s of %(source)s"),
-        "selecting_user_gone": _("the user who chose the products is gone or not active"),
+        "refs_must_be_text_list": _("'refs' takes a list of product keys as text"),
         "suggestion_changed": _(
             "the suggestion has changed meanwhile, from '%(name)s' to '%(name2)s': look again"
         ),
@@ -115,8 +110,8 @@ register(
         "too_few_to_compare": _(
             "only %(products)s products can be compared with %(release)s; the newer labels count"
         ),
-        "too_many_keys": _(
-            "'%(name)s' takes %(most)s keys at most, not %(count)s: select by a filter instead"
+        "too_many_refs": _(
+            "'refs' takes %(max_refs)s keys at most, not %(count)s: select by a filter instead"
         ),
         "too_many_suggestions_at_once": _("%(max_at_once)s suggestions at most can be accepted together"),
         "torch_not_loaded_here": _(
@@ -131,7 +126,6 @@ register(
         "unknown_label_choose_one": _(
             "the shop has no label '%(label)s' for %(target)s: choose one of its %(count)s, such as %(some)s"
         ),
-        "user_may_not_see_model": _("%(user)s may not see %(verbose_name_plural)s"),
         "you_decided_already": _(
             "you have decided this already (%(label)s, %(state)s); undo your decision to change it"
         ),

@@ -6,11 +6,6 @@ from ..messages import register
 
 register(
     {
-        "encoder_blocks_differ": _(
-            "encoder '%(name)s' must give the blocks of its record: %(wanted)s; on a blank image it gave %(found)s. At "
-            "least one block needs a family"
-        ),
-        "encoder_reads_no_text": _("encoder '%(name)s' reads no text"),
         "backbone_map_missing": _("the network has no map at stride %(missing)s, only %(last)s"),
         "backbone_map_shapes_unsupported": _("the network's maps have shapes %(value)s, not (N, C, h, w)"),
         "backbone_strides_unsupported": _(
@@ -19,10 +14,15 @@ register(
         "cuda_device_missing": _("DEVICE '%(name)s' is not there: torch sees %(cuda)s CUDA devices"),
         "device_out_of_memory": _("%(device)s has no memory left for %(count)s photos"),
         "device_unknown_to_torch": _("DEVICE '%(name)s' is none that torch knows: %(error)s"),
+        "encoder_blocks_differ": _(
+            "encoder '%(name)s' must give the blocks of its record: %(wanted)s; on a blank image it "
+            "gave %(found)s. At least one block needs a family"
+        ),
         "encoder_cannot_be_loaded": _("ENCODER '%(name)s' cannot be loaded: %(error)s"),
         "encoder_needs_torch": _(
             "ENCODER '%(name)s' needs torch: pip install shopvision[torch]%(more)s (%(error)s)"
         ),
+        "encoder_reads_no_text": _("encoder '%(name)s' reads no text"),
         "not_an_encoder_graph": _("not an encoder graph: %(error)s"),
         "onnx_export_differs": _(
             "%(name)s: the ONNX graph's %(key)s is off by %(error)s of its largest value (at most "

@@ -18,6 +18,19 @@ from ..exceptions import InvalidRequest
 from ..jobs import Job
 
 WATCH_SECONDS = 0.5
+STOPPED = (Job.State.CANCELLED, Job.State.FAILED)
+
+
+def resume_or_start(kind: str, params: dict[str, Any], *, fresh: bool) -> Job:
+    """The interrupted job of the same parameters if there is one, else a new one.
+
+    Args:
+        fresh: start a new one in any case.
+    """
+    last = Job.objects.filter(kind=kind, params=params).first()
+    if last and last.state in STOPPED and last.cursor and not fresh:
+        return jobs.resume(last, wake=False)
+    return jobs.start(kind, params, wake=False)
 
 
 def run_here(job: Job, label: str) -> None:

@@ -1,16 +1,18 @@
-"""The long jobs of the recommender, as steps: train a ranker, refresh the knowledge; and what each would cost."""
+"""Jobs and periodic work of ranking: train a ranker, refresh the item model; and what each would cost."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .. import conf, jobs
 from ..catalogue.models import CatalogueEntry
 from ..events.models import Event
 from ..indexing import encoder_releases as encoders
 from ..messages import Message
 from ..types import Step
 from .item_model.refresh import refresh
+from .training import ranker_retraining
 from .training.ranker_training import training
 
 EVENTS_PER_SECOND = 20_000.0  # read and added up, on two cores
@@ -76,3 +78,22 @@ def _estimate(per_second: float) -> dict[str, Any]:
             },
         ),
     }
+
+
+jobs.register(
+    "train_ranker",
+    steps=train_ranker,
+    estimate=estimate_train,
+    words="Train a ranker on what was chosen",
+    queue="gpu",
+    permission="shopvision.train_ranker",
+    release="rankerrelease",
+)
+jobs.register(
+    "refresh_knowledge",
+    steps=refresh_knowledge,
+    estimate=estimate_refresh,
+    words="Learn what goes with what",
+    permission="shopvision.train_ranker",
+)
+jobs.every("retrain_rankers", seconds=lambda: conf.RECONCILE_SECONDS, run=ranker_retraining.start_due)

@@ -17,7 +17,6 @@ register(
             "back, or train anew"
         ),
         "no_worse": _("no worse: %(why)s"),
-        "release_not_promoted": _("%(release)s is %(state)s and was not promoted"),
         "release_state": _("%(release)s is %(state)s"),
         "worse": _("worse: %(why)s"),
     }

@@ -1,223 +1,22 @@
-"""The long jobs, as steps: index everything, reconcile, tune, find duplicates; and what each would cost."""
+"""Jobs and periodic work of search: find duplicates, forget old answers."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
-from django.db.models.fields.files import FieldFile
+from django.utils import timezone
 
-from .. import conf, metrics
-from ..catalogue import outbox
-from ..catalogue.adapter import Catalogue, catalogue, catalogues
-from ..catalogue.models import CatalogueEntry, CatalogueImage, Outbox
-from ..catalogue.reconcile import reconcile as queue_drift
-from ..encoders.projection import MAX_FIT_PHOTOS
-from ..exceptions import TemporaryFailure
-from ..index.models import Descriptor, EncoderRelease
-from ..indexing import encoder_releases
-from ..indexing.change_feed import missing_embeddings
-from ..indexing.embeddings import sweep
-from ..indexing.photos import Photo, describe_photos
-from ..indexing.pipeline import drain_outbox, ensure_live, index_products
-from ..indexing.report import IndexReport
+from .. import conf, jobs
+from ..indexing.jobs import estimate_walk
 from ..messages import Message
-from ..tuning.tuner import AUGMENTED_PHOTOS, AUGMENTED_VIEWS, measure_generic, tuning
-from ..types import ProductRef, Step
+from ..types import Step
 from .duplicates import find_duplicates
-from .status import count_drift, keep_drift
+from .models import StoredSearch
 
-SAMPLE_PHOTOS = 16  # looked at to measure this machine; half a second
-BATCHES_PER_STEP = 4  # progress and the outbox are looked after at least this often
-WINDOW_BATCHES = 8  # batches an index job keeps queued for Celery workers; a fresh save waits behind them
-WAIT_SECONDS = 0.2
-TUNE_FROM_PHOTOS = 50
-DESCRIBE_SECONDS = 0.025  # a photo, on two cores; an index job measures it
-FIT_SECONDS = 50.0  # three fits and the shop's background; two busy cores
-FIT_SECONDS_PER_PHOTO = 0.01
-NAME = ("source", "object_id")
 PAIRS_KEPT = 1000  # some 250 bytes each
-WALK_PRODUCTS_PER_SECOND = 2000.0  # comparing fingerprints, SQLite, one core; measured on 5,000 products
-
-
-def index_all(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]:
-    """Look at every product, in the order of sources and keys; then at what the shop no longer has.
-
-    With Celery the products go to the outbox, a window at a time, and all workers share them; otherwise
-    they are indexed here, and changes that come meanwhile are worked off between the steps.
-
-    Args:
-        params: ``source`` (one source label only), ``failed`` (only products with photos set aside).
-        cursor: ``source`` and ``last``, where an earlier run stopped; ``resumed`` if its worker died there:
-            the next step then goes through the outbox, which finds out which photo kills.
-    """
-    ensure_live()
-    total = IndexReport()
-    walk = _failed_refs() if params.get("failed") else _all_refs(params.get("source"), cursor)
-    yield Step(total=_count(params), message=Message("indexing"))
-    careful = bool(cursor.get("resumed"))
-    for refs, place in walk:
-        if careful or conf.ENGINE == "celery":
-            yield from _through_outbox(refs, place)
-            careful = False
-            continue
-        yield _index_step(refs, place, total)
-        drain_outbox(conf.BATCH_SIZE)
-    yield from reconcile({}, {})
-    measure_generic()
-
-
-def _index_step(refs: Sequence[ProductRef], place: Mapping[str, Any], total: IndexReport) -> Step:
-    report = index_products(refs)
-    outbox.record_changes(
-        report.failed
-    )  # the outbox tries them again, later and later, and sets them aside in the end
-    total.add(report)
-    seconds = sum(total.ms.values()) / 1000
-    result = {
-        "indexed": total.indexed,
-        "unchanged": total.unchanged,
-        "images": total.images,
-        "rejected": total.rejected,
-        "images_per_second": round(total.images / seconds, 1) if seconds else 0.0,
-    }
-    return Step(
-        done=len(refs), failed=len(report.failed), cursor=place, message=Message("indexing"), result=result
-    )
-
-
-def _through_outbox(refs: Sequence[ProductRef], place: Mapping[str, Any]) -> Iterator[Step]:
-    """Queue products and wait while more than a window of them is waiting."""
-    outbox.record_changes(refs)
-    yield Step(done=len(refs), cursor=place, message=Message("queued_for_workers"))
-    while outbox.pending() > WINDOW_BATCHES * conf.BATCH_SIZE:
-        if conf.ENGINE != "celery":
-            drain_outbox(conf.BATCH_SIZE)
-        yield Step(message=Message("changes_waiting", {"outbox": outbox.pending()}))
-        time.sleep(WAIT_SECONDS)
-
-
-def _selected(source: str | None) -> dict[str, Catalogue]:
-    return {source: catalogue(source)} if source else dict(sorted(catalogues().items()))
-
-
-def _all_refs(
-    source: str | None, cursor: Mapping[str, Any]
-) -> Iterator[tuple[list[ProductRef], dict[str, Any]]]:
-    """Products by key, a few batches at a time, each with the cursor that comes after them."""
-    size = BATCHES_PER_STEP * conf.BATCH_SIZE
-    for label, adapter in _selected(source).items():
-        if label < cursor.get("source", ""):
-            continue
-        last = cursor.get("last") if label == cursor.get("source") else None
-        while True:
-            rows = adapter.queryset().order_by("pk")
-            if last is not None:
-                rows = rows.filter(pk__gt=last)
-            keys = [str(key) for key in rows.values_list("pk", flat=True)[:size]]
-            if not keys:
-                break
-            last = keys[-1]
-            yield [ProductRef(label, key) for key in keys], {"source": label, "last": last}
-
-
-def _failed_refs() -> Iterator[tuple[list[ProductRef], dict[str, Any]]]:
-    """Products with a photo set aside, or set aside themselves; their photos get a fresh start."""
-    rejected = CatalogueImage.objects.filter(state=CatalogueImage.State.REJECTED)
-    entries = CatalogueEntry.objects.filter(pk__in=rejected.values("entry_id"))
-    refs = [ProductRef(*pair) for pair in entries.order_by("pk").values_list("source", "object_id")]
-    poisoned = Outbox.objects.filter(state=Outbox.State.POISONED)
-    refs += [ProductRef(*pair) for pair in poisoned.values_list("source", "object_id")]
-    rejected.update(state=CatalogueImage.State.PENDING, content_digest="", attempts=0, reject_code="")
-    poisoned.delete()
-    found = iter(dict.fromkeys(refs))
-    while refs := list(islice(found, conf.BATCH_SIZE)):
-        yield refs, {}
-
-
-def _count(params: Mapping[str, Any]) -> int:
-    if params.get("failed"):
-        rejected = CatalogueImage.objects.filter(state=CatalogueImage.State.REJECTED)
-        poisoned = Outbox.objects.filter(state=Outbox.State.POISONED)
-        entries = CatalogueEntry.objects.filter(pk__in=rejected.values("entry_id"))
-        return len(set(entries.values_list(*NAME)) | set(poisoned.values_list(*NAME)))
-    return sum(adapter.queryset().count() for adapter in _selected(params.get("source")).values())
-
-
-def reconcile(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]:
-    """Queue what differs between the shop and our projection, bury what is orphaned, and work it off."""
-    result = queue_differences()
-    yield Step(message=Message("reconciling"), result=result)
-    while conf.ENGINE != "celery" and drain_outbox(conf.BATCH_SIZE):
-        yield Step(message=Message("changes_left", {"outbox": outbox.pending()}))
-    if conf.ENGINE != "celery" and any(result.values()):
-        yield Step(message=Message("looking_again"))
-        count_drift()
-
-
-def queue_differences() -> dict[str, int]:
-    """Queue every product that differs between the shop, our tables and the embeddings; how many of each.
-
-    Besides what the catalogue's reconciler finds, that is products whose photos nobody finished (a worker
-    died on them outside the outbox), and embeddings without a product, which are buried at once.
-    """
-    found = queue_drift()
-    keep_drift(found)
-    answer = {"missing": len(found.missing), "stale": len(found.stale), "extra": len(found.extra)}
-    try:
-        row = encoder_releases.live().row
-    except TemporaryFailure:  # a shop without photos has no release yet, and nothing to finish
-        return answer
-    known = set(found.refs())
-    unfinished = [ref for ref in unfinished_products(row) if ref not in known]
-    outbox.record_changes(unfinished)
-    return {**answer, "unfinished": len(unfinished), "orphaned": sweep(row)}
-
-
-def unfinished_products(row: EncoderRelease) -> list[ProductRef]:
-    """Products with a usable photo that has no embedding, or that are pending, and that nobody has queued."""
-    queued = Outbox.objects.filter(source=OuterRef("source"), object_id=OuterRef("object_id"))
-    lacking = missing_embeddings(row).values("entry_id")
-    found = CatalogueEntry.objects.filter(Q(state=CatalogueEntry.State.PENDING) | Q(pk__in=lacking))
-    pairs = found.filter(~Exists(queued)).values_list("source", "object_id")
-    return [ProductRef(source, object_id) for source, object_id in pairs]
-
-
-def tune_due() -> int:
-    """Photos described, if the live release never saw them and they are enough to learn from; else 0."""
-    try:
-        live = encoder_releases.live()
-    except TemporaryFailure:
-        return 0
-    described = Descriptor.objects.filter(backbone_digest=live.row.backbone_digest).count()
-    return described if encoder_releases.is_generic(live.row) and described >= TUNE_FROM_PHOTOS else 0
-
-
-def tune(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]:
-    """Fit a release to the catalogue's own photos; it goes live if it is better."""
-    photos = Descriptor.objects.count()
-    yield Step(message=Message("fitting_encoder"), result={"photos": photos})
-    yield from _tuned(clicks=False)
-
-
-def tune_from_clicks(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]:
-    """Fit a release to the photos shoppers searched with, too, and what they chose; it goes live if it is better."""
-    yield Step(message=Message("fitting_encoder_to_clicks"))
-    yield from _tuned(clicks=True)
-
-
-def _tuned(*, clicks: bool) -> Iterator[Step]:
-    row = yield from Step.told(tuning(clicks=clicks))
-    lost = row.state == row.State.FAILED
-    yield Step(
-        message=Message(
-            "release_not_promoted" if lost else "release_state", {"release": row, "state": row.state}
-        ),
-        result={"release": str(row), "release_state": row.state},
-    )
+PURGE_SECONDS = 3600.0
 
 
 def duplicates(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]:
@@ -228,84 +27,13 @@ def duplicates(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator
     yield Step(result={"pairs": len(pairs), "found": kept})
 
 
-def estimate_index(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Products, photos and seconds an index job would take, from photos of the shop measured right now."""
-    products = _count(params)
-    photos, rate = _measure(params.get("source"))
-    per_product = _photos_per_product()
-    images = round(products * per_product)
-    seconds = images / rate if rate else 0.0
-    measured = {"photos": photos, "rate": f"{rate:.0f}"}
-    basis = Message("basis_measured_photos", measured) if photos else Message("basis_no_photos")
-    return {"products": products, "images": images, "seconds": round(seconds, 1), "basis": basis}
+def purge_searches() -> int:
+    """Delete stored answers whose time is over; how many."""
+    old = timezone.now() - timedelta(seconds=conf.SEARCH_TTL_SECONDS)
+    return StoredSearch.objects.filter(created_at__lt=old).delete()[0]
 
 
-def _photos_per_product() -> float:
-    sample: list[int] = []
-    for adapter in catalogues().values():
-        sample += [len(_files(adapter, product)) for product in adapter.queryset().order_by("pk")[:50]]
-    return sum(sample) / len(sample) if sample else 0.0
-
-
-def _files(adapter: Catalogue, product: Any) -> list[FieldFile]:
-    """A product's photos; none where the shop's own code fails on it: an estimate goes on without."""
-    try:
-        return adapter.image_files(product)
-    except Exception as error:  # noqa: BLE001 - the shop's own code may raise anything
-        metrics.log.warning("photos of %s are not in the estimate", adapter.ref(product), exc_info=error)
-        return []
-
-
-def _measure(source: str | None) -> tuple[int, float]:
-    """Look at a few photos as indexing does, storing nothing: how many, and photos per second."""
-    files = [
-        file
-        for adapter in _selected(source).values()
-        for product in adapter.queryset().order_by("pk")[:SAMPLE_PHOTOS]
-        for file in _files(adapter, product)
-    ][:SAMPLE_PHOTOS]
-    if not files:
-        return 0, 0.0
-    live = ensure_live()
-    encoders = {live.row.backbone_digest: live.encoder}
-    photos = [Photo(number, file) for number, file in enumerate(files)]
-    list(describe_photos(photos[:1], encoders))  # the first call warms up the session
-    start = time.perf_counter()
-    list(describe_photos(photos, encoders))
-    return len(files), len(files) / (time.perf_counter() - start)
-
-
-def estimate_walk(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Seconds for a job that compares rows and encodes nothing."""
-    products = sum(adapter.queryset().count() for adapter in catalogues().values())
-    seconds = round(products / WALK_PRODUCTS_PER_SECOND, 1)
-    return {"products": products, "images": 0, "seconds": seconds, "basis": Message("basis_rows_only")}
-
-
-def estimate_tune(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Seconds to fit: augmented views of every photo are encoded once more, then it is matrix arithmetic."""
-    photos = Descriptor.objects.count()
-    return {
-        "products": CatalogueEntry.objects.count(),
-        "images": photos,
-        "seconds": _tune_seconds(photos, DESCRIBE_SECONDS),
-        "basis": Message("basis_views_and_fit", {"views": min(photos, AUGMENTED_PHOTOS), "photos": photos}),
-    }
-
-
-def tuning_after(known: Mapping[str, Any]) -> float:
-    """Seconds that tuning takes once the indexing of this estimate has ended; 0.0 where it is not due then."""
-    try:
-        fitted = not encoder_releases.is_generic(encoder_releases.live().row)
-    except TemporaryFailure:
-        fitted = False
-    images = int(known["images"])
-    if fitted or images < TUNE_FROM_PHOTOS:
-        return 0.0
-    return _tune_seconds(images, known["seconds"] / images)
-
-
-def _tune_seconds(photos: int, each: float) -> float:
-    """Views of some photos described at ``each`` seconds, then fits on all of them."""
-    views = AUGMENTED_VIEWS * min(photos, AUGMENTED_PHOTOS)
-    return round(views * each + FIT_SECONDS + min(photos, MAX_FIT_PHOTOS) * FIT_SECONDS_PER_PHOTO, 1)
+jobs.register(
+    "duplicates", steps=duplicates, estimate=estimate_walk, words="Find products that share a photo"
+)
+jobs.every("purge_searches", seconds=PURGE_SECONDS, run=purge_searches)

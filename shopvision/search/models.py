@@ -26,17 +26,6 @@ class StoredSearch(models.Model):
         return str(self.id)
 
 
-class Reading(models.Model):
-    """A number that takes too long to count in a request: a worker counts it, pages show it with its time."""
-
-    name = models.CharField(primary_key=True, max_length=32)
-    value = models.JSONField()
-    taken_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"{self.name} at {self.taken_at:%Y-%m-%d %H:%M}"
-
-
 class Demand(models.Model):
     """A shopper looked for something we do not sell, in words that our catalogue uses; no photo, no person."""
 
@@ -62,4 +51,3 @@ holds_no_person(StoredSearch, "references and numbers of one answer, for an hour
 holds_no_person(
     Demand, "counts words and colours by day; no photo, no subject", name="demand", days=90, at="day"
 )
-holds_no_person(Reading, "counts of the index and the catalogue")

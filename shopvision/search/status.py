@@ -10,16 +10,14 @@ from django.utils import timezone
 
 from .. import timestamps
 from ..catalogue.models import CatalogueEntry, CatalogueImage, Outbox
-from ..catalogue.reconcile import Drift, drift
 from ..exceptions import ShopvisionError
 from ..indexing import encoder_releases
-from ..indexing.pipeline import verify
+from ..indexing.drift import drift_known as drift_known
 from ..jobs import Job
 from ..metrics import quantile
-from .models import Demand, Reading, StoredSearch
+from .models import Demand, StoredSearch
 
 SAMPLE = 500  # latest rows that percentiles are taken over
-DRIFT = "drift"  # name of the reading
 
 
 def counts() -> dict[str, Any]:
@@ -41,38 +39,6 @@ def _by_state(model: type[CatalogueEntry] | type[CatalogueImage]) -> dict[str, i
     rows = model.objects.order_by().values_list("state").annotate(n=Count("id"))
     found = dict(rows)
     return {state: found.get(state, 0) for state in model.State.values}
-
-
-def drift_known() -> dict[str, Any]:
-    """How far the shop's tables, ours and the index were apart when a worker last looked; all zero when well.
-
-    ``total`` and ``checked_at`` are None until one has looked: counting walks the whole catalogue.
-    """
-    row = Reading.objects.filter(pk=DRIFT).first()
-    return dict(row.value) if row else {"total": None, "checked_at": None}
-
-
-def count_drift() -> dict[str, Any]:
-    """Look now and keep the answer for the pages; a worker's business."""
-    return keep_drift(drift())
-
-
-def keep_drift(catalogue: Drift) -> dict[str, Any]:
-    """Keep what a walk over the catalogue found, with the index's own drift beside it."""
-    answer: dict[str, Any] = {
-        "missing": len(catalogue.missing),
-        "stale": len(catalogue.stale),
-        "extra": len(catalogue.extra),
-        "index": 0,
-        "checked_at": timestamps.as_text(timezone.now()),
-    }
-    try:
-        answer["index"] = verify(encoder_releases.live()).total
-    except ShopvisionError as error:
-        answer["problem"] = str(error)
-    answer["total"] = answer["missing"] + answer["stale"] + answer["extra"] + answer["index"]
-    Reading.objects.update_or_create(pk=DRIFT, defaults={"value": answer, "taken_at": timezone.now()})
-    return answer
 
 
 def freshness() -> dict[str, Any]:

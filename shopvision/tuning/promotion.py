@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from .. import jobs
 from ..catalogue.models import CatalogueEntry, CatalogueImage
-from ..exceptions import InvalidRequest, Misconfigured
+from ..exceptions import Misconfigured
 from ..index.models import EncoderRelease
 from ..indexing import encoder_releases
 from ..indexing.change_feed import missing_embeddings
 from ..indexing.embeddings import build_steps
 from ..indexing.pipeline import index_products
-from ..messages import Message
-from ..types import ProductRef, Step
+from ..types import ProductRef
 
 State = EncoderRelease.State
 INSTANT_PHOTOS = 3000  # embedded within the time a request may take, about three seconds
-EMBEDDED_PER_SECOND = 1000.0  # from stored descriptors, SQLite, one core
 PRODUCTS_PER_STEP = 100  # looked at together where a release lacks their photos
 
 
@@ -35,12 +32,14 @@ def promote(row: EncoderRelease, user: Any = None, *, back: bool = False) -> Enc
     Raises:
         ShopvisionError: it cannot be opened here, or nothing can be described; the live release stays.
     """
-    for _ in _promotion(row, user, back=back):
+    for _ in promotion_steps(row, user, back=back):
         pass
     return EncoderRelease.objects.get(pk=row.pk)
 
 
-def _promotion(row: EncoderRelease, user: Any = None, *, back: bool = False) -> Generator[int, None, None]:
+def promotion_steps(
+    row: EncoderRelease, user: Any = None, *, back: bool = False
+) -> Generator[int, None, None]:
     """The same step by step: products brought up to date by each; the release is live when it ends."""
     live = encoder_releases.live()
     if row.pk == live.row.pk:
@@ -93,33 +92,6 @@ def promote_or_queue(row: EncoderRelease, user: Any = None, *, back: bool = Fals
         return jobs.start("promote", {"release": row.pk, "back": back}, user)
     promote(row, user, back=back)
     return None
-
-
-def promote_steps(params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Step]:
-    """``promote`` as a job, with its progress.
-
-    Args:
-        params: ``release``, its primary key, and ``back`` if it comes back.
-    """
-    row = EncoderRelease.objects.filter(pk=params["release"]).first()
-    if row is None:
-        raise InvalidRequest("release_not_found", code="not_found", release=params["release"])
-    with closing(_promotion(row, back=bool(params.get("back")))) as steps:
-        for count in steps:
-            yield Step(done=count, message=Message("embedding_under_release", {"release": row}))
-    yield Step(message=Message("release_is_live", {"release": row}), result={"release": str(row)})
-
-
-def estimate_promote(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Seconds to embed stored descriptors; photos that must be described first take longer."""
-    row = EncoderRelease.objects.filter(pk=params["release"]).first()
-    images = photos_to_embed(row) if row else 0
-    return {
-        "products": CatalogueEntry.objects.count() if images else 0,
-        "images": images,
-        "seconds": round(images / EMBEDDED_PER_SECOND, 1),
-        "basis": Message("basis_stored_descriptors"),
-    }
 
 
 def predecessor() -> EncoderRelease:

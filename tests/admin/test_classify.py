@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.test import Client, RequestFactory
+from django.test import Client
 from django.urls import reverse
 
 from demo_shop.models import Product
-from shopvision.admin import classify
 from shopvision.admin.classify import NAME, attach
 from shopvision.catalogue.models import CatalogueEntry
-from shopvision.classification import selection
 from shopvision.classification.models import ClassifierRelease, Decision, Prediction
-from shopvision.exceptions import InvalidRequest
 from shopvision.jobs import Job
 from tests.classified import LABELLED, SOURCE, UNLABELLED, person
-from tests.factories import ArticleFactory, DemoProductFactory
-from tests.testshop.models import Article
 
 pytestmark = pytest.mark.django_db
 SHOP = "/admin/demo_shop/product/"
 CATEGORY = {"target": "category", "error:category": ""}
+
+
+def keys_of(job: Job) -> set[str]:
+    """Products written for the job when it was confirmed."""
+    return set(job.items.values_list("key", flat=True))
 
 
 def asked(client: Client, *products: Any, url: str = SHOP, **more: str) -> Any:
@@ -83,7 +82,7 @@ def test_ticked_products_are_classified_and_the_page_shows_it(boss: Client, clas
     answer = asked(boss, classified[0], classified[-1], confirmed="1", **CATEGORY)
     job = Job.objects.get(kind="classify")
     assert answer.url == reverse("admin:shopvision_job_change", args=[job.pk])
-    assert sorted(job.params["refs"]) == sorted(str(one.pk) for one in (classified[0], classified[-1]))
+    assert keys_of(job) == {str(classified[0].pk), str(classified[-1].pk)}
     assert job.params["acceptable_error"] is None
     page = boss.get(answer.url).content.decode()
     assert 'data-state="done"' in page
@@ -91,7 +90,7 @@ def test_ticked_products_are_classified_and_the_page_shows_it(boss: Client, clas
     assert Decision.objects.count() == 0
 
 
-def test_select_all_passes_the_filter_and_no_ids(boss: Client, classified: list[Any]) -> None:
+def test_select_all_takes_what_the_filter_shows(boss: Client, classified: list[Any]) -> None:
     url = f"{SHOP}?category__isnull=True"
     Product.objects.filter(category=None).update(title="loose thing")
     url = f"{SHOP}?q=loose"
@@ -99,39 +98,20 @@ def test_select_all_passes_the_filter_and_no_ids(boss: Client, classified: list[
     assert f"{UNLABELLED} products" in page
     asked(boss, classified[-1], url=url, select_across="1", confirmed="1", **CATEGORY)
     job = Job.objects.get(kind="classify")
-    assert "refs" not in job.params
-    assert job.params["query"] == "q=loose"
+    assert (job.params["chosen"], len(keys_of(job))) == (UNLABELLED, UNLABELLED)
     assert (job.state, job.done) == ("done", UNLABELLED)
     keys = set(Prediction.objects.values_list("entry__object_id", flat=True))
     assert keys == {str(one.pk) for one in classified[LABELLED:]}
-
-
-def test_a_user_whose_key_is_no_number_can_select_all(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Articles have UUID keys: one of them is the user here."""
-    DemoProductFactory.create_batch(3)
-    monkeypatch.setattr(selection, "get_user_model", lambda: Article)
-    for name, value in {"is_active": True, "has_perm": lambda *_: True}.items():
-        monkeypatch.setattr(Article, name, value, raising=False)
-    request = RequestFactory().post(SHOP, {"select_across": "1"})
-    request.user = ArticleFactory()  # type: ignore[assignment]
-    shops = admin.site._registry[Product]
-    kept = json.loads(json.dumps(classify.selected(shops, request, Product.objects.all())))
-    assert kept["user"] == str(request.user.pk)
-    assert selection.selected(kept).count() == 3
-    for stranger in (None, "0", "nonsense", 7):
-        with pytest.raises(InvalidRequest, match="gone or not active"):
-            selection.selected({**kept, "user": stranger})
 
 
 def test_our_own_list_takes_the_action_too(boss: Client, classified: list[Any]) -> None:
     url = reverse("admin:shopvision_catalogueentry_changelist")
     entry = CatalogueEntry.objects.get(object_id=str(classified[3].pk))
     asked(boss, entry, url=url, confirmed="1", **CATEGORY)
-    assert Job.objects.get(kind="classify").params["refs"] == [entry.object_id]
+    assert keys_of(Job.objects.get(kind="classify")) == {entry.object_id}
     asked(boss, entry, url=url + "?state__exact=indexed", select_across="1", confirmed="1", **CATEGORY)
     job = Job.objects.filter(kind="classify").first()
     assert job is not None
-    assert job.params["model"] == "shopvision.catalogueentry"
     assert (job.state, job.done) == ("done", LABELLED + UNLABELLED)
 
 

@@ -51,7 +51,7 @@ def test_the_overview_counts_and_says_drift_is_zero(boss: Client, indexed_shop: 
     url = reverse("admin:shopvision_overview_changelist")
     page = boss.get(url).content.decode()
     assert "No worker has counted it yet." in page
-    with patch("shopvision.search.status.drift", side_effect=AssertionError("counted in a request")):
+    with patch("shopvision.indexing.drift.drift", side_effect=AssertionError("counted in a request")):
         assert "is being counted" in boss.get(url + "?fresh=1").content.decode()
     jobs.run_waiting()
     page = boss.get(url).content.decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -13,16 +12,14 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.http import HttpRequest
 from django.test import Client, RequestFactory
 from django.urls import reverse
-from django.utils import timezone
 
 from demo_shop.models import Product
 from shopvision import jobs
 from shopvision.admin import classify
 from shopvision.catalogue.models import CatalogueEntry
-from shopvision.classification import selection
 from shopvision.classification.models import Prediction
 from shopvision.exceptions import InvalidRequest
-from shopvision.jobs import Job
+from shopvision.jobs import Job, JobItem
 from tests.classified import LABELLED, SOURCE, UNLABELLED, person
 from tests.factories import DemoProductFactory
 
@@ -50,16 +47,12 @@ def asked_by(user: Any, **attributes: Any) -> HttpRequest:
     return request
 
 
-def chosen(request: HttpRequest) -> dict[str, Any]:
-    """The params of the job, as the database gives them back."""
-    seen = PRODUCTS.get_queryset(request)
-    kept: dict[str, Any] = json.loads(json.dumps(classify.selected(PRODUCTS, request, seen)))
-    return kept
-
-
-def titles(params: dict[str, Any]) -> set[str]:
-    found = {key for page in selection.selected(params).pages({}) for key in page.keys}
-    return set(Product.objects.filter(pk__in=found).values_list("title", flat=True))
+def chosen(request: HttpRequest, modeladmin: Any = PRODUCTS) -> set[str]:
+    """Titles of the products that the job would take."""
+    seen = modeladmin.get_queryset(request)
+    keys = list(classify.selected(modeladmin, request, seen).keys())
+    assert len(keys) == len(set(keys))
+    return set(Product.objects.filter(pk__in=keys).values_list("title", flat=True))
 
 
 @pytest.fixture
@@ -78,10 +71,6 @@ def by_host(request: HttpRequest, rows: Any) -> Any:
     """Also by scheme and path, which the job keeps, too."""
     known = request.build_absolute_uri() == f"https://mine.shop.example:8443{SHOP}?q=thing"
     return rows.filter(title__startswith=request.get_host().split(".")[0]) if known else rows.none()
-
-
-def by_site_where_there_is_one(request: HttpRequest, rows: Any) -> Any:
-    return rows.filter(title__startswith=request.site) if hasattr(request, "site") else rows
 
 
 def by_site(request: HttpRequest, rows: Any) -> Any:
@@ -107,76 +96,49 @@ def by_permission(request: HttpRequest, rows: Any) -> Any:
     return rows if request.user.is_superuser else rows.filter(active=True)  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("rule", [by_host, by_permission, lambda request, rows: rows.distinct()])
-def test_a_list_that_can_be_made_again_is_kept_as_its_filter(
-    two_tenants: None, boss: Any, monkeypatch: pytest.MonkeyPatch, rule: Rule
-) -> None:
-    only(monkeypatch, rule)
-    request = asked_by(boss)
-    kept = chosen(request)
-    assert (kept["query"], kept["url"]) == ("q=thing", f"https://mine.shop.example:8443{SHOP}")
-    assert not {"refs", "shown"} & kept.keys()
-    assert titles(kept) == set(rule(request, Product.objects.all()).values_list("title", flat=True))
-
-
 @pytest.mark.parametrize(
-    "rule", [by_site_where_there_is_one, by_site, by_session, by_site_or_another, by_thread]
+    "rule",
+    [
+        by_host,
+        by_site,
+        by_session,
+        by_site_or_another,
+        by_thread,
+        by_permission,
+        lambda request, rows: rows.distinct(),
+        lambda request, rows: rows.order_by("-title"),
+    ],
 )
-def test_a_list_that_only_its_request_can_make_is_kept_as_what_was_seen(
+def test_the_job_takes_exactly_what_the_list_shows(
     two_tenants: None, boss: Any, monkeypatch: pytest.MonkeyPatch, rule: Rule
 ) -> None:
+    """Whatever the list depends on: the address, the site, the session, the thread, the person."""
     only(monkeypatch, rule)
     monkeypatch.setattr(_thread, "tenant", MINE, raising=False)
-    kept = chosen(asked_by(boss, site=MINE, session={"tenant": MINE}))
-    assert kept.keys() == {"source", "shown"}
-    monkeypatch.undo()  # the worker knows no tenant
-    assert titles(kept) == {f"{MINE} thing {number}" for number in range(3)}
+    request = asked_by(boss, site=MINE, session={"tenant": MINE})
+    shown = set(rule(request, Product.objects.all()).values_list("title", flat=True))
+    assert chosen(request) == shown != set()
 
 
-def test_a_time_zone_of_the_request_does_not_widen_the_list(
+def test_nothing_shown_is_nothing_chosen(
     two_tenants: None, boss: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def rule(request: HttpRequest, rows: Any) -> Any:
-        return rows.filter(active=timezone.get_current_timezone_name() == "Pacific/Apia")
-
-    only(monkeypatch, rule)
-    with timezone.override("Pacific/Apia"):
-        assert len(chosen(asked_by(boss))["shown"]) == 3
-
-
-def test_too_many_to_keep_are_refused_in_words(
-    two_tenants: None, boss: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    only(monkeypatch, by_site)
-    monkeypatch.setattr(classify, "MAX_SHOWN", 2)
-    with pytest.raises(InvalidRequest, match="Choose 2 products at most"):
-        chosen(asked_by(boss, site=MINE))
-    monkeypatch.setattr(selection, "MAX_SHOWN", 2)
-    with pytest.raises(InvalidRequest, match="2 keys at most, not 3"):
-        selection.selected({"source": SOURCE, "shown": ["1", "2", "3"]})
+    only(monkeypatch, lambda request, rows: rows.none())
+    with pytest.raises(InvalidRequest, match="at least one product"):
+        chosen(asked_by(boss))
 
 
 def test_our_own_list_keeps_keys_of_products(
     two_tenants: None, boss: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = admin.site._registry[CatalogueEntry]
-    entry = CatalogueEntry.objects.create(source=SOURCE, object_id="77")
-    CatalogueEntry.objects.create(source=SOURCE, object_id="78")
+    first, second = Product.objects.order_by("pk")[:2]
+    entry = CatalogueEntry.objects.create(source=SOURCE, object_id=str(second.pk))
+    CatalogueEntry.objects.create(source=SOURCE, object_id=str(first.pk))
     monkeypatch.setattr(
         type(ours), "get_queryset", lambda self, request: CatalogueEntry.objects.filter(pk=request.seen)
     )
-    request = asked_by(boss, seen=entry.pk)
-    assert classify.selected(ours, request, ours.get_queryset(request)) == {"source": SOURCE, "shown": ["77"]}
-
-
-def test_a_shop_whose_code_breaks_in_the_worker_fails_the_job_in_words(
-    two_tenants: None, boss: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = chosen(asked_by(boss))
-    only(monkeypatch, by_session)
-    with pytest.raises(InvalidRequest, match="to a background job: AttributeError") as caught:
-        selection.selected(kept)
-    assert caught.value.code == "invalid_selection"
+    assert chosen(asked_by(boss, seen=entry.pk), ours) == {second.title}
 
 
 def test_a_job_takes_only_what_the_person_saw(
@@ -198,10 +160,23 @@ def test_a_job_takes_only_what_the_person_saw(
     }
     page = client.post(SHOP, sent).content.decode()
     assert f"{UNLABELLED} products" in page
-    assert "all that the list showed" in page
     answer = client.post(SHOP, {**sent, "confirmed": "1"})
     job = Job.objects.get(kind="classify")
     assert answer.headers["Location"] == reverse("admin:shopvision_job_change", args=[job.pk])
-    assert (job.state, job.total, job.done) == (jobs.S.DONE, UNLABELLED, UNLABELLED)
+    assert (job.state, job.total, job.done) == (Job.State.DONE, UNLABELLED, UNLABELLED)
     keys = set(Prediction.objects.values_list("entry__object_id", flat=True))
     assert keys == {str(one.pk) for one in classified[LABELLED:]}
+
+
+def test_a_confirmation_sent_twice_starts_one_job(
+    client: Client, classified: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs.runner, "on_start", [])  # no worker takes it
+    client.force_login(person("ann", "view_product", "change_product", "classify_products"))
+    sent = {"action": classify.NAME, "target": "category", "error:category": "", "confirmed": "1"}
+    some = {**sent, ACTION_CHECKBOX_NAME: [str(one.pk) for one in classified[:3]]}
+    others = {**sent, ACTION_CHECKBOX_NAME: [str(one.pk) for one in classified[1:4]]}
+    for form in (some, some, others):
+        client.post(SHOP, form)
+    assert sorted(Job.objects.values_list("total", flat=True)) == [3, 3]
+    assert JobItem.objects.count() == 6

@@ -171,7 +171,7 @@ def test_applying_takes_its_own_permission_and_can_be_undone(classified: list[An
     assert undone.status_code == 202, undone.content
     assert Product.objects.filter(category=None).count() == UNLABELLED
     again = post(bea, f"jobs/{job['id']}/undo/")
-    assert code(again) == (409, "conflict")
+    assert code(again) == (409, "nothing_to_undo")
     assert f"all that it had applied ({applied} labels) has been undone" in again.json()["detail"]
     unreachable = {**wanted, "acceptable_error": "0.01"}
     assert code(post(bea, "classify/", unreachable)) == (409, "unreachable_error")
@@ -229,7 +229,7 @@ def test_each_kind_of_job_takes_its_own_permission_and_params(indexed_shop: list
 @pytest.mark.parametrize(
     ("what", "body", "choices"),
     [
-        ("jobs/", {"kind": "nonsense"}, "index_all, reconcile, tune"),
+        ("jobs/", {"kind": "nonsense"}, "index_all, reconcile, train_ranker"),
         (
             "jobs/",
             {"kind": "train", "params": {"kind": "magic"}},

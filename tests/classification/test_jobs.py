@@ -186,10 +186,12 @@ def undo_seconds() -> float:
 
 
 def test_an_error_that_cannot_be_kept_and_wrong_params_are_refused_in_words(sure: ClassifierRelease) -> None:
-    job = classify(0.01)
-    assert (job.state, "cannot keep the error at 1%" in str(job.message)) == ("failed", True)
-    assert "takes one of" in str(classify(0.3).message)
+    with pytest.raises(InvalidRequest, match="takes one of"):
+        jobs.estimate("classify", {**ALL, "acceptable_error": 0.3})
+    with pytest.raises(InvalidRequest, match="cannot keep the error at 1%"):
+        jobs.estimate("classify", {**ALL, "acceptable_error": 0.01})
     for params, code in (
+        ({**ALL, "acceptable_error": 0.01}, "unreachable_error"),
         ({"source": SOURCE, "target": "taste"}, "unknown_target"),
         ({"target": TARGET}, "invalid_selection"),
         ({**ALL, "refs": []}, "invalid_selection"),

@@ -10,8 +10,7 @@ from demo_shop.models import Product
 from shopvision import jobs
 from shopvision.classification import retraining
 from shopvision.classification.models import ClassifierRelease, Decision
-from shopvision.jobs import Job
-from shopvision.tasks import duties
+from shopvision.jobs import Job, periodic
 from tests.classification.conftest import SOURCE, TARGET
 
 pytestmark = pytest.mark.django_db
@@ -66,5 +65,5 @@ def test_an_encoder_switch_trains_anew_and_what_failed_is_not_repeated_at_once(
 
 def test_a_worker_starts_what_is_due(trained: ClassifierRelease) -> None:
     ClassifierRelease.objects.update(backbone_digest="f" * 64)
-    duties.reconcile()
+    periodic.turn(periodic.Clock(), "command", lambda: False, lambda: 0)
     assert Job.objects.filter(kind="train").exists()

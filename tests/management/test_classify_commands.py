@@ -86,7 +86,7 @@ def test_classify_says_in_words_what_stops_it(labelled: list[Product]) -> None:
         run("shopvision_classify")
     with pytest.raises(CommandError, match="need --source"):
         run("shopvision_classify", "12")
-    with pytest.raises(CommandError, match="applied nothing"):
+    with pytest.raises(CommandError, match="no classify job"):
         run("shopvision_classify", "--undo", "00000000-0000-0000-0000-000000000000")
     with pytest.raises(CommandError, match="no job's key"):
         run("shopvision_classify", "--undo", "nonsense")

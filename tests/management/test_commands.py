@@ -67,7 +67,7 @@ def test_index_counts_tuning_in_its_estimate_and_shows_that_it_tunes(
     live_release: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [ArticleFactory(views=4) for _ in range(5)]
-    monkeypatch.setattr("shopvision.search.jobs.TUNE_FROM_PHOTOS", 20)
+    monkeypatch.setattr("shopvision.tuning.jobs.TUNE_FROM_PHOTOS", 20)
     shown: list[str] = []
     monkeypatch.setattr(tqdm, "set_postfix_str", lambda self, note, refresh=True: shown.append(note))
     err = io.StringIO()

@@ -10,7 +10,7 @@ from shopvision import listings
 from shopvision.index.models import EncoderRelease
 from shopvision.indexing import encoder_releases
 from shopvision.indexing.pipeline import drain_outbox
-from shopvision.tasks import duties
+from shopvision.jobs import periodic
 from shopvision.tuning.tuner import measure_generic
 from tests.drawing import photo_file
 from tests.factories import DemoProductFactory, demo_ref
@@ -37,11 +37,11 @@ def test_a_later_page_of_similar_products_says_why_too(indexed_shop: list[Any]) 
 
 def test_a_shop_too_small_to_tune_knows_what_is_usual_in_it(live_release: Any) -> None:
     products = DemoProductFactory.create_batch(4)
-    turn = (duties.Clock(), "command", lambda: False, duties.run_jobs)
-    duties.turn(*turn)
+    turn = (periodic.Clock(), "command", lambda: False, periodic.run_jobs)
+    periodic.turn(*turn)
     assert {hit.percentile for hit in listings.search_by_photo(own_bytes(products[0])).hits} == {None}
     products += DemoProductFactory.create_batch(2)
-    duties.turn(*turn)
+    periodic.turn(*turn)
     for product in products:
         hits = listings.search_by_photo(own_bytes(product)).hits
         assert hits[0].percentile > 99

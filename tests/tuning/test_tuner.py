@@ -8,7 +8,7 @@ from shopvision import conf, listings
 from shopvision.exceptions import InvalidRequest
 from shopvision.indexing import encoder_releases
 from shopvision.indexing.pipeline import drain_outbox
-from shopvision.search import jobs
+from shopvision.tuning import jobs
 from shopvision.tuning.promotion import rollback
 from shopvision.tuning.tuner import tune
 from tests.factories import ArticleFactory

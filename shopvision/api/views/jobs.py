@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,25 +14,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ... import jobs
-from ...classification import classifier_releases
-from ...classification.apply import why_not_undoable
-from ...classification.predict import threshold_of
 from ...exceptions import InvalidRequest
-from ...index.models import EncoderRelease
 from ...jobs import Job
 from ...messages import translated, translated_data
 from ..cursors import page
-from ..permissions import APPLY, CHANGE_JOB, CHANGE_RELEASE, CLASSIFY, TRAIN, VIEW_JOB, require
+from ..permissions import CHANGE_JOB, VIEW_JOB, require
 from ..schema import described, errors
 from ..serializers_jobs import (
-    Chosen,
     JobDetailAnswer,
     JobRequest,
     JobsAnswer,
     JobsRequest,
-    PromoteParams,
-    TrainParams,
-    UndoParams,
+    job_params,
 )
 from .base import WorkView, checked
 
@@ -44,15 +38,40 @@ SHOWN = (
     "finished_at",
 )  # fmt: skip
 HIDDEN = "found"  # lists in a result that have an endpoint of their own
-STARTS = {"classify": (CLASSIFY,), "train": (TRAIN,), "undo": (APPLY,), "promote": (CHANGE_RELEASE,)}
-"""Who may start these kinds, look at those they started, cancel and resume them; others take CHANGE_JOB."""
-WORKERS = (VIEW_JOB, CHANGE_JOB, CLASSIFY, TRAIN, APPLY, CHANGE_RELEASE)
+
+
+def may_start(user: Any, kind: str) -> bool:
+    """Who may start jobs of a kind also looks at those they started, cancels and resumes them."""
+    return kind in jobs.KINDS and bool(user.has_perm(jobs.KINDS[kind].permission))
+
+
+class JobsPermissions:
+    """Permissions that open a view, by method; asked anew each time, since packages register their kinds."""
+
+    def __init__(self, allowed: Callable[[], Iterable[str]]) -> None:
+        self.allowed = allowed
+
+    def __get__(self, view: Any, owner: Any = None) -> dict[str, tuple[str, ...]]:
+        """At least one of them is needed."""
+        some = tuple(dict.fromkeys(self.allowed()))
+        return {"GET": some, "POST": some}
+
+
+def working() -> Iterator[str]:
+    """To see or change any job, or to start those of some kind."""
+    yield from (VIEW_JOB, CHANGE_JOB)
+    yield from (kind.permission for kind in jobs.KINDS.values())
+
+
+def undoing() -> Iterator[str]:
+    """To start a job that undoes another."""
+    yield from (jobs.KINDS[kind.undone_by].permission for kind in jobs.KINDS.values() if kind.undone_by)
 
 
 class JobsView(WorkView):
     """All jobs."""
 
-    needs = {"GET": WORKERS, "POST": WORKERS}
+    needs = JobsPermissions(working)
 
     @described(
         operation_id="jobs",
@@ -78,9 +97,9 @@ class JobsView(WorkView):
         """Start a job; if the same one is queued or running already, that one is answered."""
         given = checked(JobRequest, request.data).validated_data
         kind = given["kind"]
-        require(request, *STARTS.get(kind, (CHANGE_JOB,)))
+        require(request, jobs.KINDS[kind].permission)
         try:
-            params = params_of(kind, given["params"])
+            params = job_params(kind, given["params"])
         except ValidationError as error:
             raise ValidationError({"params": error.detail}) from error
         return accepted(started(request, kind, params))
@@ -89,7 +108,7 @@ class JobsView(WorkView):
 class JobView(WorkView):
     """One job."""
 
-    needs = {"GET": WORKERS}
+    needs = JobsPermissions(working)
 
     @described(
         operation_id="job",
@@ -105,12 +124,12 @@ class JobView(WorkView):
 class JobVerbView(WorkView):
     """Something done to a job; 409 where its state does not allow it."""
 
-    needs = {"POST": WORKERS}
+    needs = JobsPermissions(working)
 
     def change(self, request: Request, id: str, verb: Any) -> Response:
         """Do it, as who may change jobs or who started this one."""
         job = find(request, id)
-        if job.created_by_id != request.user.pk or job.kind not in STARTS:
+        if job.created_by_id != request.user.pk or not may_start(request.user, job.kind):
             require(request, CHANGE_JOB)
         job = verb(job)
         return accepted(job)
@@ -140,12 +159,17 @@ class JobResumeView(JobVerbView):
 class JobUndoView(WorkView):
     """Take back what a job applied."""
 
-    needs = {"POST": (APPLY,)}
+    needs = JobsPermissions(undoing)
 
     @described(operation_id="job_undo", staff=True, request=None, parameters=[ID], responses=VERB_ANSWERS)
     def post(self, request: Request, id: str) -> Response:
         """Start the job that gives products the labels they had before; those changed since are left."""
-        return accepted(started(request, "undo", {"job": str(find(request, id).pk)}))
+        job = find(request, id)
+        by = jobs.kind_of(job.kind).undone_by
+        if not by:
+            raise InvalidRequest("kind_cannot_be_undone", code="conflict", kind=job.kind)
+        require(request, jobs.kind_of(by).permission)
+        return accepted(started(request, by, {"job": str(job.pk)}))
 
 
 def visible(request: Request) -> QuerySet[Job]:
@@ -174,67 +198,15 @@ def started(request: Request, kind: str, params: dict[str, Any]) -> Job:
     """Queue the job; its commit wakes a worker.
 
     Raises:
-        InvalidRequest: nothing to undo, no classifier to classify with, or no such release to promote.
-        PermissionDenied: it would apply labels, and this person may not.
+        InvalidRequest: it cannot be started; the code says why.
+        PermissionDenied: a parameter takes a permission that this person has not.
     """
-    if params.get("acceptable_error") is not None:
-        require(request, APPLY)
-    if kind == "undo":
-        _undoable(params["job"])
-    if kind == "classify":
-        _ready(params)
-    if kind == "promote" and not EncoderRelease.objects.filter(pk=params["release"]).exists():
-        raise InvalidRequest("encoder_release_not_found", code="not_found", release=params["release"])
+    for name, param in jobs.kind_of(kind).params.items():
+        if param.permission and params.get(name) is not None:
+            require(request, param.permission)
     job = jobs.start(kind, params, request.user)
     job.refresh_from_db()
     return job
-
-
-def _ready(params: dict[str, Any]) -> None:
-    """A classifier is live, and it can keep the error that may be made."""
-    live = classifier_releases.live(params["source"], params["target"])
-    if live is None:
-        raise InvalidRequest(
-            "no_live_classifier_for_target",
-            code="no_classifier",
-            target=params["target"],
-            source=params["source"],
-        )
-    error = params.get("acceptable_error")
-    if error is not None and threshold_of(live, error) is None:
-        raise InvalidRequest(
-            "error_rate_out_of_reach", code="unreachable_error", live=live, error=f"{error:.0%}"
-        )
-
-
-def _undoable(id: str) -> None:
-    job = Job.objects.filter(pk=id, kind="classify").first()
-    if job is None:
-        raise InvalidRequest("classify_job_not_found", code="not_found", id=id)
-    if job.state in jobs.ACTIVE:
-        raise InvalidRequest("job_not_finished", code="conflict", id=id, state=job.state)
-    if why := why_not_undoable(job.pk):
-        raise InvalidRequest("job_cannot_be_undone", code="conflict", id=id, why=why)
-
-
-def params_of(kind: str, given: Any) -> dict[str, Any]:
-    """The job's parameters, checked.
-
-    Raises:
-        ValidationError: what is wrong, field by field.
-        InvalidRequest: this kind takes none.
-    """
-    if kind == "classify":
-        return checked(Chosen, given).params()
-    if kind == "train":
-        return dict(checked(TrainParams, given).validated_data)
-    if kind == "undo":
-        return {"job": str(checked(UndoParams, given).validated_data["job"])}
-    if kind == "promote":
-        return dict(checked(PromoteParams, given).validated_data)
-    if given:
-        raise InvalidRequest("job_takes_no_params", kind=kind)
-    return {}
 
 
 def plain(job: Job) -> dict[str, Any]:

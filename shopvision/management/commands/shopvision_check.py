@@ -20,6 +20,7 @@ from ...catalogue.models import Outbox
 from ...exceptions import ShopvisionError
 from ...indexing import encoder_releases
 from ...indexing.photos import sample_photos
+from ...jobs.heartbeat import WORKER_SEEN_SECONDS
 from ...ranking import ranker_releases as rankers
 from ..job_command import why_not_ready
 
@@ -143,7 +144,7 @@ def _ranker() -> tuple[bool, str]:
 
 
 def _worker() -> tuple[bool, str]:
-    since = timezone.now() - timedelta(seconds=jobs.WORKER_SEEN_SECONDS)
+    since = timezone.now() - timedelta(seconds=WORKER_SEEN_SECONDS)
     number = jobs.Worker.objects.filter(seen_at__gte=since).count()
     waiting = Outbox.objects.filter(state=Outbox.State.WAITING).count()
     if number:

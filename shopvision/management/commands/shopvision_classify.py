@@ -8,16 +8,13 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from ... import jobs
 from ...classification.classifier_evaluation import ERRORS
 from ...classification.classifier_releases import live
 from ...classification.jobs import pairs
 from ...exceptions import ShopvisionError
 from ...jobs import Job
-from ...messages import translated, translated_data
-from ..job_command import ReadyCommand, run_here
+from ..job_command import ReadyCommand, resume_or_start, run_here
 
-STOPPED = (Job.State.CANCELLED, Job.State.FAILED)
 SHOWN_ERRORS = 20
 
 
@@ -46,19 +43,19 @@ class Command(ReadyCommand):
         jobs_done = []
         for params in [{"job": options["undo"]}] if options["undo"] else self._todo(options):
             try:
-                job = _job(kind, params, fresh=options["fresh"])
+                job = resume_or_start(kind, params, fresh=options["fresh"])
             except ShopvisionError as error:
                 raise CommandError(str(error)) from error
             if not options["json"]:
                 known = job.estimate
                 self.stderr.write(
-                    f"{_name(job)}: {job.total} products, about {known['seconds']:.0f} s ({translated(known['basis'])})"
+                    f"{_name(job)}: {job.total} products, about {known['seconds']:.0f} s ({known['basis']})"
                 )
             run_here(job, "undoing" if options["undo"] else "classifying")
             jobs_done.append(job)
         answers = [_answer(job) for job in jobs_done]
         words = "\n".join(map(_words, answers))
-        self.stdout.write(json.dumps(translated_data({"jobs": answers})) if options["json"] else words)
+        self.stdout.write(json.dumps({"jobs": answers}) if options["json"] else words)
         for job in jobs_done:
             if job.state != Job.State.DONE:
                 raise CommandError(f"{job.state}: {job.message or 'run the command again to go on'}")
@@ -82,21 +79,13 @@ class Command(ReadyCommand):
         ]
 
 
-def _job(kind: str, params: dict[str, Any], *, fresh: bool) -> Job:
-    """The interrupted job of the same parameters if there is one, else a new one."""
-    last = Job.objects.filter(kind=kind, params=params).first()
-    if last and last.state in STOPPED and last.cursor and not fresh:
-        return jobs.resume(last, wake=False)
-    return jobs.start(kind, params, wake=False)
-
-
 def _name(job: Job) -> str:
     return f"{job.params.get('source', 'undo')} {job.params.get('target', '')}".strip()
 
 
 def _answer(job: Job) -> dict[str, Any]:
     answer = {"job": str(job.pk), "name": _name(job), "state": job.state, "done": job.done}
-    errors = {item: str(why) for item, why in job.errors.values_list("item", "message")[:SHOWN_ERRORS]}
+    errors = dict(job.errors.values_list("item", "message")[:SHOWN_ERRORS])
     return {**answer, "failed": job.failed, **job.result, "errors": errors}
 
 

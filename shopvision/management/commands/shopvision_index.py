@@ -14,11 +14,8 @@ from ...index.models import EncoderRelease
 from ...indexing import encoder_releases
 from ...indexing.change_feed import verify
 from ...jobs import Job
-from ...messages import translated, translated_data
-from ...search.jobs import tune_due, tuning_after
-from ..job_command import ReadyCommand, run_here
-
-STOPPED = (Job.State.CANCELLED, Job.State.FAILED)
+from ...tuning.jobs import tune_due, tuning_after
+from ..job_command import ReadyCommand, resume_or_start, run_here
 
 
 class Command(ReadyCommand):
@@ -38,7 +35,7 @@ class Command(ReadyCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         params = self._params(options)
-        job = self._job(params, fresh=options["fresh"])
+        job = resume_or_start("index_all", params, fresh=options["fresh"])
         if not options["json"]:
             self.stderr.write(_words(job))
         run_here(job, "indexing")
@@ -49,7 +46,7 @@ class Command(ReadyCommand):
             **job.result,
             "drift": verify(encoder_releases.live()).as_dict() if job.state == "done" else None,
         }
-        self.stdout.write(json.dumps(translated_data(answer)) if options["json"] else _summary(job, answer))
+        self.stdout.write(json.dumps(answer) if options["json"] else _summary(job, answer))
         if job.state != Job.State.DONE:
             raise CommandError(f"{job.state}: {job.message or 'run the command again to go on'}")
 
@@ -58,7 +55,7 @@ class Command(ReadyCommand):
         if not quiet:
             known = job.estimate
             words = f"tuning the encoder to {known['images']} photos of the shop"
-            self.stderr.write(f"{words}, about {known['seconds']:.0f} s ({translated(known['basis'])})")
+            self.stderr.write(f"{words}, about {known['seconds']:.0f} s ({known['basis']})")
         run_here(job, "tuning")
         if not quiet:
             self.stderr.write(_tuned(job))
@@ -73,13 +70,6 @@ class Command(ReadyCommand):
             raise CommandError(f"no source {options['source']!r}; one of {', '.join(catalogues())}")
         chosen = {"source": options["source"], "failed": options["failed"]}
         return {key: value for key, value in chosen.items() if value}
-
-    def _job(self, params: dict[str, Any], *, fresh: bool) -> Job:
-        """The interrupted job of the same parameters if there is one, else a new one."""
-        last = Job.objects.filter(kind="index_all", params=params).first()
-        if last and last.state in STOPPED and last.cursor and not fresh:
-            return jobs.resume(last, wake=False)
-        return jobs.start("index_all", params, wake=False)
 
 
 def _tuned(job: Job) -> str:
@@ -97,7 +87,7 @@ def _words(job: Job) -> str:
     verb = f"resuming at {job.done} of" if job.done else "indexing"
     return (
         f"{verb} {known.get('products', job.total)} products, about {known.get('images', 0)} photos: "
-        f"at most {known.get('seconds', 0):.0f} s ({translated(known.get('basis'))}){_then(known)}"
+        f"at most {known.get('seconds', 0):.0f} s ({known.get('basis', '')}){_then(known)}"
     )
 
 

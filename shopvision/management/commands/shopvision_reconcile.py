@@ -8,9 +8,9 @@ from typing import Any
 
 from ... import conf
 from ...catalogue.reconcile import drift
+from ...indexing.drift import queue_differences
 from ...indexing.pipeline import drain_outbox
-from ...search.jobs import queue_differences
-from ...tasks import engine
+from ...jobs import engine
 from ..job_command import ReadyCommand
 
 

@@ -9,7 +9,7 @@ from argparse import ArgumentParser
 from types import FrameType
 from typing import Any
 
-from ...tasks.engine import run_worker
+from ...jobs.engine import run_worker
 from ..job_command import ReadyCommand
 
 

@@ -22,10 +22,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
 from .. import jobs
-from ..classification.models import Decision
 from ..exceptions import InvalidRequest, ShopvisionError
 from ..jobs import ACTIVE, Job
-from ..messages import translated, translated_data
+from ..messages import translated
 from ..types import ProductRef
 from .product_display import shown
 from .read_only import ReadOnlyAdmin
@@ -33,12 +32,6 @@ from .verbose_names import WordsFilter, word
 
 ERRORS_A_PAGE = 50
 HIDDEN = ("found", "release", "seconds")  # shown elsewhere, or too long
-OF_KIND = {  # whose release a job's result names; train names several
-    "classify": "classifier",
-    "train_ranker": "ranker",
-    "tune": "encoder",
-    "tune_from_clicks": "encoder",
-}
 
 
 def figures(job: Job, site: AdminSite, page: str = "1") -> dict[str, Any]:
@@ -91,64 +84,49 @@ def _about(job: Job) -> Iterator[tuple[str, str]]:
         yield _("catalogue"), str(params["source"])
     if params.get("target"):
         yield _("what to recognise"), word(params["target"])
-    if job.kind == "classify":
-        yield _("products"), selection_in_words(params)
-        error = params.get("acceptable_error")
-        mode = (
-            _("applied where at most %(error)s are wrong") % {"error": f"{float(error):.0%}"}
-            if error
-            else _("suggestions only")
-        )
-        yield _("mode"), mode
+    kind = jobs.KINDS.get(job.kind)
+    if kind is not None and kind.about is not None:
+        yield from kind.about(params)
     if params.get("kind"):
         yield _("model"), word(params["kind"])
     if params.get("job"):
         yield _("job"), str(params["job"])
 
 
-def selection_in_words(params: dict[str, Any]) -> str:
-    """Which products a classify job takes."""
-    refs = params.get("refs")
-    if refs is not None:
-        return ngettext("%(n)d chosen by hand", "%(n)d chosen by hand", len(refs)) % {"n": len(refs)}
-    if params.get("shown") is not None:
-        return _("all that the list showed")
-    if params.get("query"):
-        return _("all that pass the filter “%(query)s”") % {"query": params["query"]}
-    return _("all")
-
-
 def _results(job: Job) -> Iterator[tuple[str, str]]:
-    for key, value in translated_data(job.result).items():
+    for key, value in job.result.items():
         if key in HIDDEN or isinstance(value, (dict, list)) or value is None:
             continue
-        yield word(key), f"{value:.4g}" if isinstance(value, float) else word(value)
+        words = f"{value:.4g}" if isinstance(value, float) else translated(word(value))
+        yield word(key), words
 
 
 def _releases(job: Job) -> list[dict[str, Any]]:
-    """Releases the job trained or used, each with its page."""
-    if job.kind == "train":
-        return [
-            {
-                "name": " ".join(map(word, key.split(" "))),  # catalogue and target
-                "release": value["release"],
-                "state": word(value.get("state", "")),
-                "reason": translated(value.get("reason", "")),
-                "page": _page("classifier", value["release"]),
-            }
-            for key, value in job.result.items()
-            if isinstance(value, dict) and value.get("release")
-        ]
-    used, model = job.result.get("release"), OF_KIND.get(job.kind)
-    if not used or model is None:
+    """Releases the job trained or used, each with its page: ``release`` of its result, and of each part of it."""
+    kind = jobs.KINDS.get(job.kind)
+    if kind is None or not kind.release:
         return []
-    words = {"classifier": _("classifier"), "ranker": _("ranker"), "encoder": _("encoder")}
-    return [{"name": words[model], "release": used, "state": "", "reason": "", "page": _page(model, used)}]
+    model = kind.release
+    found = [
+        {
+            "name": " ".join(map(word, key.split(" "))),  # catalogue and target
+            "release": value["release"],
+            "state": word(value.get("state", "")),
+            "reason": translated(value.get("reason", "")),
+            "page": _page(model, value["release"]),
+        }
+        for key, value in job.result.items()
+        if isinstance(value, dict) and value.get("release")
+    ]
+    if used := job.result.get("release"):
+        name = word(model.removesuffix("release"))
+        found.append({"name": name, "release": used, "state": "", "reason": "", "page": _page(model, used)})
+    return found
 
 
 def _page(model: str, release: object) -> str:
     """Of a release, which a result names by its number, or as ``name@number``."""
-    return reverse(f"admin:shopvision_{model}release_change", args=[str(release).rpartition("@")[2]])
+    return reverse(f"admin:shopvision_{model}_change", args=[str(release).rpartition("@")[2]])
 
 
 def _error_rows(errors: Any, site: AdminSite) -> list[dict[str, str]]:
@@ -169,13 +147,6 @@ def _error_rows(errors: Any, site: AdminSite) -> list[dict[str, str]]:
 
 
 REFRESH_SECONDS = 3  # the list reloads while something runs
-OWN = {
-    "classify": "shopvision.classify_products",
-    "train": "shopvision.train_classifier",
-    "train_ranker": "shopvision.train_ranker",
-    "refresh_knowledge": "shopvision.train_ranker",
-}
-"""Who started a job of these kinds may look at it and stop it without any permission on jobs."""
 
 
 def of_kind(kind: str) -> str:
@@ -272,8 +243,8 @@ class JobAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The list, with a button for each kind of job that needs no choice of products."""
-        kinds = [(name, word(name), of_kind(name)) for name, one in jobs.KINDS.items() if one.bare]
-        context = {"kinds": kinds, "may_start": self.may_act(request), **(extra_context or {})}
+        kinds = [(name, word(name), of_kind(name)) for name in jobs.KINDS if self.may_start(request, name)]
+        context = {"kinds": kinds, **(extra_context or {})}
         response = super().changelist_view(request, context)
         if request.method == "GET" and Job.objects.filter(state__in=jobs.ACTIVE).exists():
             response["Refresh"] = str(REFRESH_SECONDS)
@@ -291,12 +262,11 @@ class JobAdmin(ReadOnlyAdmin):
 
     def start_view(self, request: HttpRequest, kind: str) -> HttpResponse:
         """Says what the job will do and how long it takes; starts it when confirmed."""
-        if not self.may_act(request):
-            raise PermissionDenied
-        back = reverse("admin:shopvision_job_changelist")
         if kind not in jobs.KINDS or not jobs.KINDS[kind].bare:
             messages.error(request, _("There is no job called %(kind)s to start here.") % {"kind": kind})
-            return HttpResponseRedirect(back)
+            return HttpResponseRedirect(reverse("admin:shopvision_job_changelist"))
+        if not self.may_start(request, kind):
+            raise PermissionDenied
         if request.method == "POST":
             job = jobs.start(kind, {}, request.user)
             return HttpResponseRedirect(reverse("admin:shopvision_job_change", args=[job.pk]))
@@ -309,19 +279,27 @@ class JobAdmin(ReadOnlyAdmin):
         }
         return self.rendered(request, "job_start.html", context)
 
+    def may_start(self, request: HttpRequest, kind: str) -> bool:
+        """May this person start a job of a kind that needs no choice of products."""
+        one = jobs.KINDS[kind]
+        return one.bare and (self.may_act(request) or request.user.has_perm(one.permission))
+
     def may_see(self, request: HttpRequest, row: Job) -> bool:
         """Whoever may see jobs, and who started this one."""
         return super().may_see(request, row) or self._is_own(request, row)
 
     def _is_own(self, request: HttpRequest, job: Job) -> bool:
-        permission = OWN.get(job.kind)
-        own = permission is not None and job.created_by_id == request.user.pk
-        return own and request.user.has_perm(str(permission))
+        """Who started a job may look at it and stop it while they may start such jobs."""
+        kind = jobs.KINDS.get(job.kind)
+        if kind is None or job.created_by_id != request.user.pk:
+            return False
+        return request.user.has_perm(kind.permission)
 
     def may(self, request: HttpRequest, job: Job, verb: str) -> bool:
         """May this person press this button now."""
         if verb == "undo":
-            return may_be_undone(job) and request.user.has_perm("shopvision.apply_classifications")
+            by = undone_by(job)
+            return by is not None and request.user.has_perm(by.permission)
         states: dict[str, tuple[str, ...]] = {
             "cancel": (Job.State.QUEUED, Job.State.RUNNING),
             "resume": (Job.State.CANCELLED, Job.State.FAILED),
@@ -358,21 +336,18 @@ class JobAdmin(ReadOnlyAdmin):
         if not self.may(request, job, verb):
             raise InvalidRequest("job_state_forbids", state=job.state)
         if verb == "undo":
-            job = jobs.start("undo", {"job": str(job.pk)}, request.user)
+            job = jobs.start(jobs.KINDS[job.kind].undone_by, {"job": str(job.pk)}, request.user)
         else:
             {"cancel": jobs.cancel, "resume": jobs.resume}[verb](job)
         return job
 
 
-def may_be_undone(job: Job) -> bool:
-    """It wrote to the shop's products, nothing of it has been undone by a job yet, and it is over."""
-    over = job.kind == "classify" and job.state not in jobs.ACTIVE
-    return over and applied_by(job).exists()
-
-
-def applied_by(job: Job) -> QuerySet[Decision]:
-    """What the job applied and nobody has undone."""
-    return Decision.objects.filter(job=job, verb=Decision.Verb.APPLY, written=True, undone_at=None)
+def undone_by(job: Job) -> jobs.Kind | None:
+    """The kind of job that would undo this one; None where nothing of it can be undone now."""
+    kind = jobs.KINDS.get(job.kind)
+    if kind is None or not kind.undone_by or jobs.impossible(kind.undone_by, {"job": str(job.pk)}):
+        return None
+    return jobs.KINDS[kind.undone_by]
 
 
 def started(request: HttpRequest, job: Job) -> HttpResponse:

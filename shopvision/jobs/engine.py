@@ -3,47 +3,36 @@
 from __future__ import annotations
 
 import atexit
-import base64
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from celery import current_app
 from django.core.signals import request_started
 from django.db import close_old_connections, connections
 
-from .. import conf, jobs, metrics
+from .. import conf, metrics
 from ..catalogue import outbox
-from ..exceptions import EncoderUnavailable
-from ..indexing import encoder_releases
-from ..indexing.pipeline import drain_outbox
 from ..threads import Background
-from . import duties
+from . import heartbeat, periodic, registration, runner
+from .broker import send_wake
 
 COALESCE_SECONDS = 0.1  # a thousand saves within it are one message
 STAND_BACK_SECONDS = 5.0  # how often a thread that leaves the work to others looks whether they live
-WAKE_EXPIRES_SECONDS = 30  # a wake-up nobody took by then is worthless: workers poll
-BROKER_SECONDS = 2  # a broker that does not answer within it is down, as far as a wake-up goes
-_TIMEOUTS = {
-    "socket_timeout": BROKER_SECONDS,
-    "socket_connect_timeout": BROKER_SECONDS,
-}  # Redis; others ignore it
-TASKS = ("shopvision.tasks.cpu", "shopvision.tasks.gpu")
+TASKS = ("shopvision.jobs.cpu", "shopvision.jobs.gpu")
 
 
 def connect() -> None:
     """Hook the engine up; called once, when Django is ready."""
     outbox.on_commit_wake = wake
-    if wake_jobs not in jobs.on_start:
-        jobs.on_start.append(wake_jobs)
+    if wake_jobs not in runner.on_start:
+        runner.on_start.append(wake_jobs)
     request_started.connect(_on_request, dispatch_uid="shopvision-engine")
     atexit.register(stop_threads)
     if conf.ENGINE == "celery":
-        encoder_releases.set_remote_sender(encode_in_worker)
         for name in TASKS:
             import_module(name)
 
@@ -55,12 +44,12 @@ def wake() -> None:
     none, and the web processes or ``shopvision_worker`` find the change within POLL_SECONDS. ``celery`` lets
     a small thread send the wake-up, so that a broker that hangs cannot hang the shop's save.
     """
-    _wake(drain_outbox, change_sender)
+    _wake(registration.drain, change_sender)
 
 
 def wake_jobs() -> None:
     """Say that a job waits; otherwise as ``wake``."""
-    _wake(jobs.run_waiting, job_sender)
+    _wake(runner.run_waiting, job_sender)
 
 
 def _wake(work: Callable[[], int], sender: Background) -> None:
@@ -106,14 +95,14 @@ def run_worker(
         kind: shown beside the worker's heartbeat.
         news: set by whoever has work; without it the worker looks every POLL_SECONDS.
     """
-    clock, done = duties.Clock(), 0
-    start_jobs = duties.run_jobs if once else job_thread.poke
+    clock, done = periodic.Clock(), 0
+    start_jobs = periodic.run_jobs if once else job_thread.poke
     news = news or stop
     try:
         while not stop.is_set():
             close_old_connections()
             try:
-                done += duties.turn(clock, kind, stop.is_set, start_jobs)
+                done += periodic.turn(clock, kind, stop.is_set, start_jobs)
             except Exception:
                 metrics.log.exception("a round of work failed; trying again")
                 if once:
@@ -125,7 +114,7 @@ def run_worker(
                 news.clear()
     finally:
         job_thread.end()
-        jobs.good_bye()
+        heartbeat.good_bye()
     return done
 
 
@@ -135,7 +124,7 @@ def _work_on_jobs(stop: threading.Event, news: threading.Event) -> None:
         news.wait()
         news.clear()
         if not stop.is_set():
-            duties.run_jobs(stop.is_set)
+            periodic.run_jobs(stop.is_set)
             close_old_connections()
 
 
@@ -154,7 +143,7 @@ def _work_in_thread(stop: threading.Event, news: threading.Event) -> None:
 def _take_turns(lock: HostLock, stop: threading.Event, news: threading.Event) -> None:
     while not stop.is_set():
         close_old_connections()
-        if jobs.workers_alive().filter(kind="command").exists() or not lock.taken():
+        if heartbeat.workers_alive().filter(kind="command").exists() or not lock.taken():
             news.wait(STAND_BACK_SECONDS)
             news.clear()
             continue
@@ -191,59 +180,6 @@ class HostLock:
         return True
 
 
-def enqueue(name: str, *args: Any, expires: float = WAKE_EXPIRES_SECONDS) -> None:
-    """Send one of our tasks to its queue, once: a broker that refuses is not asked again.
-
-    Args:
-        name: file and task, as in ``gpu.drain_outbox``; the file is the queue.
-        args: JSON values.
-        expires: seconds after which no worker starts it any more.
-
-    Raises:
-        Exception: whatever the broker's client raises; the caller logs it and goes on.
-    """
-    _send(name, args, expires=expires, ignore_result=True)
-
-
-def _send(name: str, args: Sequence[Any], *, expires: float, ignore_result: bool) -> Any:
-    queue = conf.QUEUES[name.partition(".")[0]]
-    options = {**_TIMEOUTS, **current_app.conf.broker_transport_options}
-    with current_app.connection_for_write(
-        connect_timeout=BROKER_SECONDS, transport_options=options
-    ) as broker:
-        broker.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_SECONDS)
-        return current_app.send_task(
-            f"shopvision.tasks.{name}",
-            args=args,
-            queue=queue,
-            expires=expires,
-            connection=broker,
-            retry=False,
-            ignore_result=ignore_result,
-        )
-
-
-def encode_in_worker(payload: bytes, timeout_s: float) -> bytes:
-    """Let a worker of the gpu queue describe a photo; needs a Celery result backend.
-
-    Args:
-        payload: from ``vision.remote.encode_request``.
-        timeout_s: from now until the answer is here.
-
-    Raises:
-        EncoderUnavailable: nobody answered in time, or there is no broker or result backend.
-    """
-    text = base64.b64encode(payload).decode()
-    try:
-        answer = _send("gpu.encode_query", [text], expires=timeout_s, ignore_result=False)
-        try:
-            return base64.b64decode(answer.get(timeout=timeout_s))
-        finally:
-            answer.forget()
-    except Exception as error:
-        raise EncoderUnavailable("remote_encoder_failed", name=type(error).__name__, error=error) from error
-
-
 def _sender(*tasks: str) -> Callable[[threading.Event, threading.Event], None]:
     """The body of a thread that turns many pokes into one message to each of some tasks."""
 
@@ -258,22 +194,13 @@ def _sender(*tasks: str) -> Callable[[threading.Event, threading.Event], None]:
     return send
 
 
-def send_wake(task: str) -> None:
-    """Send a wake-up; a broker that refuses it is logged and counted, since workers poll anyway."""
-    try:
-        enqueue(task)
-    except Exception as error:  # noqa: BLE001 - any broker client may raise anything
-        metrics.count("wakes_lost")
-        metrics.log.warning("the broker took no wake-up (%s: %s); workers poll", type(error).__name__, error)
-
-
 def _tick(stop: threading.Event, news: threading.Event) -> None:
     """The body of a thread in every Celery worker's main process: it sends what nobody else would.
 
     Lost messages, an empty broker and a shop without beat all end here: it looks for waiting work every
-    POLL_SECONDS, and asks for the periodic duties when they are due.
+    POLL_SECONDS, and asks for the periodic work when they are due.
     """
-    clock = duties.Clock()
+    clock = periodic.Clock()
     while not stop.is_set():
         try:
             for task in _due(clock):
@@ -283,7 +210,7 @@ def _tick(stop: threading.Event, news: threading.Event) -> None:
         stop.wait(conf.POLL_SECONDS)
 
 
-def _due(clock: duties.Clock) -> list[str]:
+def _due(clock: periodic.Clock) -> list[str]:
     """The tasks to be sent now, by the database. No process is forked meanwhile.
 
     A pool process that dies is replaced by a fork of this one. A child that inherits an open SQLite
@@ -291,11 +218,11 @@ def _due(clock: duties.Clock) -> list[str]:
     """
     with _no_fork:
         try:
-            if clock.due("heartbeat", duties.HEARTBEAT_SECONDS):
-                jobs.here_i_am("celery")
+            if clock.due("heartbeat", periodic.HEARTBEAT_SECONDS):
+                heartbeat.here_i_am("celery")
             return [
-                *duties.work_is_waiting(),
-                *(["cpu.tick"] if clock.due("tick", conf.RECONCILE_SECONDS) else []),
+                *periodic.work_is_waiting(),
+                *(["cpu.tick"] if periodic.due(clock) else []),
             ]
         finally:
             connections.close_all()

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from shopvision import conf, jobs
 from shopvision.exceptions import InvalidRequest
-from shopvision.jobs import Job, Kind
+from shopvision.jobs import Job, JobItem, Kind, runner
 from shopvision.messages import Message
 from shopvision.types import Step
 
@@ -43,9 +43,7 @@ def cost(params: Mapping[str, Any]) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def counting(monkeypatch: pytest.MonkeyPatch) -> None:
     worked.clear()
-    monkeypatch.setitem(
-        jobs.KINDS, "count", Kind(f"{__name__}.count_up", f"{__name__}.cost", "count to five", counted=True)
-    )
+    monkeypatch.setitem(jobs.KINDS, "count", Kind("count", count_up, cost, "count to five", counted=True))
 
 
 def start(**params: Any) -> Job:
@@ -197,15 +195,30 @@ def test_one_failure_of_the_database_does_not_end_the_renewal_of_a_lease(
         return 1
 
     monkeypatch.setattr(Job.objects, "filter", lambda **_: SimpleNamespace(update=update))
-    with jobs._kept(Job(kind="count"), "token"):
+    with runner._kept(Job(kind="count"), "token"):
         assert renewed.wait(10)
 
 
-def test_workers_are_alive_while_they_say_so() -> None:
-    jobs.here_i_am("command")
-    jobs.here_i_am("command")
-    assert jobs.workers_alive().count() == 1
-    jobs.Worker.objects.update(seen_at=timezone.now() - timedelta(seconds=jobs.WORKER_SEEN_SECONDS + 1))
-    assert jobs.workers_alive().count() == 0
-    jobs.good_bye()
-    assert not jobs.Worker.objects.exists()
+def test_chosen_items_are_written_in_batches_and_told_apart(
+    monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+) -> None:
+    monkeypatch.setattr(runner, "ITEMS_PER_INSERT", 100)
+    unwritten: list[int] = []
+
+    def keys(count: int) -> Iterator[str]:
+        before = JobItem.objects.count()
+        for number in range(count):
+            unwritten.append(number + before - JobItem.objects.count())
+            yield f"key {number}"
+
+    job = jobs.start("count", items=keys(250), wake=False)
+    assert (job.total, job.params["chosen"], max(unwritten)) == (250, 250, 99)
+    assert list(job.items.order_by("position").values_list("key", flat=True)[248:]) == ["key 248", "key 249"]
+    assert jobs.start("count", items=keys(250), wake=False).pk == job.pk
+    assert jobs.start("count", items=keys(249), wake=False).pk != job.pk
+    assert JobItem.objects.count() == 250 + 249
+    with django_assert_max_num_queries(20):
+        jobs.start("count", items=map(str, range(300)), wake=False)
+    with pytest.raises(InvalidRequest, match="nothing chosen"):
+        jobs.start("count", items=[], wake=False)
+    assert Job.objects.count() == 3

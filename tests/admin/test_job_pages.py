@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from shopvision.admin.jobs import duration, figures
+from shopvision.admin.job_pages import duration, figures
 from shopvision.jobs import Job, JobError
 from shopvision.messages import Message
 from tests.classified import SOURCE, person

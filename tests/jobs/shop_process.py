@@ -1,4 +1,4 @@
-"""The shop in a process: ``python -m tests.tasks.shop_process ACTION [NUMBER]`` prints JSON."""
+"""The shop in a process: ``python -m tests.jobs.shop_process ACTION [NUMBER]`` prints JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import django
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.tasks.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.jobs.settings")
 django.setup()
 
 from django.core.management import call_command  # noqa: E402
@@ -27,10 +27,10 @@ from shopvision.index.models import Descriptor, Embedding  # noqa: E402
 from shopvision.indexing import encoder_releases  # noqa: E402
 from shopvision.indexing.change_feed import verify  # noqa: E402
 from shopvision.indexing.pipeline import ensure_live  # noqa: E402
-from shopvision.tasks import engine  # noqa: E402
+from shopvision.jobs import engine  # noqa: E402
 from tests.drawing import photo_file  # noqa: E402
 from tests.factories import DemoProductFactory  # noqa: E402
-from tests.tasks.celery_app import app  # noqa: E402
+from tests.jobs.celery_app import app  # noqa: E402
 
 app.set_current()
 

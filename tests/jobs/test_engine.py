@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from django.db import OperationalError, transaction
 
-from shopvision import jobs
 from shopvision.catalogue import outbox
 from shopvision.catalogue.models import CatalogueEntry
 from shopvision.indexing.encoder_releases import LiveRelease
-from shopvision.tasks import duties, engine
-from shopvision.tasks.engine import Background, HostLock
+from shopvision.jobs import engine, heartbeat, periodic, registration
+from shopvision.jobs.engine import HostLock
+from shopvision.threads import Background
 from tests.factories import DemoProductFactory
 
 
@@ -49,7 +49,7 @@ def test_a_save_succeeds_when_the_work_behind_it_fails(
     def fail() -> int:
         raise MemoryError("of the worker")
 
-    monkeypatch.setattr(engine, "drain_outbox", fail)
+    monkeypatch.setattr(registration, "drain", fail)
     DemoProductFactory()
     assert outbox.pending() == 1
 
@@ -104,7 +104,7 @@ def test_a_background_thread_that_died_is_started_again_by_the_next_poke() -> No
 def test_one_process_of_a_host_holds_the_lock(tmp_path: Path) -> None:
     path = tmp_path / "worker.lock"
     other = (
-        "import sys; from pathlib import Path; from shopvision.tasks.engine import HostLock\n"
+        "import sys; from pathlib import Path; from shopvision.jobs.engine import HostLock\n"
         "with HostLock(Path(sys.argv[1])) as lock: print(lock.taken())"
     )
     setup = "import django, os; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.settings'; django.setup()\n"
@@ -118,16 +118,6 @@ def test_one_process_of_a_host_holds_the_lock(tmp_path: Path) -> None:
         assert lock.taken()  # it is ours already
         assert ask() == "False"
     assert ask() == "True"
-
-
-def test_nothing_is_sent_when_no_broker_answers_and_nothing_is_raised(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(name: str, *args: Any) -> None:
-        raise ConnectionRefusedError("no broker")
-
-    monkeypatch.setattr(engine, "enqueue", refuse)
-    engine.send_wake("gpu.drain_outbox")
 
 
 def test_the_worker_thread_outlives_a_database_that_is_away(
@@ -160,9 +150,9 @@ def test_no_process_is_forked_while_a_celery_workers_main_process_reads_the_data
         done.set()
         return ["gpu.drain_outbox"]
 
-    monkeypatch.setattr(duties, "work_is_waiting", read)
-    monkeypatch.setattr(jobs, "here_i_am", lambda kind: None)
-    tick = threading.Thread(target=engine._due, args=(duties.Clock(),))
+    monkeypatch.setattr(periodic, "work_is_waiting", read)
+    monkeypatch.setattr(heartbeat, "here_i_am", lambda kind: None)
+    tick = threading.Thread(target=engine._due, args=(periodic.Clock(),))
     tick.start()
     assert reading.wait(10)
     threading.Timer(0.2, go_on.set).start()

