@@ -15,7 +15,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils.translation import gettext
-from django.utils.translation import gettext_noop as _
 
 TERMS = frozenset({"state", "target", "kind", "format"})
 """Parameters that are words of ours, such as a job's state: translated too, where the catalogue has them."""
@@ -23,11 +22,16 @@ TERMS = frozenset({"state", "target", "kind", "format"})
 _templates: dict[str, str] = {}
 
 
+def _(text: str) -> str:
+    """Mark a text for the translators; unlike Django's own mark it needs no settings."""
+    return text
+
+
 def register(templates: Mapping[str, str]) -> None:
     """Give codes their words; each package has a ``messages.py`` that does so.
 
     Args:
-        templates: code -> English words, marked with ``gettext_noop``; ``%(name)s`` where a parameter goes.
+        templates: code -> English words, marked for translation; ``%(name)s`` where a parameter goes.
 
     Raises:
         ImproperlyConfigured: a code has other words already.
