@@ -13,7 +13,8 @@ import numpy as np
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from . import conf, metrics, recommendations, signals, timestamps
+from . import conf, metrics, signals, timestamps
+from .catalogue.constraints import NO_RULES, Rules
 from .catalogue.models import CatalogueEntry
 from .catalogue.visibility import visible_refs
 from .encoders.descriptor import colours_in_words
@@ -25,6 +26,7 @@ from .index.models import Embedding
 from .indexing import encoder_releases
 from .indexing.encoder_releases import LiveRelease
 from .indexing.photos import limits
+from .ranking import recommendations
 from .ranking.api import (
     PersonalisedListMixin,
     RankedSequence,
@@ -66,6 +68,7 @@ def search_by_photo(
     where: Filter = EVERYTHING,
     limit: int = 24,
     context: Any = None,
+    rules: Rules = NO_RULES,
 ) -> Listing:
     """Products that look like a photo, best first; the photo is dropped when this returns.
 
@@ -76,6 +79,7 @@ def search_by_photo(
         where: exact filters.
         limit: products on the first page.
         context: the request, for the shop's own ``visible`` and for what may be kept.
+        rules: of the shop; pinned products come first where they are found, hidden ones last.
 
     Raises:
         ImageRejected: the bytes are no photo we can use.
@@ -95,7 +99,7 @@ def search_by_photo(
     clock.lap("colour")
     narrowed = narrow_by_text(text, where)
     own = hashlib.sha256(data).hexdigest() if region is None else ""
-    answer = nearest(live, vector, where=narrowed, context=context, exact_digest=own)
+    answer = nearest(live, vector, where=narrowed, context=context, exact_digest=own, rules=rules)
     clock.lap("index")
     query = Query(blocks, tuple(colours), where)
     # what the photo shows, and whether the shop has it, is no matter of what the shopper narrows the answer to
@@ -121,6 +125,7 @@ def similar_products(
     context: Any = None,
     alternatives: bool = False,
     keep: bool = True,
+    rules: Rules = NO_RULES,
 ) -> Listing:
     """Products that look like one of the shop's, from stored embeddings: nothing is encoded.
 
@@ -130,6 +135,7 @@ def similar_products(
         where: exact filters.
         keep: store what further pages need; a strip on a page has none.
         alternatives: only what can be bought now, to stand in for a product that is out of stock.
+        rules: as of ``search_by_photo``.
 
     Raises:
         InvalidRequest: the product is not in the index (code ``not_found``).
@@ -146,7 +152,7 @@ def similar_products(
     where = replace(where, exclude=where.exclude | {entry.pk, *variants})
     if alternatives:
         where = replace(where, in_stock=True)
-    answer = nearest(live, unit(vectors.mean(0)[None])[0], where=where, context=context)
+    answer = nearest(live, unit(vectors.mean(0)[None])[0], where=where, context=context, rules=rules)
     clock.lap("index")
     query = Query(
         search_session.descriptors_of_entry(live, entry.pk), search_session.colours_of_entry(entry.pk), where
@@ -166,7 +172,12 @@ PLACEMENTS = (*recommendations.CHOOSERS, "similar", "alternatives")
 
 
 def recommended(
-    placement: str, *, request: Any = None, product: ProductRef | None = None, limit: int = 12
+    placement: str,
+    *,
+    request: Any = None,
+    product: ProductRef | None = None,
+    limit: int = 12,
+    rules: Rules = NO_RULES,
 ) -> Listing:
     """Products for a strip on a page, chosen for its visitor or to go with a product; what can be bought first.
 
@@ -174,6 +185,7 @@ def recommended(
         placement: ``for_you``, ``because_you_viewed``, ``recently_viewed``; with a product ``similar``,
             ``alternatives`` (to one that is sold out) and ``together``.
         product: whose page it is; it and its variants are left out.
+        rules: as of ``search_by_photo``.
 
     Returns:
         no hits where there is nothing to show: nothing was looked at yet, no photo is indexed. ``query`` holds
@@ -184,13 +196,15 @@ def recommended(
             (``product_needed``).
     """
     if placement not in ("similar", "alternatives"):
-        return recommendations.choose(placement, request=request, product=product, limit=limit)
+        return recommendations.choose(placement, request=request, product=product, limit=limit, rules=rules)
     if product is None:
         raise InvalidRequest("placement_needs_product", code="product_needed", placement=placement)
     instead = placement == "alternatives"
     title = _("Available alternatives") if instead else _("Looks similar")
     try:
-        found = similar_products(product, limit=limit, context=request, alternatives=instead, keep=False)
+        found = similar_products(
+            product, limit=limit, context=request, alternatives=instead, keep=False, rules=rules
+        )
     except InvalidRequest:
         found = Listing(id=uuid.uuid4().hex, hits=(), count=0)
     said = {"placement": placement, "title": title, "product": str(product)}

@@ -199,8 +199,6 @@ register(
         "search_not_found": _("no such search"),
         "settings_must_be_dict": _("SHOPVISION must be a dict, not %(name)s"),
         "settings_wrong": _("%(problems)s"),
-        "this_placement_needs_product": _("this placement needs a product"),
         "unexpected_error": _("%(type)s: %(text)s"),
-        "unknown_placement": _("there is no placement '%(placement)s'; here: %(known)s"),
     }
 )

@@ -51,7 +51,7 @@ def tagged(app: str) -> set[str]:
 
 def spoken() -> set[str]:
     """Every string that a visitor may read: of the pages, the reasons and the strips."""
-    names = ("ranking/reasons.py", "recommendations.py", "listings.py")
+    names = ("ranking/reasons.py", "ranking/recommendations.py", "listings.py")
     texts = [(ROOT / "shopvision" / name).read_text() for name in names]
     return tagged("shopvision") | {words for text in texts for words in re.findall(r'\b_\("([^"]+)"\)', text)}
 

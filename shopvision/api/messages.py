@@ -25,8 +25,6 @@ register(
         "prediction_not_found": _("there is no prediction %(id)s"),
         "product_reference_unreadable": _("%(error)s"),
         "request_unreadable": _("the request could not be read"),
-        "search_cursor_invalid": _("the cursor is not one of this search's"),
-        "search_expired_or_unknown": _("there is no such search, or it has expired"),
         "too_many_searches_at_once": _("too many photos are being searched for at once; try again"),
         "unknown_api_address": _("the API has no such address; schema/ lists those it has"),
         "unknown_catalogue_or_target": _("no such catalogue or target to recognise"),

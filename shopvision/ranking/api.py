@@ -14,6 +14,7 @@ from rest_framework.pagination import CursorPagination
 
 from .. import conf
 from ..catalogue.adapter import Catalogue, catalogues
+from ..catalogue.constraints import NO_RULES, Rules
 from ..events import tracking
 from ..events.bot_filter import plain_request
 from ..types import ProductRef
@@ -23,7 +24,7 @@ from .listing_sources import Keys, Source, source_of
 from .order_cache import Ranking
 from .ranked_sequence import OWN_ORDER, Plan, RankedRows
 from .reasons import in_words
-from .rerank import Rules, rank, ruled
+from .rerank import rank, ruled
 from .visitor_profile import Taste, holder_of, taste_of, viewer_of
 
 ORDER = "sv"  # parameter that names the order a page belongs to
@@ -72,14 +73,19 @@ def rank_ids(ids: Iterable[Any], request: Any, *, source: str = "", start: int =
 
 
 def rank_or_none(
-    refs: Sequence[ProductRef], taste: Taste, *, places: bool = True, since: float | None = None
+    refs: Sequence[ProductRef],
+    taste: Taste,
+    *,
+    places: bool = True,
+    since: float | None = None,
+    rules: Rules = NO_RULES,
 ) -> Ranking | None:
     """As ``rerank.rank``; None where anything fails, which is counted."""
     if len(refs) < 2:
         return None
     try:
         with apart():
-            return rank(refs, taste, seed=uuid.uuid4().hex, places=places, since=since)
+            return rank(refs, taste, seed=uuid.uuid4().hex, places=places, since=since, rules=rules)
     except Exception as error:  # noqa: BLE001 - as above
         own_order(error)
         return None

@@ -1,4 +1,4 @@
-"""Guardrails: what the shop's rules make of an order; numpy only."""
+"""Diversity and a limit on movement: constraints on an order that come from its scores; numpy only."""
 
 from __future__ import annotations
 
@@ -64,14 +64,3 @@ def at_most(order: np.ndarray, most: int) -> np.ndarray:
         out[place] = best
         left[best] = False
     return out
-
-
-def behind(order: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """The order with some products (bool by place) behind all others."""
-    late = last[order]
-    return np.concatenate([order[~late], order[late]])
-
-
-def ahead(order: np.ndarray, pinned: np.ndarray) -> np.ndarray:
-    """The order with some products (their places, in turn) before all others."""
-    return np.concatenate([pinned, order[~np.isin(order, pinned)]]).astype(order.dtype)

@@ -6,6 +6,8 @@ from ..messages import register
 
 register(
     {
+        "unknown_placement": _("there is no placement '%(placement)s'; here: %(known)s"),
+        "this_placement_needs_product": _("this placement needs a product"),
         "basis_events_and_products": _(
             "%(events)s events at %(rate)s/s, %(products)s products at %(products_rate)s/s"
         ),

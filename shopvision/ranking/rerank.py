@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import conf
+from ..catalogue.constraints import NO_RULES, Rules, apply_rules, pinned_places
 from ..catalogue.models import CatalogueEntry
 from ..indexing import encoder_releases
 from ..indexing.encoder_releases import LiveRelease
@@ -32,19 +33,6 @@ MOST_TEXTS = 64  # of products newer than the knowledge, put into its words for 
 NO_COUNT = Count()
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a shop says of single products of a listing, as references.
-
-    Args:
-        pinned: come first, in this order.
-        hidden: go behind all others.
-    """
-
-    pinned: tuple[str, ...] = ()
-    hidden: frozenset[str] = frozenset()
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Looked:
     """Products of a listing and a visitor's acts, as the features take them.
@@ -60,9 +48,6 @@ class Looked:
     vectors: np.ndarray | None
     alike: float
     live: Mapping[str, Count]
-
-
-NO_RULES = Rules()
 
 
 def rank(
@@ -88,7 +73,7 @@ def rank(
         OverBudget: it took longer than RANKING['budget_ms'].
     """
     serving, live = serving or current(), popularity.lately()
-    if not (taste.seen or rules.pinned or rules.hidden or len(serving.knowledge) or live):
+    if not (taste.seen or rules or len(serving.knowledge) or live):
         return None
     budget = Budget(conf.RANKING["budget_ms"], since=since)
     looked = look(refs, taste, serving.knowledge, live, places=places)
@@ -106,16 +91,9 @@ def rank(
 
 def ruled(refs: Sequence[ProductRef], rules: Rules) -> Ranking | None:
     """The shop's own order with nothing but its rules applied; None where there are none."""
-    if not (rules.pinned or rules.hidden):
+    if not rules:
         return None
-    place_of = {str(ref): place for place, ref in enumerate(refs)}
-    order = constraints.behind(
-        np.arange(len(refs)), np.array([name in rules.hidden for name in place_of], bool)
-    )
-    order = constraints.ahead(
-        order, np.array([place_of[one] for one in rules.pinned if one in place_of], np.int64)
-    )
-    return Ranking(tuple(order.tolist()), (1.0,) * len(refs))
+    return Ranking(tuple(apply_rules(np.arange(len(refs)), refs, rules).tolist()), (1.0,) * len(refs))
 
 
 def look(
@@ -213,22 +191,16 @@ def _guarded(
 ) -> Explored:
     """The order after the guardrails and exploration."""
     names = [str(ref) for ref in refs]
-    place_of = {name: place for place, name in enumerate(names)}
-    variety = (
-        conf.RANKING["diversity"] if taste.seen else 0.0
-    )  # without a taste the shop's own order is its best
+    # without a profile the shop's own order is the best known
+    variety = conf.RANKING["diversity"] if taste.seen else 0.0
     order = constraints.diverse(scores, looked.vectors, variety)
     order = constraints.at_most(order, conf.RANKING["max_moved"])
-    away = rules.hidden | taste.hidden()
+    sold_out = ~looked.candidates.in_stock if conf.RANKING["sold_out_last"] else None
+    order = apply_rules(order, refs, rules, hidden=taste.hidden(), sold_out=sold_out)
+    away, pinned = rules.hidden | taste.hidden(), pinned_places(refs, rules)
     last = np.array([name in away for name in names], bool)
-    if conf.RANKING["sold_out_last"]:
-        order = constraints.behind(order, ~looked.candidates.in_stock)
-        order = constraints.behind(order, last)
-        last = last | ~looked.candidates.in_stock
-    else:
-        order = constraints.behind(order, last)
-    pinned = np.array([place_of[name] for name in rules.pinned if name in place_of], np.int64)
-    order = constraints.ahead(order, pinned)
+    if sold_out is not None:
+        last |= sold_out
     last[pinned] = False
     sums = [looked.live.get(name, NO_COUNT) for name in names]
     digest = hashlib.sha256("\0".join([seed, *names]).encode()).digest()

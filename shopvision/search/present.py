@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..catalogue.models import CatalogueImage
+from ..catalogue.product_facts import facts_now, passes_now
 from ..encoders.base import Descriptors
 from ..encoders.descriptor import unpack
 from ..index.models import Descriptor
@@ -14,7 +14,7 @@ from ..indexing.encoder_releases import LiveRelease
 from ..types import EVERYTHING, Filter, Hit, ProductRef
 from .match import percentiles
 from .match_reasons import alike, reasons
-from .query import Found, facts_now, passes_now
+from .query import Found
 
 Reasons = tuple[str, ...]
 
@@ -65,23 +65,6 @@ def present(
         kept += passing
     kept += found[place:]
     return tuple(hits), tuple(kept), {one.ref: photos.get(one.image_id, ("", ()))[1] for one in kept}
-
-
-def result(hit: Hit) -> dict[str, Any]:
-    """A hit as plain values, as the API and the templates show it."""
-    price = hit.facts.get("price")
-    return {
-        "product": str(hit.product),
-        "url": hit.facts.get("url") or "",
-        "title": hit.facts.get("title") or "",
-        "image": hit.facts.get("image") or None,
-        "price": None if price is None else str(price),
-        "in_stock": bool(hit.facts.get("in_stock", True)),
-        "similarity": round(hit.similarity, 4),
-        "percentile": None if hit.percentile is None else round(hit.percentile, 1),
-        "why": list(hit.why),
-        "region": list(hit.region.box()) if hit.region else None,
-    }
 
 
 def _photos(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -17,10 +17,10 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 
 from .. import conf
-from ..catalogue.adapter import Catalogue, catalogues
+from ..catalogue.constraints import NO_RULES, Rules, apply_rules
 from ..catalogue.models import CatalogueEntry, CatalogueImage
-from ..catalogue.visibility import by_source, visible_refs
-from ..exceptions import ShopvisionError, TemporaryFailure
+from ..catalogue.visibility import visible_refs
+from ..exceptions import TemporaryFailure
 from ..index.base import Neighbours
 from ..indexing import encoder_releases
 from ..indexing.encoder_releases import LiveRelease
@@ -65,6 +65,7 @@ def nearest(
     context: Any = None,
     exact_digest: str = "",
     limit: int | None = None,
+    rules: Rules = NO_RULES,
 ) -> Nearest:
     """The nearest products that pass the filter and that the shop lets this visitor see, variants folded.
 
@@ -74,6 +75,7 @@ def nearest(
     Args:
         exact_digest: sha256 of the query photo's bytes; the product that has this very file comes first.
         limit: products wanted; SEARCH_MAX_RESULTS if not given.
+        rules: of the shop, applied to all that is found.
 
     Raises:
         TemporaryFailure: the index holds nothing yet (``warming``); nothing can be said of any photo.
@@ -86,8 +88,10 @@ def nearest(
         if len(found) >= wanted or len(hits) < k:
             break
         k *= 2
-    best = tuple(_fold_variants(_own_file_first(found, exact_digest))[:wanted])
-    return Nearest(best, hits.count, hits.as_of)
+    best = _fold_variants(_own_file_first(found, exact_digest))
+    if rules:
+        best = [best[place] for place in apply_rules(np.arange(len(best)), [one.ref for one in best], rules)]
+    return Nearest(tuple(best[:wanted]), hits.count, hits.as_of)
 
 
 def _query(live: LiveRelease, vector: np.ndarray, k: int, where: Filter) -> Neighbours:
@@ -172,41 +176,6 @@ def narrow_by_text(text: str, where: Filter) -> Filter:
     keys = frozenset(CatalogueEntry.objects.filter(condition).values_list("pk", flat=True)[:TEXT_LIMIT])
     products = keys if where.products is None else keys & where.products
     return replace(where, products=products)
-
-
-def passes_now(where: Filter, facts: Mapping[str, Any]) -> bool:
-    """Do the shop's price and stock of this moment still pass the filter."""
-    price = facts.get("price")
-    if where.price_min is not None and (price is None or price < where.price_min):
-        return False
-    if where.price_max is not None and (price is None or price > where.price_max):
-        return False
-    return where.in_stock is None or facts.get("in_stock") == where.in_stock
-
-
-def facts_now(refs: Sequence[ProductRef]) -> dict[ProductRef, dict[str, Any]]:
-    """What the shop says now of some products: title, url, image, price, in_stock; gone ones are left out."""
-    out: dict[ProductRef, dict[str, Any]] = {}
-    for source, keys in by_source(refs).items():
-        shop = catalogues()[source]
-        for key, product in shop.get_many(keys).items():
-            out[ProductRef(source, key)] = _facts(shop, product)
-    return out
-
-
-def _facts(shop: Catalogue, product: Any) -> dict[str, Any]:
-    files = shop.image_files(product)
-    try:
-        image = str(files[0].url) if files else ""
-    except (ValueError, RuntimeError, ShopvisionError):  # a storage without URLs raises one of these
-        image = ""
-    return {
-        "title": shop.title_of(product),
-        "url": shop.url(product),
-        "image": image,
-        "price": shop.price_of(product),
-        "in_stock": shop.in_stock(product),
-    }
 
 
 def category_vote(found: Sequence[Found]) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from .. import conf, metrics, timestamps
 from ..catalogue.models import CatalogueEntry, CatalogueImage
+from ..catalogue.product_facts import facts_now, passes_now
 from ..catalogue.visibility import visible_refs
 from ..encoders.base import Descriptors
 from ..encoders.descriptor import unpack
@@ -28,7 +29,7 @@ from ..tuning.models import PhotoQuery
 from ..types import EVERYTHING, Filter, Hit, Listing, Match, ProductRef
 from .match import percentiles
 from .models import Demand, StoredSearch
-from .query import Found, facts_now, passes_now
+from .query import Found
 
 MOST_WORDS = 8  # of a text that are looked up
 MOST_ROWS = 1000  # products that a word is looked for in: one that many texts hold and no title is dropped

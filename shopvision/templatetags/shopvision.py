@@ -15,7 +15,7 @@ from ..events import tracking
 from ..exceptions import InvalidRequest, Misconfigured
 from ..privacy.consent import choice_of
 from ..ranking.deadline import apart
-from ..search.present import result
+from ..search.answers import result
 
 register = template.Library()
 

@@ -39,12 +39,6 @@ def test_nothing_ever_moves_farther_than_allowed(order: list[int], most: int) ->
     assert all(abs(place - own) <= most for place, own in enumerate(found.tolist()))
 
 
-def test_behind_and_ahead() -> None:
-    order = np.array([3, 1, 0, 2])
-    assert constraints.behind(order, np.array([False, True, False, True])).tolist() == [0, 2, 3, 1]
-    assert constraints.ahead(order, np.array([2, 1])).tolist() == [2, 1, 3, 0]
-
-
 def test_propensities_are_the_odds_of_what_is_seen() -> None:
     """8,000 draws: how often each product stood at a place is what was said of it, to four standard errors."""
     count, share, draws = 30, 0.5, 8_000

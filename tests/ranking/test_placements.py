@@ -10,10 +10,12 @@ from django.template import Context, Template
 
 from demo_shop.models import Product
 from shopvision import listings, metrics
+from shopvision.catalogue.constraints import Rules
 from shopvision.catalogue.models import CatalogueEntry
 from shopvision.events import tracking
 from shopvision.exceptions import InvalidRequest
 from shopvision.ranking import serving
+from shopvision.ranking.api import RankedSequence
 from shopvision.ranking.item_model.model import Knowledge
 from shopvision.ranking.item_model.neighbours import Neighbours
 from shopvision.ranking.ranker_releases import keep_knowledge
@@ -153,9 +155,9 @@ def test_the_tags_are_quiet_when_we_are_down(mugs: list[Any], monkeypatch: Any) 
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("down")
 
-    monkeypatch.setattr("shopvision.recommendations.taste_of", broken)
+    monkeypatch.setattr("shopvision.ranking.recommendations.taste_of", broken)
     monkeypatch.setattr("shopvision.ranking.rerank.look", broken)
-    monkeypatch.setattr("shopvision.recommendations.facts_now", broken)
+    monkeypatch.setattr("shopvision.ranking.recommendations.facts_now", broken)
     context = {"request": looked_at(*mugs[:2]), "products": Product.objects.all(), "product": mugs[0]}
     text = TAGS.render(Context(context))
     assert [part.split(":")[0] for part in text.split("[")[1:]] == [
@@ -168,7 +170,7 @@ def test_a_statement_of_a_strips_that_fails_leaves_the_shops_transaction_usable(
     mugs: list[Any], monkeypatch: Any
 ) -> None:
     wrong = CatalogueEntry.objects.extra(where=["no_such_column = 1"])
-    monkeypatch.setattr("shopvision.recommendations.visible_refs", lambda *_: list(wrong))
+    monkeypatch.setattr("shopvision.ranking.recommendations.visible_refs", lambda *_: list(wrong))
     monkeypatch.setattr("shopvision.ranking.product_features._rows", lambda *_: list(wrong))
     context = {"request": looked_at(*mugs[:2]), "products": Product.objects.all(), "product": mugs[0]}
     assert "red mug" not in TAGS.render(Context(context))
@@ -184,3 +186,25 @@ def test_a_strip_that_takes_too_long_is_shown_as_it_was_found(mugs: list[Any], s
     counters = metrics.snapshot()["counters"]
     assert counters["rank_own_order"] == counters["rank_over_budget"] == 1
     assert counters["recall_cut_short"] == 1
+
+
+def test_the_same_rules_have_the_same_effect_on_search_similar_strips_and_listings(mugs: list[Any]) -> None:
+    """The last mug is pinned and the first one hidden: it comes first, and the hidden one after all others."""
+    rules = Rules((str(demo_ref(mugs[3])),), frozenset({str(demo_ref(mugs[0]))}))
+    with mugs[1].image.open() as file:
+        photo = file.read()
+    found = {
+        "search": refs(listings.search_by_photo(photo, rules=rules, limit=100)),
+        "similar": refs(listings.similar_products(demo_ref(mugs[1]), rules=rules, limit=100)),
+        "strip": refs(listings.recommended("for_you", request=looked_at(mugs[1]), rules=rules, limit=100)),
+        "listing": [
+            demo_ref(one)
+            for one in RankedSequence(
+                Product.objects.order_by("pk"), looked_at(mugs[1]), pinned=[mugs[3]], hidden=[mugs[0]]
+            )
+        ],
+    }
+    for name, order in found.items():
+        assert order[0] == demo_ref(mugs[3]), name
+        assert order[-1] == demo_ref(mugs[0]), name
+        assert len(order) > 10, name

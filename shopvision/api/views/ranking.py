@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from ... import listings
 from ...events import tracking
 from ...exceptions import ImageRejected, InvalidRequest
-from ...search.present import result
+from ...search.answers import result
 from ...types import Hit
 from ..schema import described, errors
 from ..serializers import no_such

@@ -9,9 +9,9 @@ from rest_framework.response import Response
 from ... import conf, listings
 from ...events import tracking
 from ...exceptions import InvalidRequest
+from ...search.answers import answer, server_timing
+from ...search.search_cursors import read_cursor, search_id
 from ...types import Listing, ProductRef
-from ..answers import answer, server_timing
-from ..cursors import read_cursor, search_id
 from ..schema import SEARCH_BODY, described, errors
 from ..serializers import DEFAULT_RESULTS, ListingAnswer, PageRequest, SearchRequest, SimilarRequest
 from ..throttles import SearchThrottle, search_slot

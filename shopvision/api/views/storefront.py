@@ -17,9 +17,9 @@ from rest_framework.throttling import BaseThrottle
 from ... import listings
 from ...events import tracking
 from ...exceptions import InvalidRequest
+from ...search.answers import answer
+from ...search.search_cursors import cursor, public_id, read_cursor, search_id
 from ...types import Listing
-from ..answers import answer
-from ..cursors import cursor, public_id, read_cursor, search_id
 from ..errors import answer_error
 from ..serializers import SearchRequest, SimilarRequest
 from ..throttles import BrowseThrottle, SearchThrottle

@@ -1,12 +1,11 @@
-"""Listings as the JSON of DESIGN's example; embedding vectors are never in it."""
+"""Listings as plain values for REST, pages and agents; embedding vectors are never part of them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..search.present import result
-from ..types import Listing
-from .cursors import page_link, public_id
+from ..types import Hit, Listing
+from .search_cursors import page_link, public_id
 
 
 def answer(listing: Listing, *, offset: int = 0, limit: int) -> dict[str, Any]:
@@ -33,3 +32,20 @@ def server_timing(listing: Listing) -> str:
     """The listing's stages as a ``Server-Timing`` header, milliseconds."""
     stages = {**listing.timings, "total": listing.took_ms}
     return ", ".join(f"{name};dur={value:.2f}" for name, value in stages.items())
+
+
+def result(hit: Hit) -> dict[str, Any]:
+    """A hit as plain values, as the API and the templates show it."""
+    price = hit.facts.get("price")
+    return {
+        "product": str(hit.product),
+        "url": hit.facts.get("url") or "",
+        "title": hit.facts.get("title") or "",
+        "image": hit.facts.get("image") or None,
+        "price": None if price is None else str(price),
+        "in_stock": bool(hit.facts.get("in_stock", True)),
+        "similarity": round(hit.similarity, 4),
+        "percentile": None if hit.percentile is None else round(hit.percentile, 1),
+        "why": list(hit.why),
+        "region": list(hit.region.box()) if hit.region else None,
+    }

@@ -8,20 +8,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from django.utils.translation import gettext as _
 
-from . import conf, metrics
-from .catalogue.models import CatalogueEntry
-from .catalogue.visibility import visible_refs
-from .exceptions import InvalidRequest
-from .ranking import retrieval
-from .ranking.api import rank_or_none
-from .ranking.order_cache import Ranking, Reason
-from .ranking.reasons import in_words
-from .ranking.serving import kept
-from .ranking.visitor_profile import Taste, taste_of
-from .search.query import facts_now
-from .types import Hit, Listing, Ordering, ProductRef
+from .. import conf, metrics
+from ..catalogue.constraints import NO_RULES, Rules, apply_rules
+from ..catalogue.models import CatalogueEntry
+from ..catalogue.product_facts import facts_now
+from ..catalogue.visibility import visible_refs
+from ..exceptions import InvalidRequest
+from ..types import Hit, Listing, Ordering, ProductRef
+from . import retrieval
+from .api import rank_or_none
+from .order_cache import Ranking, Reason
+from .reasons import in_words
+from .serving import kept
+from .visitor_profile import Taste, taste_of
 
 MOST_RANKED = 200
 RECALL_SHARE = 0.5  # of RANKING['budget_ms'], after which no more products are looked for
@@ -51,7 +53,9 @@ class Chosen:
     reason: Reason | None = None
 
 
-def choose(placement: str, *, request: Any, product: ProductRef | None, limit: int) -> Listing:
+def choose(
+    placement: str, *, request: Any, product: ProductRef | None, limit: int, rules: Rules = NO_RULES
+) -> Listing:
     """The products of a placement for a request's visitor; empty where there is nothing to show.
 
     Finding and ranking them share RANKING['budget_ms']. What is late is left out: the like of further products
@@ -59,6 +63,7 @@ def choose(placement: str, *, request: Any, product: ProductRef | None, limit: i
 
     Args:
         product: whose page it is; it and its variants are left out. ``together`` needs it.
+        rules: of the shop; pinned products come first, hidden ones last.
 
     Raises:
         InvalidRequest: there is no such placement, or it needs a product.
@@ -73,7 +78,9 @@ def choose(placement: str, *, request: Any, product: ProductRef | None, limit: i
     if chosen.anchor is not None and not visible_refs([chosen.anchor], request):
         chosen = Chosen()
     refs = _without(chosen, taste, product)[:MOST_RANKED]
-    ranking = rank_or_none(refs, taste, places=False, since=start) if chosen.ranked else None
+    ranking = rank_or_none(refs, taste, places=False, since=start, rules=rules) if chosen.ranked else None
+    if ranking is None:
+        refs = [refs[place] for place in apply_rules(np.arange(len(refs)), refs, rules)]
     hits, ordering = _hits(refs, ranking, chosen, request, limit)
     listing = uuid.uuid4().hex
     took = (time.perf_counter() - start) * 1000
