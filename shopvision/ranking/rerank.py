@@ -14,7 +14,7 @@ from ..catalogue.models import CatalogueEntry
 from ..indexing import encoder_releases
 from ..indexing.encoder_releases import LiveRelease
 from ..types import ProductRef
-from . import constraints, popularity, reasons
+from . import diversity, popularity, reasons
 from .deadline import Budget
 from .exploration import Explored, explore
 from .features import Candidates, features
@@ -193,8 +193,8 @@ def _guarded(
     names = [str(ref) for ref in refs]
     # without a profile the shop's own order is the best known
     variety = conf.RANKING["diversity"] if taste.seen else 0.0
-    order = constraints.diverse(scores, looked.vectors, variety)
-    order = constraints.at_most(order, conf.RANKING["max_moved"])
+    order = diversity.diverse(scores, looked.vectors, variety)
+    order = diversity.at_most(order, conf.RANKING["max_moved"])
     sold_out = ~looked.candidates.in_stock if conf.RANKING["sold_out_last"] else None
     order = apply_rules(order, refs, rules, hidden=taste.hidden(), sold_out=sold_out)
     away, pinned = rules.hidden | taste.hidden(), pinned_places(refs, rules)

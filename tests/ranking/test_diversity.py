@@ -7,34 +7,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shopvision.ranking import constraints
+from shopvision.ranking import diversity
 from shopvision.ranking.exploration import SKIPPED, TOP, explore
 
 orders = st.integers(0, 40).flatmap(lambda n: st.permutations(range(n)))
 
 
 def test_equal_scores_keep_the_shops_order() -> None:
-    assert constraints.best_first(np.array([1.0, 2.0, 1.0, 2.0])).tolist() == [1, 3, 0, 2]
+    assert diversity.best_first(np.array([1.0, 2.0, 1.0, 2.0])).tolist() == [1, 3, 0, 2]
 
 
 def test_a_twin_of_the_one_above_gives_way() -> None:
     """Scores 3, 2.9, 2.8, 0: the second is the first's twin (cosine 1), the third is at a right angle."""
     vectors = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], np.float32)
     scores = np.array([3.0, 2.9, 2.8, 0.0])
-    assert constraints.diverse(scores, vectors, 0.0).tolist() == [0, 1, 2, 3]
-    assert constraints.diverse(scores, vectors, 0.2).tolist() == [0, 2, 1, 3]
-    assert constraints.diverse(scores, None, 0.2).tolist() == [0, 1, 2, 3]
+    assert diversity.diverse(scores, vectors, 0.0).tolist() == [0, 1, 2, 3]
+    assert diversity.diverse(scores, vectors, 0.2).tolist() == [0, 2, 1, 3]
+    assert diversity.diverse(scores, None, 0.2).tolist() == [0, 1, 2, 3]
 
 
 def test_nothing_moves_farther_than_allowed_worked_by_hand() -> None:
     """Best first 3 2 1 0, at most one place: place 0 takes 1 (2 and 3 are too far), then 0 is due, and so on."""
-    assert constraints.at_most(np.array([3, 2, 1, 0]), 1).tolist() == [1, 0, 3, 2]
-    assert constraints.at_most(np.array([3, 2, 1, 0]), 0).tolist() == [3, 2, 1, 0]
+    assert diversity.at_most(np.array([3, 2, 1, 0]), 1).tolist() == [1, 0, 3, 2]
+    assert diversity.at_most(np.array([3, 2, 1, 0]), 0).tolist() == [3, 2, 1, 0]
 
 
 @given(order=orders, most=st.integers(1, 10))
 def test_nothing_ever_moves_farther_than_allowed(order: list[int], most: int) -> None:
-    found = constraints.at_most(np.array(order, np.int64), most)
+    found = diversity.at_most(np.array(order, np.int64), most)
     assert sorted(found.tolist()) == sorted(order)
     assert all(abs(place - own) <= most for place, own in enumerate(found.tolist()))
 
