@@ -21,6 +21,10 @@ from .serializers import MOST_CATEGORIES, MOST_FILTERS, MOST_REF, MOST_RESULTS, 
 Method = TypeVar("Method", bound=Callable[..., Any])
 _lock = threading.Lock()  # drf-spectacular's settings are one object for the whole process
 
+PHRASES = {
+    413: "Content Too Large",
+    422: "Unprocessable Content",
+}  # of RFC 9110; before 3.13 Python has the older
 _MEANS = {
     400: "`invalid`, `invalid_cursor`, `invalid_selection`, `empty`, `too_few_labels`, "
     "`too_few_clicks`, `too_few_events`, `unknown_target`, "
@@ -113,7 +117,8 @@ def described(*, staff: bool = False, **words: Any) -> Callable[[Method], Method
 def errors(*codes: int) -> dict[int, OpenApiResponse]:
     """The error responses of an operation."""
     return {
-        code: OpenApiResponse(ErrorAnswer, f"{HTTPStatus(code).phrase}: {_MEANS[code]}") for code in codes
+        code: OpenApiResponse(ErrorAnswer, f"{PHRASES.get(code, HTTPStatus(code).phrase)}: {_MEANS[code]}")
+        for code in codes
     }
 
 

@@ -81,7 +81,15 @@ ACTIONS = (
     ("encoderrelease", "promote"),
     ("encoderrelease", "roll_back"),
 )
-DJANGOS_OWN = {"Model name", "Add link", "Change or view list link", "Search"}  # not translated in Django 5.2
+DJANGOS_OWN = {
+    "Model name",
+    "Add link",
+    "Change or view list link",
+    "Search",
+    "- Select an option -",
+    "Filter by",
+}
+"""Not translated by Django 5.2 to 6.1 themselves."""
 IDENTIFIERS = re.compile(
     r"[\w.-]+@\d+"  # a release
     r"|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{6,}\b"  # a job, a receipt; a digest, a listing
