@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..encoders.base import Descriptors
-from ..encoders.descriptor import GRID_SIDE
+from ..encoders.descriptor import GRID_SIDE, PIXEL_BLOCKS
 from ..encoders.projection import EPSILON, principal, unit
 from .heads import BlockMap
 
 RANK = 512  # dimensions kept of a block
 SPACE = 256  # dimensions in which a head keeps its centres
 BLOCK_WEIGHTS = {"c5": 1.0, "c3": 0.5, "t10": 0.5, "t4": 0.2, "grid": 1.0}
-"""Shares of the squared length of a row; an encoder of the shop's own has other blocks, which share equally."""
+"""Shares of the squared length of a row; blocks of another encoder count 1 each."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,8 @@ def even(name: str, columns: np.ndarray) -> np.ndarray:
 
 def block_weights(descriptors: Descriptors) -> dict[str, float]:
     """Shares of the blocks that are there, summing to 1."""
-    names = [name for name in BLOCK_WEIGHTS if name in descriptors] or [
-        n for n in descriptors if n != "thumb"
-    ]
+    pixels = {block.name for block in PIXEL_BLOCKS}  # colours say little of what a thing is
+    names = [name for name in descriptors if name not in pixels] or [n for n in descriptors if n != "thumb"]
     total = sum(BLOCK_WEIGHTS.get(name, 1.0) for name in names)
     return {name: BLOCK_WEIGHTS.get(name, 1.0) / total for name in names}
 

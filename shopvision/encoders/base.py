@@ -186,17 +186,47 @@ class MapEncoder(Encoder):
         """
 
 
+MOST_DIM = 2**16 - 1  # a stored block's width is two bytes
+
+
+def check_described(spec: EncoderSpec, described: Any, rows: int) -> None:
+    """Compare what ``describe`` gave with the encoder's record.
+
+    Args:
+        described: of ``rows`` images.
+
+    Raises:
+        Misconfigured: a block is missing, unknown, out of order, of another shape or type, or not finite.
+    """
+    wanted = [f"{block.name} float32 ({rows}, {block.dim})" for block in spec.blocks]
+    found = [type(described).__name__]
+    if isinstance(described, Mapping):
+        given = {name: np.asarray(block) for name, block in described.items() if name != PALETTE}
+        found = [
+            f"{name} {block.dtype} {block.shape}" + ("" if _is_finite(block) else " not finite")
+            for name, block in given.items()
+        ]
+    if wanted != found:
+        raise Misconfigured("encoder_blocks_differ", name=spec.name, wanted=wanted, found=found or "-")
+
+
+def _is_finite(block: np.ndarray) -> bool:
+    return block.dtype.kind == "f" and bool(np.isfinite(block).all())
+
+
 def check_blocks(encoder: Encoder) -> Encoder:
     """The encoder, once it has shown on a blank image that it gives the blocks of its record.
 
     Raises:
-        Misconfigured: a block is missing, unknown, of another shape or type, or none has a family.
+        Misconfigured: it has no record, a name cannot be stored, no block has a family, or it gives other blocks.
     """
-    given = encoder.describe([Image.new("RGB", (8, 8), "white")])
-    wanted = [f"{block.name} float32 (1, {block.dim})" for block in encoder.spec.blocks]
-    found = [f"{name} {rows.dtype} {rows.shape}" for name, rows in given.items() if name != PALETTE]
-    if sorted(wanted) != sorted(found) or not families(encoder.spec.blocks):
-        raise Misconfigured(
-            "encoder_blocks_differ", name=encoder.spec.name, wanted=wanted or "-", found=found or "-"
-        )
+    spec = getattr(encoder, "spec", None)
+    if not isinstance(spec, EncoderSpec):
+        raise Misconfigured("encoder_without_record", name=type(encoder).__name__)
+    names = [block.name for block in spec.blocks]
+    bad = [name for name in names if not name or "," in name or name == PALETTE or names.count(name) > 1]
+    bad += [block.name for block in spec.blocks if not 0 < block.dim <= MOST_DIM]
+    if bad or not families(spec.blocks):
+        raise Misconfigured("encoder_record_unusable", name=spec.name, blocks=bad or "-", most=MOST_DIM)
+    check_described(spec, encoder.describe([Image.new("RGB", (8, 8), "white")]), 1)
     return encoder

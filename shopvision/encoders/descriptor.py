@@ -18,11 +18,12 @@ THUMB_SIDE = 12  # grey thumbnail: tells recoloured copies of one photo from dif
 GRID_SIDE = 3  # cells; on user photos of clothes 5 were no better, rows alone 0.7 points less accurate
 GRID_CHANNELS = 128  # of a wider network's map so many random mixtures are kept, for the size of a row
 GRID_LEVELS = 31  # quantisation steps: heads lose nothing by them
-MAX_BYTES = 4096
+MAX_BYTES = 4096  # of a row without the names of its blocks
 FORMAT = 4  # names its blocks; 3 was of fixed blocks
 ZSTD_LEVEL = 1  # smaller and six times as fast as zlib's fourth; higher ones save 1 %
 BLOCK_HEAD = np.dtype([("length", "<u2"), ("levels", "u1"), ("signed", "?"), ("scale", "<f4")])
 HEAD_BYTES = struct.calcsize("<BHB")
+NAMES_HEAD = 2  # bytes of the length of the names
 LEVELS = (255, 127, 63, 31, 15)  # quantisation steps, coarser until the row fits
 
 
@@ -199,7 +200,7 @@ def pack(descriptors: Descriptors, row: int) -> bytes:
             head.append(struct.pack("<HB?f", len(values), levels, signed, scale))
             body.append(np.rint(steps).astype(np.uint8).tobytes())
         data = b"".join(head) + zstandard.compress(b"".join(body), ZSTD_LEVEL)
-        if len(data) <= MAX_BYTES:
+        if len(data) - len(joined) - NAMES_HEAD <= MAX_BYTES:
             break
     return data
 

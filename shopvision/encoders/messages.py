@@ -15,9 +15,13 @@ register(
         "device_out_of_memory": _("%(device)s has no memory left for %(count)s photos"),
         "device_unknown_to_torch": _("DEVICE '%(name)s' is none that torch knows: %(error)s"),
         "encoder_blocks_differ": _(
-            "encoder '%(name)s' must give the blocks of its record: %(wanted)s; on a blank image it "
-            "gave %(found)s. At least one block needs a family"
+            "encoder '%(name)s' must give the blocks of its record: %(wanted)s; it gave %(found)s"
         ),
+        "encoder_record_unusable": _(
+            "the record of encoder '%(name)s' cannot be used: names are unique and without commas, widths go from 1 "
+            "to %(most)s, and at least one block has a family; wrong: %(blocks)s"
+        ),
+        "encoder_without_record": _("encoder '%(name)s' has no EncoderSpec as its spec"),
         "encoder_cannot_be_loaded": _("ENCODER '%(name)s' cannot be loaded: %(error)s"),
         "encoder_needs_torch": _(
             "ENCODER '%(name)s' needs torch: pip install shopvision[torch]%(more)s (%(error)s)"

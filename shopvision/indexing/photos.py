@@ -16,7 +16,7 @@ from PIL.Image import Image
 
 from .. import conf, metrics
 from ..catalogue.adapter import Catalogue, catalogues
-from ..encoders.base import Encoder
+from ..encoders.base import Encoder, check_described
 from ..encoders.descriptor import colours_in_words, pack
 from ..exceptions import ImageRejected, TemporaryFailure
 from ..images.decode import DecodeLimits, announced_size, decode
@@ -208,6 +208,7 @@ def _encode(batch: Sequence[Sighting], name: str, encoder: Encoder) -> None:
     try:
         images = [seen.pixels for seen in batch if seen.pixels is not None]
         described = encoder.describe(images)
+        check_described(encoder.spec, described, len(images))
         for row, (seen, image) in enumerate(zip(batch, images, strict=True)):
             seen.packed[name] = pack(described, row)
             seen.facts["colours"] = [one.as_dict() for one in colours_in_words(described, row, image)]

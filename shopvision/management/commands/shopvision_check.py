@@ -127,12 +127,15 @@ def _database() -> tuple[bool, str]:
 
 def _encoder() -> tuple[bool, str]:
     live = encoder_releases.live()
-    return True, f"{live.row} ({live.row.precision}) is live"
+    problems = [*live.encoder.check(), *([] if live.encoder.health() else ["it cannot describe photos now"])]
+    return not problems, "; ".join(problems) or f"{live.row} ({live.row.precision}) is live"
 
 
 def _index() -> tuple[bool, str]:
-    health = encoder_releases.live().index.health()
-    return health.ok, health.detail or f"{health.count} photos, {health.bytes} bytes"
+    index = encoder_releases.live().index
+    health, problems = index.health(), index.check()
+    detail = health.detail or f"{health.count} photos, {health.bytes} bytes"
+    return health.ok and not problems, "; ".join([*problems, detail])
 
 
 def _ranker() -> tuple[bool, str]:
