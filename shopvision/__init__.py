@@ -1,11 +1,11 @@
 """Visual search for any Django shop.
 
-Reading order: conf, exceptions, moments, types, signals, telemetry, background; privacy (may we, for how long,
-forget me), events (what visitors did), behaviour (the shop's calls about it); images (bytes -> pixels),
-vision (pixels -> vectors), index (vectors -> neighbours), catalogue (the only package that knows the
-shop's models), evaluation (measures), indexing (the write path), search (the read path), recommend
-(listings in the visitor's order), placements (strips), listings (the journeys, a screen each), jobs and
-tasks (work in the background), api, admin, templatetags, management (the doors).
+Reading order, from the bottom up: messages, exceptions, conf, types, signals, metrics; privacy (consent, retention,
+erasure); images (bytes -> pixels); encoders (pixels -> embeddings); index (embeddings -> neighbours); catalogue (the
+only package that knows the shop's models); classifiers (photos and text -> label probabilities); events (what visitors
+did); releases and jobs (trained things; long work); indexing (the write path); tuning (fit the embedding to the shop);
+search (the read path); classification (labels, suggestions, review); ranking (listings in the visitor's order);
+listings (the public functions); admin, api, templatetags, management (the ways in). docs/architecture.md has the whole.
 
 A shop needs two names from here::
 
