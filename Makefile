@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 DATA ?= $(firstword $(SHOPVISION_DATA) ../shared/data)
-.PHONY: demo venv test test-newest check lint wheel bench clean
+.PHONY: demo venv test test-newest check lint docs wheel bench clean
 
 demo: .venv/.base
 	$(BIN)/python manage.py demo
@@ -41,13 +41,17 @@ lint: .venv/.dev
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python docs/generate.py --check
 
+# The documentation as a site in site/; a dead link or a page that the navigation lacks is an error.
+docs: .venv/.dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 wheel: .venv/.dev
 	rm -rf dist
 	$(BIN)/python -m build --wheel --outdir dist . >/dev/null
 	$(BIN)/python tests/architecture/wheel_contents.py dist/*.whl
 
 # Exactly what CI runs.
-check: lint wheel test test-newest
+check: lint docs wheel test test-newest
 
 bench: .venv/.dev
 	$(BIN)/python -m bench.encode --json
@@ -59,4 +63,4 @@ bench: .venv/.dev
 	$(BIN)/python -m bench.classify_throughput --json
 
 clean:
-	rm -rf .venv .tox node_modules dist build demo_data artefacts .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv .tox node_modules dist build site demo_data artefacts .mypy_cache .ruff_cache .pytest_cache
