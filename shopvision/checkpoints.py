@@ -1,4 +1,4 @@
-"""save/load: safetensors + JSON, format version, digest."""
+"""Safetensors checkpoints with a JSON record, format version and digest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""System checks: one function per rule, one id per finding, each with what to do about it."""
+"""Django system checks."""
 
 from __future__ import annotations
 

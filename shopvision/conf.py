@@ -1,4 +1,4 @@
-"""Every setting: default, unit, reason.
+"""Settings: default, validation and reason of every key of ``SHOPVISION``.
 
 A shop sets them in one dict, ``SHOPVISION``, in its settings module. A key that is not listed here is an
 error (``shopvision.E001``), with the nearest spelling. Read them as attributes: ``conf.BATCH_SIZE``.

@@ -1,4 +1,4 @@
-"""The journeys: search_by_photo, similar_products and their further pages; a screen each; and the grips."""
+"""Public API: search by photo, similar products, recommendations, personalised listings."""
 
 from __future__ import annotations
 

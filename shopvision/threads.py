@@ -1,4 +1,4 @@
-"""Threads beside the web process: one that works when there is work, and ones that look something up now and then."""
+"""Background threads of a web process: on-demand workers and periodically refreshed values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Moments as the shop's settings keep times: aware with ``USE_TZ``, without it naive and local."""
+"""Timestamps that follow the shop's ``USE_TZ``: aware or naive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frozen values that cross packages."""
+"""Frozen dataclasses that cross packages."""
 
 from __future__ import annotations
 

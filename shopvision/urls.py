@@ -1,4 +1,4 @@
-"""The one include a shop mounts: ``path("vision/", include("shopvision.urls"))``."""
+"""URL patterns of shopvision: ``path("vision/", include("shopvision.urls"))``."""
 
 from django.urls import URLPattern, URLResolver, include, path
 

@@ -1,4 +1,4 @@
-"""One file per page group."""
+"""The Django admin of shopvision: one module per group of pages."""
 
 from .catalogue import CatalogueEntryAdmin, CatalogueImageAdmin, OutboxAdmin
 from .classifiers import ClassifierReleaseAdmin

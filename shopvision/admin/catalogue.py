@@ -1,4 +1,4 @@
-"""Catalogue: every product's state, rejected photos with their reasons, changes set aside."""
+"""Admin of catalogue entries, their photos with rejection reasons, and failed changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A classifier's measures as tables and plots."""
+"""Admin of classifier releases: metrics, plots, training, promotion and rollback."""
 
 from __future__ import annotations
 

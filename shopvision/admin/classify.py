@@ -1,4 +1,4 @@
-"""Bulk classify: an action on the shop's own product admin and on ours, its confirmation, its start."""
+"""Admin action for bulk classification: selection, confirmation page and start of the job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models: encoder releases with what their gate measured; promote and roll back."""
+"""Admin of encoder releases: gate metrics, promotion and rollback."""
 
 from __future__ import annotations
 

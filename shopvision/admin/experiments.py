@@ -1,4 +1,4 @@
-"""Experiments: what came of each arm, with intervals that hold while one looks; start and stop."""
+"""Admin of ranking experiments: results per arm with anytime-valid intervals; start and stop."""
 
 from __future__ import annotations
 

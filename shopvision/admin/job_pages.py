@@ -1,4 +1,4 @@
-"""Jobs: what runs, how far it is, how long it will take, what went wrong; start, cancel, resume, undo."""
+"""Admin of jobs: progress, errors, results; start, cancel, resume and undo."""
 
 from __future__ import annotations
 

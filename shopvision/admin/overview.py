@@ -1,4 +1,4 @@
-"""Overview: is everything searchable, is it fresh, is it fast, what do shoppers miss."""
+"""Admin overview page: index coverage, freshness, latency and demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plots as SVG text: no script, no inline style, readable by a screen reader."""
+"""Line charts, bar charts, heat maps and forest plots as accessible SVG text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions: the list; the review screen beside it, where a person decides one by one or many at once."""
+"""Admin of predictions and decisions, and the review screen for single and bulk review."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events as they were written, and views by product with noise; both to be looked at only."""
+"""Admin of events, noisy view counts and the privacy log; read only."""
 
 from __future__ import annotations
 

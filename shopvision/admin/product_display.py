@@ -1,4 +1,4 @@
-"""Products as our pages show them: title, photos, and the ways to the shop's own pages about them."""
+"""Title, photos and links of products, as admin pages show them."""
 
 from __future__ import annotations
 

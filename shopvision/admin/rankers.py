@@ -1,4 +1,4 @@
-"""Rankers: releases with everything their evaluation measured, and what is known; train, promote, roll back."""
+"""Admin of ranker releases: metrics, off-policy estimates, training, promotion and rollback."""
 
 from __future__ import annotations
 

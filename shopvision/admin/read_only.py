@@ -1,4 +1,4 @@
-"""Pages that show derived rows: nothing there is typed in by hand."""
+"""Base class of read-only admin pages."""
 
 from __future__ import annotations
 

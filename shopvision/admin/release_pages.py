@@ -1,4 +1,4 @@
-"""Pages of who may train: classifiers, rankers, experiments; and the buttons of a release."""
+"""Base classes of the release pages: training, promotion and rollback with permissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the review screen shows of one suggestion, and how a person narrows the queue."""
+"""One suggestion on the review screen, and the filters of its queue."""
 
 from __future__ import annotations
 

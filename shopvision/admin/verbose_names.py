@@ -1,4 +1,4 @@
-"""Names of models, of their columns and of stored codes, in the reader's language."""
+"""Translated names of models, columns and stored codes."""
 
 from __future__ import annotations
 

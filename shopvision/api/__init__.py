@@ -1,1 +1,1 @@
-"""REST."""
+"""The REST API."""

@@ -1,4 +1,4 @@
-"""Who asks: the user of the shop's session, if any."""
+"""Session authentication of the API."""
 
 from __future__ import annotations
 

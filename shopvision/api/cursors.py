@@ -1,4 +1,4 @@
-"""Signed cursors of lists that are read by their order: no page repeats or loses a row that stays."""
+"""Cursor pagination of lists by their sort key, with signed cursors."""
 
 from __future__ import annotations
 

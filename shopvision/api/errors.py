@@ -1,4 +1,4 @@
-"""Every error of ours as ``{"detail", "code"}`` with its status; used by our views only."""
+"""Exception handler of the API: every error as ``{"detail", "code"}`` with its status."""
 
 from __future__ import annotations
 

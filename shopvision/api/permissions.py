@@ -1,4 +1,4 @@
-"""Who may do what with classifiers, jobs, predictions and figures: one permission an action, not staff for all."""
+"""Permission classes of the API: one Django permission per action."""
 
 from __future__ import annotations
 

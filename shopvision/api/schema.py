@@ -1,4 +1,4 @@
-"""OpenAPI of our endpoints, the same whatever else the shop describes."""
+"""OpenAPI schema of the API, independent of the shop's own schema settings."""
 
 from __future__ import annotations
 

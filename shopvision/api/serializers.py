@@ -1,4 +1,4 @@
-"""What requests may hold, checked; and the shape of answers, for the schema."""
+"""Serializers of search requests and answers."""
 
 from __future__ import annotations
 

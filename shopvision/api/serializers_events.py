@@ -1,4 +1,4 @@
-"""What requests about events and privacy may hold; and the shape of answers, for the schema."""
+"""Serializers of events, consent and privacy."""
 
 from __future__ import annotations
 

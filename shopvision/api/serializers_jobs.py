@@ -1,4 +1,4 @@
-"""What requests about jobs and predictions may hold, checked; and the shape of their answers, for the schema."""
+"""Serializers of jobs, predictions, decisions and duplicates."""
 
 from __future__ import annotations
 

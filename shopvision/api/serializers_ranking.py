@@ -1,4 +1,4 @@
-"""What requests about personal listings may hold; and the shape of answers, for the schema."""
+"""Serializers of re-ranking and recommendations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests per visitor, and photo searches at once per process."""
+"""Rate limits per visitor, and a limit on concurrent photo searches per process."""
 
 from __future__ import annotations
 

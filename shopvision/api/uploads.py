@@ -1,4 +1,4 @@
-"""Request bodies read under our own limits, in memory, whatever the shop's upload settings are."""
+"""Request parsing with own size limits, in memory."""
 
 from __future__ import annotations
 

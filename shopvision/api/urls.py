@@ -1,4 +1,4 @@
-"""Endpoints of version 1."""
+"""URL patterns of version 1 of the API."""
 
 from django.urls import path, register_converter
 from django.urls.converters import PathConverter

@@ -1,1 +1,1 @@
-"""The only package that knows the shop's product model."""
+"""The shop's products: the only package that knows the shop's product model."""

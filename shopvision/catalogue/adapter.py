@@ -1,4 +1,4 @@
-"""Catalogue: the few questions a shop must answer; register(); autodiscovers shopvision_catalogue.py."""
+"""Catalogue: the adapter between a shop's product model and shopvision; registration and autodiscovery."""
 
 from __future__ import annotations
 

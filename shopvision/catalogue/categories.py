@@ -1,4 +1,4 @@
-"""A shop's category, however it is kept, as ours: with the ids of those above it."""
+"""Convert a shop's category, in any representation, into an id with ancestors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop's rules on an order of products: the one place where pins, hiding and stock meet an order.
+"""Apply the shop's rules (pinned, hidden, sold out) to an order of products.
 
 Search, similar products, strips and listings apply them all; what supplies rules gives a ``Rules``.
 """

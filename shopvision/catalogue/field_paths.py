@@ -1,4 +1,4 @@
-"""A name an adapter gives -> values: fields, paths across relations, methods."""
+"""Resolve adapter paths: fields, relations and methods of a product model."""
 
 from __future__ import annotations
 

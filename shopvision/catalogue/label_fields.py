@@ -1,4 +1,4 @@
-"""What the shop says a product is, and writing it back: a foreign key, a relation to many, or a text."""
+"""Read and write the label of a product: foreign key, many-to-many relation or text."""
 
 from __future__ import annotations
 

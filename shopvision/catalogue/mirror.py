@@ -1,4 +1,4 @@
-"""Mirror a product of the shop in CatalogueEntry and CatalogueImage; the fingerprint says what changed."""
+"""Mirror products and photos in our tables, with a fingerprint that detects changes."""
 
 from __future__ import annotations
 

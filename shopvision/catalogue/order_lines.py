@@ -1,4 +1,4 @@
-"""What a shop's own signals tell: the products and numbers of pieces in their keyword arguments."""
+"""Extract products and quantities from the keyword arguments of the shop's signals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Record a change in the shop's transaction; claim, lease, finish."""
+"""Transactional outbox of catalogue changes: record, claim with a lease, finish, retry."""
 
 from __future__ import annotations
 

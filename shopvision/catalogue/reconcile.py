@@ -1,4 +1,4 @@
-"""Find drift and queue it; report zero."""
+"""Compare the shop with the mirror and queue the differences."""
 
 from __future__ import annotations
 

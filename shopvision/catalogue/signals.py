@@ -1,4 +1,4 @@
-"""Signals of the shop's models -> outbox rows, in the shop's own transaction."""
+"""Django signal receivers that record catalogue changes in the outbox."""
 
 from __future__ import annotations
 

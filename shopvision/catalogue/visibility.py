@@ -1,4 +1,4 @@
-"""References -> keys by catalogue; which of them the shop shows a visitor now."""
+"""Filter product references by what the shop shows a visitor."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a product is: suggestions by trained heads, decisions by people; both are kept."""
+"""Classification of products: suggestions by trained classifiers, decisions by people."""

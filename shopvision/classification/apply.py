@@ -1,4 +1,4 @@
-"""Suggestions -> the shop's products, where a job may; and back again."""
+"""Apply suggestions to the shop's products, and undo them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop's labelled photos seen mirrored and from nearer: described once, and kept in a file."""
+"""Descriptors of augmented views of the shop's labelled photos, cached in a file."""
 
 from __future__ import annotations
 

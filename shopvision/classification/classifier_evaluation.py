@@ -1,4 +1,4 @@
-"""How good a classifier is, product by product, on products it had not seen: figures for the admin and JSON."""
+"""Evaluation metrics of a classifier per product; out-of-fold answers of a release."""
 
 from __future__ import annotations
 

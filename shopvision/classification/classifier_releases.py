@@ -1,4 +1,4 @@
-"""Classifiers in use: their files, which one is live, promoting and rolling back."""
+"""Classifier releases: open, live, promote, roll back, status."""
 
 from __future__ import annotations
 

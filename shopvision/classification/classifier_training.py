@@ -1,4 +1,4 @@
-"""The shop's own labels -> a classifier, judged on products it had not seen, and its place behind the gate."""
+"""Train a classifier on the shop's labels, evaluate it and pass it through the gate."""
 
 from __future__ import annotations
 

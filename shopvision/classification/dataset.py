@@ -1,4 +1,4 @@
-"""Products with their labels and photos, split so that nothing is on two sides; what is wrong with the labels."""
+"""Build the training dataset: products, labels, photos, near-duplicate groups and label conflicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a suggestion: the labelled products it looks like, and where on the photo the reasons lie."""
+"""Explain a suggestion: nearest labelled products and a heat map."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""May a trained classifier go live: it is compared with the live one on products neither had seen."""
+"""Promotion gate of classifiers: paired comparison with the live release."""
 
 from __future__ import annotations
 

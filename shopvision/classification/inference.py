@@ -1,4 +1,4 @@
-"""Products as a classifier looks at them: their stored descriptors, words or photos, a page at a time."""
+"""Load the inputs of a classifier page by page: descriptors, texts or photos."""
 
 from __future__ import annotations
 

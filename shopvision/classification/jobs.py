@@ -1,4 +1,4 @@
-"""Jobs and periodic work of classification: train, classify, undo; and what each would cost."""
+"""Jobs and periodic work of classification: train, classify, undo, retrain."""
 
 from __future__ import annotations
 

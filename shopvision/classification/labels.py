@@ -1,4 +1,4 @@
-"""What each product is, as the shop says and as people have decided; what a model wrote itself teaches nothing."""
+"""Labels of products from the shop and from people's decisions, never from a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kinds of classifiers, each trained on a dataset and judged on products it had not seen."""
+"""Train and evaluate several kinds of classifiers on one dataset; learning curve."""
 
 from __future__ import annotations
 

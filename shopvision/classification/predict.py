@@ -1,4 +1,4 @@
-"""What the live classifier says of products and photos; suggestions, never over a person's decision."""
+"""Predictions of the live classifier for products and photos."""
 
 from __future__ import annotations
 

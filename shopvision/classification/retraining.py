@@ -1,4 +1,4 @@
-"""When a classifier should be trained anew: the encoder was switched, people have decided a lot, or it is time."""
+"""Decide when to retrain a classifier: encoder switched, enough decisions, or age."""
 
 from __future__ import annotations
 

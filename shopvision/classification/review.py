@@ -1,4 +1,4 @@
-"""A person decides: accept, correct, reject, and take it back; each is an audit row and becomes a label."""
+"""Review decisions: accept, correct, reject, undo; each is an audit row and a label."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people decided of the live classifiers' suggestions: shares by target, and calibration."""
+"""Agreement of people with the live classifiers' suggestions, and calibration, per target."""
 
 from __future__ import annotations
 

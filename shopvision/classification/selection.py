@@ -1,4 +1,4 @@
-"""What a classify job works on: products named in its params, products chosen for it, or a whole catalogue."""
+"""The products of a classify job: named, chosen in the admin, or a whole catalogue."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Descriptors, photos and text -> label probabilities."""
+"""Classifiers: descriptors, photos and text -> label probabilities."""

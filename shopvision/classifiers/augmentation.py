@@ -1,4 +1,4 @@
-"""photo + number of the view -> square as a shopper might have taken it; the same number gives the same view."""
+"""Deterministic photo augmentation for training networks."""
 
 from __future__ import annotations
 

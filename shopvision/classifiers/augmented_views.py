@@ -1,4 +1,4 @@
-"""One photo looked at four times: as it is, mirrored, from nearer, and that mirrored."""
+"""Four views of a photo (original, mirrored, centre crop, mirrored crop) for heads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""descriptor -> probabilities; calibration, abstention."""
+"""Classifier contract: probabilities, calibration and abstention."""
 
 from __future__ import annotations
 

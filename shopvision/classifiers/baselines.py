@@ -1,4 +1,4 @@
-"""The small network from scratch that every run is compared with: can it be trained here, and on which photos."""
+"""The small network from scratch that trained classifiers are compared with."""
 
 from __future__ import annotations
 

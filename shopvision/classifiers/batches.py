@@ -1,4 +1,4 @@
-"""lists of views -> what the trained layers take; the frozen part's outputs are kept in a file."""
+"""Training batches, with cached outputs of the frozen part of a network."""
 
 from __future__ import annotations
 

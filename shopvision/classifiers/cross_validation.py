@@ -1,4 +1,4 @@
-"""One way to tell labels apart, cross-validated: what it says of examples, and of labels it never heard of."""
+"""Cross-validate one classifier; out-of-fold scores, and scores for held-out classes."""
 
 from __future__ import annotations
 

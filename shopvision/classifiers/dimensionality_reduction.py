@@ -1,4 +1,4 @@
-"""blocks -> one row of fewer numbers a photo, fitted on photos alone: what heads are trained on."""
+"""Dimensionality reduction of descriptor blocks for heads, fitted without labels."""
 
 from __future__ import annotations
 

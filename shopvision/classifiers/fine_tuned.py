@@ -1,4 +1,4 @@
-"""A trained network as a classifier: an ONNX graph with its labels and calibration, without torch."""
+"""Fine-tuned network as a classifier in ONNX Runtime, without torch."""
 
 from __future__ import annotations
 

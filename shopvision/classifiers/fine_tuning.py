@@ -1,4 +1,4 @@
-"""fine-tuning loop: augmentation, schedule, early stop; SmallCNN baseline."""
+"""Fine-tune a network: augmentation, schedule, early stopping, int8 export."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photo and text -> probabilities: the two heads' scores, weighted as cross-validation says."""
+"""Late fusion of the photo and text classifiers, weighted by cross-validation."""
 
 from __future__ import annotations
 

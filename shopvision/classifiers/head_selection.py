@@ -1,4 +1,4 @@
-"""Labelled photos and texts -> the head that cross-validation prefers, and how good it is."""
+"""Select the classification head with the best cross-validated loss."""
 
 from __future__ import annotations
 

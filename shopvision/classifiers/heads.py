@@ -1,4 +1,4 @@
-"""Stored descriptors -> probabilities by one matrix a block: nearest prototypes, and a linear head."""
+"""Classification heads on descriptors: nearest prototypes, and a linear head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examples with their labels, and folds of them that never tear a product apart."""
+"""Labelled examples, grouped stratified folds and learning-curve subsets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos, texts and the two together, each ready to be trained, judged out of fold and made into a head."""
+"""Candidate heads per modality: photo, text and their fusion."""
 
 from __future__ import annotations
 

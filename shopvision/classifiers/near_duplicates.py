@@ -1,4 +1,4 @@
-"""Photos so alike that judging one after learning from the other says nothing of new photos."""
+"""Group near-duplicate photos, so that no fold separates them."""
 
 from __future__ import annotations
 

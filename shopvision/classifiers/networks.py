@@ -1,4 +1,4 @@
-"""Networks that classify: a pretrained backbone with a linear head, and a small CNN as the baseline."""
+"""Torch networks for classification: a pretrained backbone with a linear head, and a small CNN."""
 
 from __future__ import annotations
 

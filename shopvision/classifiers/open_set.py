@@ -1,4 +1,4 @@
-"""logits and nearness -> probability that a thing carries any of the labels."""
+"""Open-set recognition: probability that an example carries any of the known labels."""
 
 from __future__ import annotations
 

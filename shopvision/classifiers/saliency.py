@@ -1,4 +1,4 @@
-"""class activation maps of heads and networks, and whether they are true; patch matches."""
+"""Class activation maps of heads and networks, and their faithfulness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logits -> the scale at which their softmax is calibrated."""
+"""Temperature scaling of logits."""
 
 from __future__ import annotations
 

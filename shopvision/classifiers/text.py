@@ -1,4 +1,4 @@
-"""Title and description -> probabilities: hashed TF-IDF of words and characters under a linear head."""
+"""Text classifier: hashed TF-IDF of words and characters with a linear head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""network + batches -> trained network, epoch by epoch; resumes after a kill with the same result."""
+"""Training loop of a torch network with resumable checkpoints."""
 
 from __future__ import annotations
 

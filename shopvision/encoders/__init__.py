@@ -1,1 +1,1 @@
-"""pixels -> vectors, labels, maps. torch only here, never imported by the web process."""
+"""Encoders: pixels -> named descriptor blocks -> embedding."""

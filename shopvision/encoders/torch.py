@@ -1,4 +1,4 @@
-"""TorchEncoder: CUDA/CPU, autocast, large batches."""
+"""TorchEncoder: encode images with torch on CUDA or the CPU."""
 
 from __future__ import annotations
 

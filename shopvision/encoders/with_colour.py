@@ -1,4 +1,4 @@
-"""WithColour: our colour blocks beside the blocks of any other encoder."""
+"""WithColour: add our colour blocks to the blocks of any encoder."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Offline measures on arrays, no Django."""
+"""Evaluation metrics on arrays; no Django."""

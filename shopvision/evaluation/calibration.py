@@ -1,4 +1,4 @@
-"""Do probabilities mean what they say: calibration error, reliability bins, Brier score."""
+"""Calibration error, reliability bins and Brier score."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Classification measures on arrays of probabilities and labels."""
+"""Accuracy, F1, confusion, coverage curve, thresholds and power-law fit."""
 
 from __future__ import annotations
 

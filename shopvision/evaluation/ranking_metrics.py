@@ -1,4 +1,4 @@
-"""Ranking measures on listings: what of the right products is how far up, for whom, and how surely."""
+"""NDCG, recall, reciprocal rank, coverage and novelty of listings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retrieval measures on ranked lists of product labels."""
+"""Recall@k, mean average precision and AUROC of retrieval."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What subjects did."""
+"""Behaviour events of visitors, recorded with consent."""

@@ -1,4 +1,4 @@
-"""Which listing led to a purchase: joined whichever of the two arrives first."""
+"""Attribute purchases to the listing that led to them."""
 
 from __future__ import annotations
 

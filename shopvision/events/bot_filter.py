@@ -1,4 +1,4 @@
-"""Is it a visitor at all: crawlers, prefetches and other sites' requests are no acts of anybody."""
+"""Filter crawlers, prefetches and cross-site requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The read side: what a visitor has just looked at; what was shown and what came of it."""
+"""Read events: a visitor's recent products, shown listings and their outcomes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signing in: what the visitor did before becomes the user's, so that deleting the user finds it."""
+"""Merge an anonymous visitor's events into the user who signs in."""
 
 from __future__ import annotations
 

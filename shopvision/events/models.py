@@ -1,4 +1,4 @@
-"""Event and ProductCount: what a subject did, under a pseudonym; and how often, naming nobody."""
+"""Event and ProductCount: pseudonymous events, and counts per product without identities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views by product and day, with noise: what the admin shows and the export hands out."""
+"""Differentially private views per product and day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The only writer of events: asks ``may_record``, then remembers, counts and queues what may be kept."""
+"""The single writer of events: consent gate, session history, counts and queue."""
 
 from __future__ import annotations
 

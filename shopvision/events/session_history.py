@@ -1,4 +1,4 @@
-"""What the visitor's own session remembers: the last products, and what was counted today."""
+"""Recent products and daily marks in the visitor's Django session; best-effort session writes."""
 
 from __future__ import annotations
 

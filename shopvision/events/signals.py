@@ -1,4 +1,4 @@
-"""Signals of the shop's visitors -> events: sign-in, deleted users, and the signals that an adapter names."""
+"""Django signal receivers for events: sign-in, deleted users, and the shop's own signals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated events: made-up visitors for a demo; every row says so by its key or source, and all can be taken away."""
+"""Simulated visitors for demos, marked and removable."""
 
 from __future__ import annotations
 

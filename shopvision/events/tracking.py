@@ -1,4 +1,4 @@
-"""The shop's side of events: one call for each thing that happened; never raises, waits for no database."""
+"""Record events from the shop's views: never raises, never waits for the database."""
 
 from __future__ import annotations
 

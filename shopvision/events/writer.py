@@ -1,4 +1,4 @@
-"""From a bounded buffer into the database, a batch at a time, by a thread that no page waits for."""
+"""Bounded event buffer, written to the database in batches by a background thread."""
 
 from __future__ import annotations
 

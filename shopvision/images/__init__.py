@@ -1,1 +1,1 @@
-"""bytes -> pixels -> tensor. No Django, no torch."""
+"""Image processing: bytes -> pixels -> tensors. No Django models, no torch."""

@@ -1,4 +1,4 @@
-"""Colour histogram blocks; foreground weights; dominant colours with names."""
+"""Colour histogram blocks, foreground weights and named dominant colours."""
 
 from __future__ import annotations
 

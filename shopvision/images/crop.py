@@ -1,4 +1,4 @@
-"""Image + Region -> image; subject region proposals."""
+"""Crop images to a region, and propose the subject's region."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Untrusted bytes -> upright RGB image, or ImageRejected(code)."""
+"""Decode untrusted bytes to an upright RGB image, or raise ImageRejected."""
 
 from __future__ import annotations
 

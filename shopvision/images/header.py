@@ -1,4 +1,4 @@
-"""Untrusted bytes -> what their header announces, and the same bytes without metadata; no pixel is decoded.
+"""Parse image headers of untrusted bytes without decoding pixels; strip metadata.
 
 Metadata is where the bombs are (a directory of 65,535 entries that each claim the whole file, a compressed
 colour profile, a hidden second picture), so the decoder never sees it. Only the orientation is read from it.

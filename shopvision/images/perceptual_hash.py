@@ -1,4 +1,4 @@
-"""perceptual hashes -> pairs of photos that are copies of one another, or nearly."""
+"""Find near-duplicate photos by perceptual hash."""
 
 from __future__ import annotations
 

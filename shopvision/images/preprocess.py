@@ -1,4 +1,4 @@
-"""Images + PreprocessSpec -> float32 (N, 3, H, W)."""
+"""Resize and normalise images into float32 (N, 3, H, W)."""
 
 from __future__ import annotations
 

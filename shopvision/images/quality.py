@@ -1,4 +1,4 @@
-"""Sharpness, exposure, resolution, background, perceptual hash."""
+"""Photo quality: sharpness, exposure, resolution, background; difference hash."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""vectors -> neighbours."""
+"""Vector indexes: embeddings -> nearest neighbours."""

@@ -1,4 +1,4 @@
-"""The index contract: vectors of one encoder release, searched exactly within filters."""
+"""Index contract: exact filtered nearest-neighbour search over one encoder release."""
 
 from __future__ import annotations
 

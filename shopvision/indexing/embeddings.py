@@ -1,4 +1,4 @@
-"""Descriptors -> embedding rows of a release, numbered in the order they are committed."""
+"""Compute and store embeddings of a release, numbered in commit order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The encoder release that answers searches: open it once a process, switch, roll back."""
+"""Encoder releases in this process: open, cache, switch, activate."""
 
 from __future__ import annotations
 

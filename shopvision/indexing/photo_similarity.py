@@ -1,4 +1,4 @@
-"""Is one photo a copy of another: what its stored descriptor says of its shape and its colours."""
+"""Detect copies of a photo from its stored descriptor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Product photos -> what we keep of them: read, decoded and described by a few threads at once."""
+"""Read, decode and describe product photos in parallel."""
 
 from __future__ import annotations
 

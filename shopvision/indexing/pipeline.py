@@ -1,4 +1,4 @@
-"""The write path: catalogue changes -> descriptors, embeddings, index."""
+"""Indexing pipeline: catalogue changes -> descriptors, embeddings, index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop's products -> projected entries in hand, with their photos as the shop stores them."""
+"""Load products of the shop with their mirrored entries and photos."""
 
 from __future__ import annotations
 

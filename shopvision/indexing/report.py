@@ -1,4 +1,4 @@
-"""What a round of indexing did, in numbers and in words."""
+"""Result of an indexing run, in numbers and text."""
 
 from __future__ import annotations
 

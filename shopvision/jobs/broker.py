@@ -1,4 +1,4 @@
-"""Messages to Celery workers: wake-ups, and questions that wait for an answer."""
+"""Send wake-ups and requests to Celery workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all our Celery tasks share: acknowledged when done, limited in time, tried again if it helps."""
+"""Base class of our Celery tasks: late acknowledgement, time limits, retries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Celery's cpu queue: periodic work and jobs. A task is a decorator and one call.
+"""Celery tasks of the cpu queue: periodic work and jobs.
 
 A shop that runs beat may call ``shopvision.jobs.cpu.tick`` as often as it likes; our workers tick by
 themselves, so it need not.

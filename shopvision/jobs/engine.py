@@ -1,4 +1,4 @@
-"""Who does background work: celery, a thread beside the web process, or the request itself."""
+"""Engine of background work: Celery, a worker thread, or immediate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Celery's gpu queue: what runs the network. A task is a decorator and one call."""
+"""Celery tasks of the gpu queue: indexing, jobs and remote encoding."""
 
 # mypy: disallow-untyped-decorators=False
 # (Celery ships no types.)

@@ -1,4 +1,4 @@
-"""Tables of jobs: the job, its errors, the products chosen for it, and the workers that are alive."""
+"""Job, JobError, JobItem and Worker tables."""
 
 from __future__ import annotations
 

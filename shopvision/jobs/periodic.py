@@ -1,4 +1,4 @@
-"""What a worker does each round: changes, jobs, and the periodic work nobody wakes it for."""
+"""Periodic work of a worker: drain changes, run jobs, and registered intervals."""
 
 from __future__ import annotations
 

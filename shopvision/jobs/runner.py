@@ -1,4 +1,4 @@
-"""Run jobs: estimate, start, cancel, resume, progress, errors and leases."""
+"""Start, run, cancel and resume jobs, with leases, progress and errors."""
 
 from __future__ import annotations
 

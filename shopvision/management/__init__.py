@@ -1,1 +1,1 @@
-"""What runs from the command line."""
+"""Management commands and what they share."""

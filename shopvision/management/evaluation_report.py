@@ -1,4 +1,4 @@
-"""Text of what ``shopvision_evaluate`` found, part by part."""
+"""Text report of ``shopvision_evaluate``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at a project's models and writes the adapter that fits; says what it guessed and how sure it is."""
+"""Inspect a project's models and generate the catalogue adapter."""
 
 from __future__ import annotations
 

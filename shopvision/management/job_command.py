@@ -1,4 +1,4 @@
-"""Commands that need our tables say so where they are missing, in place of a traceback."""
+"""Base class of commands that need our tables, and running a job with a progress bar."""
 
 from __future__ import annotations
 

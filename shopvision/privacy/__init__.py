@@ -1,1 +1,1 @@
-"""May we, for how long, forget me."""
+"""Consent, pseudonyms, retention, export and erasure."""

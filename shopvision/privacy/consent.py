@@ -1,4 +1,4 @@
-"""May we: the visitor's choice out of a signed first-party cookie, and what it lets us keep."""
+"""Consent of a visitor from a signed cookie, and what it permits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The visitor decides: agree, refuse, change, withdraw."""
+"""Record consent decisions: agree, refuse, change, withdraw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of a subject, table by table, as JSON values."""
+"""Export of a subject's data, table by table, as JSON values."""
 
 from __future__ import annotations
 

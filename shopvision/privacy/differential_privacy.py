@@ -1,4 +1,4 @@
-"""Differential privacy: Laplace noise for sums that are shown or handed out, with a stated epsilon."""
+"""Laplace mechanism for published sums, with a stated epsilon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forget me: every store forgets a subject, at once, and says how much it forgot."""
+"""Erase a subject from every registered table, with a receipt."""
 
 from __future__ import annotations
 

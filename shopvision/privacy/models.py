@@ -1,4 +1,4 @@
-"""ConsentRecord, PrivacyLog, ErasedSubject: what was decided, what was forgotten; no name outlives its erasure."""
+"""ConsentRecord, PrivacyLog and ErasedSubject tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rotating pseudonyms: rows of one subject can be linked across rotations only by who holds its key."""
+"""Rotating pseudonyms of subjects by keyed HMAC."""
 
 from __future__ import annotations
 

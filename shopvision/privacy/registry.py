@@ -1,4 +1,4 @@
-"""Every table says whether it holds personal data: how to export, erase and purge it, or why it holds none."""
+"""Registry of tables with personal data: export, erasure, retention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""For how long: rows past their time are deleted, table by table."""
+"""Delete rows past their retention time."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""profile -> candidates -> features -> ranker: which of a shop's products somebody wants next."""
+"""Ranking: visitor profile -> candidates -> features -> ranker -> order."""

@@ -1,4 +1,4 @@
-"""Grips: a shop's listing, in whatever form it has it, in the order its visitor sees; never raises."""
+"""Public entry points for personalised listings; a failure keeps the shop's own order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Budget: the milliseconds a page may wait for us; after several overruns in a row, a pause without trying."""
+"""Time budget of ranking within a page request, with a circuit breaker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Diversity and a limit on movement: constraints on an order that come from its scores; numpy only."""
+"""Diversify an order (MMR) and limit how far products move; numpy only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Experiment: the shop's own order against the live ranker, and perhaps a candidate, on visitors divided by chance."""
+"""A/B experiments of rankers: assignment, counters and anytime-valid results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exploration: now and then one place goes to a product that few have seen, with odds that are known."""
+"""Explore rarely shown products, with known propensities."""
 
 from __future__ import annotations
 

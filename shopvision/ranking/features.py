@@ -1,4 +1,4 @@
-"""features: knowledge, profile and candidates -> the ranker's input; one function trains and serves."""
+"""Compute the ranker's input features from the item model, the visitor profile and the candidates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interactions and facts: the plain arrays that knowledge is built from."""
+"""Arrays of interactions, item facts and a visitor's profile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs and periodic work of ranking: train a ranker, refresh the item model; and what each would cost."""
+"""Jobs and periodic work of ranking: train a ranker, refresh the item model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a listing's products come from: a queryset, or anything that can be sliced."""
+"""Adapt querysets and sliceable sequences as sources of a listing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The order of a listing while its visitor pages on: what was handed out stays, what follows never repeats."""
+"""Cached order of a listing, so that its pages neither repeat nor lose products."""
 
 from __future__ import annotations
 

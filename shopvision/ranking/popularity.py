@@ -1,4 +1,4 @@
-"""What all visitors did lately, by product: sums that name nobody, read now and then by a thread."""
+"""Recent popularity per product, refreshed by a background thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shelf: what we know of some products without asking the shop: price, category, stock, age, looks, words."""
+"""Price, category, stock, age, embedding and title of products from our tables, cached."""
 
 from __future__ import annotations
 

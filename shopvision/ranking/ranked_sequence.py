@@ -1,4 +1,4 @@
-"""RankedRows: any sliceable of products in the order its visitor sees; a paginator takes it as it is."""
+"""A sliceable sequence in ranked order, for paginators."""
 
 from __future__ import annotations
 

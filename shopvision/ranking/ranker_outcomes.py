@@ -1,4 +1,4 @@
-"""What the live ranker is worth: its release's measures, the newest experiment, and an off-policy estimate."""
+"""Outcomes of the live ranker: release metrics, newest experiment, off-policy estimate."""
 
 from __future__ import annotations
 

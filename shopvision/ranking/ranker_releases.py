@@ -1,4 +1,4 @@
-"""Rankers and knowledge in use: their files, which one is live, promoting and rolling back."""
+"""Ranker and item-model releases: open, live, promote, roll back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evidence: why each product of a listing stands where it does, from what the ranker saw; numpy only."""
+"""Reasons for a product's place in a listing, and their wording."""
 
 from __future__ import annotations
 

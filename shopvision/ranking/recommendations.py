@@ -1,4 +1,4 @@
-"""Placements: strips of products chosen for a visitor or to go with a product, each with its reasons."""
+"""Recommendation strips for a placement, with reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""rerank: products in the shop's order -> candidates -> features -> scores -> guardrails -> the visitor's order."""
+"""Re-rank a listing: features, scores, diversity, rules, exploration, reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recall: which products are worth ranking for a visitor, out of the whole shop."""
+"""Retrieve candidate products for a visitor from the whole shop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serving: the knowledge and the ranker that this process ranks with; a thread notices newer ones."""
+"""The ranker and item model that this process serves, refreshed in the background."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulate: plausible visitors of the catalogue, so that a demo has something to learn from and to show."""
+"""Simulate visitors of the catalogue for demos and tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taste: what a visitor did lately, as far as they allow it to be used; and whose listings are whose."""
+"""Profile of a visitor from recent events, within their consent."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One lifecycle for everything trained: storage, candidate, gate, live, retired."""
+"""Storage and shared columns of trained releases."""

@@ -1,4 +1,4 @@
-"""Artefacts: trained files in SHOPVISION['MODEL_STORAGE'], named by their digest; what all releases of them share."""
+"""Content-addressed storage of trained files, and the shared columns of releases."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The write path, the read path, and what is found between them."""
+"""Visual search: query, match decision, reasons, stored searches."""

@@ -1,4 +1,4 @@
-"""Listings as plain values for REST, pages and agents; embedding vectors are never part of them."""
+"""Serialise listings as plain values for REST, pages and agents."""
 
 from __future__ import annotations
 

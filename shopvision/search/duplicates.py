@@ -1,4 +1,4 @@
-"""Near-duplicate finder: the same bytes, then the same look by perceptual hash, then by embedding."""
+"""Find near-duplicate products by file digest, perceptual hash and embedding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recall of the live index on held-out catalogue photos: is a photo's product found by its other photos."""
+"""Recall of the live index on held-out catalogue photos."""
 
 from __future__ import annotations
 

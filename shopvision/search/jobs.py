@@ -1,4 +1,4 @@
-"""Jobs and periodic work of search: find duplicates, forget old answers."""
+"""Jobs and periodic work of search: find duplicates, purge stored searches."""
 
 from __future__ import annotations
 

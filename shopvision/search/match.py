@@ -1,4 +1,4 @@
-"""Percentile of a similarity against the shop's own background; does the shop sell it at all."""
+"""Match decision: does the shop sell what a photo shows; similarity percentiles."""
 
 from __future__ import annotations
 

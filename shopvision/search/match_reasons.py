@@ -1,4 +1,4 @@
-"""Why a product was found, in words that are true: what the two photos share beyond the usual."""
+"""Reasons why a product matches a photo, above the shop's background similarity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""StoredSearch and Demand: what later pages and the merchandiser need of a search; never the photo."""
+"""StoredSearch and Demand tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Products found -> hits as a page shows them: the shop's facts of now, percentile, reasons."""
+"""Present found products as hits with current facts, percentiles and reasons."""
 
 from __future__ import annotations
 

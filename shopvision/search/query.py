@@ -1,4 +1,4 @@
-"""The read path: vector -> nearest products that this visitor may see, with what the shop says of them now."""
+"""Query the index for the nearest visible products, and facets of the result."""
 
 from __future__ import annotations
 

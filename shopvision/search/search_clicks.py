@@ -1,4 +1,4 @@
-"""Clicks after photo searches: how many searches led to one, and at which rank the product chosen stood."""
+"""Click-through of photo searches, and rank of the clicked product."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of a search so that its further pages agree: references and numbers, never the photo."""
+"""Store a search for its further pages; record demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator needs to know at a glance, as plain values; the admin and the API show the same."""
+"""Operational status of search: counts, freshness, latency, demand."""
 
 from __future__ import annotations
 

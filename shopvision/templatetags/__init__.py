@@ -1,1 +1,1 @@
-"""Tags for the shop's templates."""
+"""Template tags."""

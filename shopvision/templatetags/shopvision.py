@@ -1,4 +1,4 @@
-"""``{% load shopvision %}``: the photo button, strips, reasons, events, privacy. Quiet when we are down."""
+"""Template tags for shops: photo button, strips, reasons, events, privacy; empty on failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures as the admin pages write them."""
+"""Number formatting filters of the admin pages."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Fit the projection to the catalogue, judge it on held-out photos, learn from clicks, promote."""
+"""Tuning: fit the projection to the catalogue and promote it."""

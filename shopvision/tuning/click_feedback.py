@@ -1,4 +1,4 @@
-"""Clicks: photos searched with, in numbers, and the products chosen of their answers; only of who agreed to it."""
+"""Training pairs from photo searches and the products clicked, within consent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judge a projection on photos that its fit has not seen."""
+"""Evaluate a projection on held-out photos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs and periodic work of tuning: fit the encoder, learn from clicks, promote; and what each would cost."""
+"""Jobs and periodic work of tuning: fit the encoder, learn from clicks, promote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Make another release the live one, or go back: whatever changed meanwhile is in it before it answers."""
+"""Promote or roll back an encoder release, with changes made meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fit the encoder to the shop's own photos, judge it on photos held out, and let it live only if better."""
+"""Fit the projection to the shop's photos, evaluate it, and promote it if better."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One file per resource."""
+"""API views: one module per resource."""

@@ -1,4 +1,4 @@
-"""What all our endpoints share, set in full: the shop's DRF settings neither help nor break us."""
+"""Base classes of the API views, independent of the shop's DRF settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Classify a photo at once, or products in a job."""
+"""Classify a photo immediately, or products in a job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Near-duplicates: pairs of products that share a photo, as the latest job found them."""
+"""List near-duplicate products found by the latest job."""
 
 from __future__ import annotations
 

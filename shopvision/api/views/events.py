@@ -1,4 +1,4 @@
-"""What the browser reports."""
+"""Receive events from the browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs: start, look, cancel, resume, undo."""
+"""List, start, cancel, resume and undo jobs."""
 
 from __future__ import annotations
 

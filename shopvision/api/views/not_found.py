@@ -1,4 +1,4 @@
-"""Addresses below the API where nothing is: answered as every other error of ours."""
+"""JSON 404 for unknown API URLs."""
 
 from __future__ import annotations
 

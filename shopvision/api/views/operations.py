@@ -1,4 +1,4 @@
-"""Health for probes; status and metrics for who may see the overview; the schema."""
+"""Health probes, status, metrics and the OpenAPI schema."""
 
 from __future__ import annotations
 

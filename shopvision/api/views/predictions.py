@@ -1,4 +1,4 @@
-"""Predictions: the review queue, and a person's word on each."""
+"""The review queue: list, accept, reject and correct predictions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The visitor's choices, data and erasure; as JSON, and as a page that needs no JavaScript."""
+"""Consent, export and erasure for the visitor, as JSON and as an HTML page."""
 
 from __future__ import annotations
 

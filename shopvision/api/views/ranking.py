@@ -1,4 +1,4 @@
-"""Listings in the visitor's order, and strips chosen for the visitor."""
+"""Re-rank a listing, and recommendations for a placement."""
 
 from __future__ import annotations
 

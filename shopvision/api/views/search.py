@@ -1,4 +1,4 @@
-"""Search by photo or product; further pages of a search; similar products."""
+"""Search by photo or product, pages of a stored search, similar products."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photo search as a page of the shop: works without JavaScript, and every other client can link to it."""
+"""The photo search page of the shop, usable without JavaScript."""
 
 from __future__ import annotations
 

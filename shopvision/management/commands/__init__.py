@@ -1,1 +1,1 @@
-"""One file per command."""
+"""Management commands: one module per command."""

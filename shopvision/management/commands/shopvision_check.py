@@ -1,4 +1,4 @@
-"""Try everything once and say in words what is wrong."""
+"""Check the installation end to end."""
 
 from __future__ import annotations
 

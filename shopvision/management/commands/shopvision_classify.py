@@ -1,4 +1,4 @@
-"""Have products classified: suggestions for the review, applied where it is sure enough if asked."""
+"""Classify products: suggestions for review, applied automatically if asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Products that share a photo, or nearly."""
+"""Find products with near-duplicate photos."""
 
 from __future__ import annotations
 

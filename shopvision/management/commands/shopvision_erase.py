@@ -1,4 +1,4 @@
-"""Forget a user or visitor."""
+"""Erase the data of a user or visitor."""
 
 from __future__ import annotations
 

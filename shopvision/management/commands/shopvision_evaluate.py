@@ -1,4 +1,4 @@
-"""Judge the shop's own live data: photo search, clicks after it, classifiers, rankers."""
+"""Evaluate photo search, clicks, classifiers and rankers on the shop's live data."""
 
 from __future__ import annotations
 

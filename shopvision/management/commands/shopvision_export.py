@@ -1,4 +1,4 @@
-"""A copy of what is kept of somebody; or views by product and day, with noise."""
+"""Export the data of a subject, or noisy views per product and day."""
 
 from __future__ import annotations
 

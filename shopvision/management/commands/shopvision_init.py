@@ -1,4 +1,4 @@
-"""Write the adapter by looking at the project's models."""
+"""Write the catalogue adapter from the project's models."""
 
 from __future__ import annotations
 

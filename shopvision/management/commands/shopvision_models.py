@@ -1,4 +1,4 @@
-"""List releases of encoders, classifiers and rankers; promote one; roll back."""
+"""List, promote and roll back releases of encoders, classifiers and rankers."""
 
 from __future__ import annotations
 

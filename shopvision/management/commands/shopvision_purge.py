@@ -1,4 +1,4 @@
-"""Delete what is past its time."""
+"""Delete rows past their retention time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compare the shop with the index and mend what differs."""
+"""Compare the shop with the index and repair the differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up visitors for a demo: something to learn from, marked as simulated."""
+"""Generate simulated visitors for a demo, marked as simulated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train classifiers on the shop's own labels, or the ranker on what visitors chose."""
+"""Train classifiers on the shop's labels, or a ranker on recorded choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fit the encoder to the shop's own photos."""
+"""Fit the embedding to the shop's own photos."""
 
 from __future__ import annotations
 

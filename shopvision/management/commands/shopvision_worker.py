@@ -1,4 +1,4 @@
-"""Do background work in a process of its own."""
+"""Run background work in this process."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is known of the items of a shop from behaviour and content: co-visitation, EASE, popularity, words."""
+"""Item model: co-visitation, EASE, popularity and title vectors of the shop's items."""

@@ -1,4 +1,4 @@
-"""build: interactions and facts -> knowledge, as of a time."""
+"""Build the item model from interactions and item facts, as of a time."""
 
 from __future__ import annotations
 

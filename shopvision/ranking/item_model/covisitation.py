@@ -1,4 +1,4 @@
-"""Directional, distance-weighted co-visitation with recency: what follows what, within and between visits."""
+"""Directional, distance-weighted co-visitation with recency."""
 
 from __future__ import annotations
 

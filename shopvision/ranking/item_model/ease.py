@@ -1,4 +1,4 @@
-"""EASE: the item-item ridge regression that predicts each item from the others."""
+"""EASE: item-item ridge regression for recommendation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Knowledge: what is known of a shop's items, all in fixed-width arrays; to bytes and back."""
+"""The item model as fixed-width arrays, serialised to bytes."""
 
 from __future__ import annotations
 

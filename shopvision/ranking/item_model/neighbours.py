@@ -1,4 +1,4 @@
-"""Neighbours: for each item the few that go with it, in fixed width; from a matrix or from pairs."""
+"""Fixed-width lists of nearest items, from a matrix or from pairs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refresh: behaviour -> the knowledge that serves, whether or not a ranker is trained."""
+"""Rebuild the item model from recorded behaviour and serve it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""text -> vector: hashed words weighted by rarity, projected to the few directions in which titles differ."""
+"""Text embeddings of titles: hashed TF-IDF with a low-rank projection."""
 
 from __future__ import annotations
 

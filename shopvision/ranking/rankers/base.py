@@ -1,4 +1,4 @@
-"""Ranker: features -> scores; the contract, the untrained blend, and how bytes become a ranker again."""
+"""Ranker contract, the untrained prior ranker, and deserialisation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scaling: the features a ranker reads, standardised over all it was trained on, and within the listing."""
+"""Standardise ranking features globally and within a listing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BoostedRanker: LightGBM's LambdaMART under the ranker's contract; needs the ``ranking`` extra."""
+"""LambdaMART ranker by LightGBM; needs the ``ranking`` extra."""
 
 from __future__ import annotations
 

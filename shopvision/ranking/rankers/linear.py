@@ -1,4 +1,4 @@
-"""LinearRanker: a weighted sum of features, learned from whole listings in numpy."""
+"""Linear ranker, trained listwise in numpy."""
 
 from __future__ import annotations
 

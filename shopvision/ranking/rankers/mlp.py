@@ -1,4 +1,4 @@
-"""MlpRanker: a few small networks whose mean score ranks; served in numpy, trained in ``train``."""
+"""Ensemble of small neural rankers, served in numpy."""
 
 from __future__ import annotations
 

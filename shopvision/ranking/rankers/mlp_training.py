@@ -1,4 +1,4 @@
-"""train: lessons -> MlpRanker, with torch; the only module of this package that needs it."""
+"""Train the neural ranker with torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data: consented events and counts -> interactions, facts and answered listings, as plain arrays."""
+"""Load consented events and counts as arrays of interactions and answered listings."""
 
 from __future__ import annotations
 

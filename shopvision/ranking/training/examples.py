@@ -1,4 +1,4 @@
-"""Lessons: listings that were answered by acts -> what a ranker is trained on, nothing later than each listing."""
+"""Build training examples from answered listings, without leakage from later events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weighs: how much each kind of feature does for a ranker's order, by what is lost when chance takes its place."""
+"""Permutation feature importance by feature group."""
 
 from __future__ import annotations
 

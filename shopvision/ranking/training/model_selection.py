@@ -1,4 +1,4 @@
-"""choose: train every kind of ranker this installation can, and keep the one that later listings prove."""
+"""Train every available kind of ranker and select by validation NDCG."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sample: visits -> listings they might have been chosen from, where too few real listings were answered."""
+"""Sample candidate listings for observed choices where few real listings exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What another ranker would have earned, from what this one showed: SNIPS and DR, or a refusal."""
+"""Off-policy evaluation of rankers: SNIPS and doubly robust estimates."""
 
 from __future__ import annotations
 

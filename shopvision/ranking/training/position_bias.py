@@ -1,4 +1,4 @@
-"""Position bias: how likely each position is looked at, learned from clicks; answers weighed by its inverse."""
+"""Estimate position bias from clicks and correct for it by inverse propensity."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trials: later listings than a ranker learned from, and what it and simpler orders would have shown of them."""
+"""Evaluate a ranker and reference orders on later listings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""May a trained ranker go live: it is compared with what ranks now, and with orders that need no training."""
+"""Promotion gate of rankers: paired comparison with the live ranker and references."""
 
 from __future__ import annotations
 

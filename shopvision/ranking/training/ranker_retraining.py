@@ -1,4 +1,4 @@
-"""When knowledge and ranker should be made anew: it is time, and something has happened since."""
+"""Decide when to retrain the ranker and refresh the item model."""
 
 from __future__ import annotations
 

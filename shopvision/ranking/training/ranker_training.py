@@ -1,4 +1,4 @@
-"""Consented events -> a ranker, judged on later listings than it learned from, and its place behind the gate."""
+"""Train a ranker on consented events, evaluate it and pass it through the gate."""
 
 from __future__ import annotations
 
