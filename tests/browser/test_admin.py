@@ -37,7 +37,9 @@ def sign_in(browser: Any, url: str, name: str = "boss") -> None:
     css(browser, "#id_username").send_keys(name)
     css(browser, "#id_password").send_keys("secret")
     css(browser, "input[type=submit]").click()
-    css(browser, "#content-main")
+    css(
+        browser, "#user-tools"
+    )  # the sign-in page has none; waiting for less lets its answer overtake the next page
 
 
 def press(browser: Any, keys: str) -> None:

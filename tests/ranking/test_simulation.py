@@ -65,7 +65,7 @@ def test_what_they_clicked_is_enough_to_estimate_a_ranker_by(data_dir: Path) -> 
     simulate(visitors=650, days=30)
     jobs.run(jobs.start("train_ranker", {"kind": "linear"}, wake=False))
     found = RankerRelease.objects.get().metrics["off_policy"]
-    assert (found["refused"], found["doubly_robust"]["refused"]) == ("", "")
+    assert (found["refused"], found["doubly_robust"]["refused"]) == (None, None)
     assert found["effective"] > 500
     assert found["low"] < found["value"] < found["high"]
     assert found["value"] > found["logged"]  # it learned what they like, and the shop's own order did not
