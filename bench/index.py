@@ -24,6 +24,7 @@ from typing import Any  # noqa: E402
 
 import numpy as np  # noqa: E402
 
+import bench.django_setup  # noqa: E402, F401 - an answer's as_of is a time in the settings' zone
 from shopvision.index.flat import FlatIndex, snapshot_files  # noqa: E402
 from shopvision.index.flat.rows import Table  # noqa: E402
 from shopvision.types import EVERYTHING, Filter  # noqa: E402

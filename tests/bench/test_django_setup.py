@@ -86,6 +86,12 @@ def test_saved_products_are_found_within_a_second_or_so() -> None:
     assert 0 < found["p50_s"] <= found["p95_s"] <= found["max_s"] < 60
 
 
+def test_the_index_is_measured_without_settings_of_a_shop() -> None:
+    done = program("index", "--size", "6000", "--no-peers", "--json")
+    assert done.returncode == 0, done.stderr
+    assert '"recall@10"' in done.stdout
+
+
 def test_a_wrong_number_is_refused_with_the_reason() -> None:
     done = program("freshness", "--saves", "0")
     assert done.returncode == 1
