@@ -43,6 +43,7 @@ lint: .venv/.dev
 	$(BIN)/python docs/generate.py --check
 
 # The documentation as a site in site/; a dead link or a page that the navigation lacks is an error.
+# Never with --quiet: it hides the warnings that --strict counts, and the check cannot fail.
 docs: .venv/.dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
