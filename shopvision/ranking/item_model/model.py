@@ -81,7 +81,7 @@ class Knowledge:
         return tuple(found)
 
     def to_bytes(self) -> bytes:
-        """A checkpoint (``vision.checkpoints``); the same knowledge always gives the same bytes."""
+        """A checkpoint (``shopvision.checkpoints``); the same knowledge always gives the same bytes."""
         names = np.frombuffer(SEPARATOR.join(self.items).encode(), np.uint8)
         tensors = {"items": names, "words": self.words}
         for name, one in self.neighbours.items():
